@@ -1,0 +1,100 @@
+"""One axis of a block: which source positions a kernel tap joins to which target positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """The geometry that repeats a weight along one spatial axis.
+
+    Target position ``t`` reads, through kernel tap ``k``, the map position
+    ``q = stride * t + dilation * k - padding``, and ``q`` stands for the source positions
+    ``windows[q, 0] <= s < windows[q, 1]`` (pooling has no nodes of its own, so a pooled position
+    stands for its window). Positions outside the map do not exist.
+
+    Parameters
+    ----------
+    source_size, target_size : int
+        Number of source and of target positions along this axis.
+    taps : int
+        Kernel size along this axis.
+    stride, padding, dilation : int
+        As in a convolution; `padding` counts positions before the map and may be negative.
+    windows : numpy.ndarray of int, shape (map_size, 2), optional
+        Source interval of every position of the pooled map, both columns non-decreasing. Without
+        it the map is the source itself.
+    """
+
+    source_size: int
+    target_size: int
+    taps: int = 1
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    windows: np.ndarray | None = None
+
+    @property
+    def map_size(self) -> int:
+        """Number of positions of the (pooled) map that the kernel slides over."""
+        return self.source_size if self.windows is None else len(self.windows)
+
+    @cached_property
+    def map_position(self) -> np.ndarray:
+        """int64 array (taps, target_size): map position read by each tap, -1 where outside."""
+        taps = np.arange(self.taps)[:, None]
+        q = self.stride * np.arange(self.target_size) + self.dilation * taps - self.padding
+        return np.where((q >= 0) & (q < self.map_size), q, -1)
+
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """int32 array (taps, target_size, 2): source interval of each tap and target position."""
+        q = self.map_position
+        if self.windows is None:
+            intervals = np.stack([q, q + 1], axis=-1)
+        else:
+            intervals = self.windows[q]
+        return np.where(q[..., None] >= 0, intervals, 0).astype(np.int32)
+
+    @cached_property
+    def targets(self) -> np.ndarray:
+        """int32 array (taps, source_size, 2): target interval of each tap and source position."""
+        intervals = np.zeros((self.taps, self.source_size, 2), np.int32)
+        intervals[..., 0] = self.target_size
+        for tap, row in enumerate(self.sources):
+            for target, (low, high) in enumerate(row):
+                np.minimum(
+                    intervals[tap, low:high, 0], target, out=intervals[tap, low:high, 0]
+                )
+                intervals[tap, low:high, 1] = target + 1
+        empty = intervals[..., 0] >= intervals[..., 1]
+        intervals[empty] = 0
+        return intervals
+
+    @cached_property
+    def source_counts(self) -> np.ndarray:
+        """int64 array (taps, target_size): how many source positions a target position reads."""
+        return np.diff(self.sources, axis=-1)[..., 0].astype(np.int64)
+
+    @cached_property
+    def target_counts(self) -> np.ndarray:
+        """int64 array (taps, source_size): how many target positions a source position feeds."""
+        return np.diff(self.targets, axis=-1)[..., 0].astype(np.int64)
+
+    @cached_property
+    def relation(self) -> np.ndarray:
+        """float64 0/1 array (taps, source_size, target_size): the axis written out."""
+        low, high = self.sources[..., 0], self.sources[..., 1]
+        position = np.arange(self.source_size)[None, :, None]
+        return ((position >= low[:, None]) & (position < high[:, None])).astype(np.float64)
+
+    @property
+    def repeats_edges(self) -> bool:
+        """Whether two taps join the same pair of positions (overlapping pooling windows)."""
+        if self.windows is None or self.taps == 1:
+            return False
+        return bool((self.windows[1:, 0] < self.windows[:-1, 1]).any())

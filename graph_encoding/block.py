@@ -1,0 +1,202 @@
+"""A block: one pruned weight tensor and the geometry that repeats it over positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .axis import Axis
+from .grid import NodeLayer
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Edges from one node layer to another, kept as the weights they repeat.
+
+    Entry ``i`` stands for one kept weight: it joins channel ``source_channel[i]`` to channel
+    ``target_channel[i]`` through the kernel tap ``(tap_y[i], tap_x[i])`` at every pair of
+    positions that `rows` and `columns` relate for that tap. No edge is ever written out.
+
+    Parameters
+    ----------
+    name : str
+        Name of the layer in the network.
+    source, target : NodeLayer
+        The node ids that the block joins. Usually whole node layers; the ``published`` wiring
+        lays them over other ids.
+    target_channel, source_channel : numpy.ndarray of int32, shape (n,)
+    tap_y, tap_x : numpy.ndarray of int16, shape (n,)
+    weight : numpy.ndarray of float32, shape (n,)
+        Absolute values, all positive. Entries are sorted by target channel.
+    rows, columns : Axis
+        Geometry along the height and the width.
+    kept_weights, total_weights : int
+        Non-zero and all weights of the layer (a rolled-channel entry sums several).
+    """
+
+    name: str
+    source: NodeLayer
+    target: NodeLayer
+    target_channel: np.ndarray
+    source_channel: np.ndarray
+    tap_y: np.ndarray
+    tap_x: np.ndarray
+    weight: np.ndarray
+    rows: Axis
+    columns: Axis
+    kept_weights: int
+    total_weights: int
+
+    def __post_init__(self) -> None:
+        if self.rows.repeats_edges or self.columns.repeats_edges:
+            raise NotImplementedError(
+                f"layer {self.name}: a kernel larger than 1 over overlapping pooling windows "
+                "would join the same two nodes twice"
+            )
+
+    @classmethod
+    def from_weight(
+        cls,
+        name: str,
+        source: NodeLayer,
+        target: NodeLayer,
+        weight: np.ndarray,
+        rows: Axis,
+        columns: Axis,
+        groups: int = 1,
+    ) -> Block:
+        """Build a block from a weight tensor; zero means removed.
+
+        Parameters
+        ----------
+        weight : numpy.ndarray, shape (out_channels, in_channels / groups, taps_y, taps_x)
+        groups : int
+            Groups of a grouped convolution.
+
+        Raises
+        ------
+        ValueError
+            If a weight is not finite.
+        """
+        out_channels, group_channels = weight.shape[:2]
+        indices = np.nonzero(weight)
+        values = np.abs(weight[indices]).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise ValueError(f"layer {name}: weights must be finite, found NaN or infinity")
+        out, inp, tap_y, tap_x = indices
+        inp = inp + out // (out_channels // groups) * group_channels
+        return cls(
+            name=name,
+            source=source,
+            target=target,
+            target_channel=out.astype(np.int32),
+            source_channel=inp.astype(np.int32),
+            tap_y=tap_y.astype(np.int16),
+            tap_x=tap_x.astype(np.int16),
+            weight=values,
+            rows=rows,
+            columns=columns,
+            kept_weights=len(values),
+            total_weights=weight.size,
+        )
+
+    @property
+    def taps(self) -> int:
+        """Number of kernel taps, over both axes."""
+        return self.rows.taps * self.columns.taps
+
+    @cached_property
+    def tap(self) -> np.ndarray:
+        """int64 array (n,): flat index ``tap_y * columns.taps + tap_x`` of each entry's tap."""
+        return self.tap_y.astype(np.int64) * self.columns.taps + self.tap_x
+
+    @cached_property
+    def pairs_per_tap(self) -> np.ndarray:
+        """int64 array (taps,): edges that one entry on each tap stands for."""
+        rows = self.rows.source_counts.sum(axis=1)
+        columns = self.columns.source_counts.sum(axis=1)
+        return np.outer(rows, columns).ravel()
+
+    @cached_property
+    def num_edges(self) -> int:
+        """Number of edges, never written out."""
+        return int(np.bincount(self.tap, minlength=self.taps) @ self.pairs_per_tap)
+
+    @cached_property
+    def total_weight(self) -> float:
+        """Sum of the weights of all edges."""
+        per_tap = np.bincount(self.tap, weights=self.weight, minlength=self.taps)
+        return float(per_tap @ self.pairs_per_tap)
+
+    def target_sums(self, values: np.ndarray | None = None) -> np.ndarray:
+        """Sum over the edges into each target node of a value an entry (of ones without values).
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (target.size,)
+        """
+        kernels = self._kernel_sums(self.target_channel, self.target.channels, values)
+        return _spread(kernels, self.rows.source_counts, self.columns.source_counts)
+
+    def source_sums(self, values: np.ndarray | None = None) -> np.ndarray:
+        """Sum over the edges out of each source node, as `target_sums`.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (source.size,)
+        """
+        kernels = self._kernel_sums(self.source_channel, self.source.channels, values)
+        return _spread(kernels, self.rows.target_counts, self.columns.target_counts)
+
+    def _kernel_sums(
+        self, channel: np.ndarray, channels: int, values: np.ndarray | None
+    ) -> np.ndarray:
+        key = channel * np.int64(self.taps) + self.tap
+        sums = np.bincount(key, weights=values, minlength=channels * self.taps)
+        return sums.reshape(channels, self.rows.taps, self.columns.taps).astype(np.float64)
+
+    def tap_masks(self) -> np.ndarray:
+        """The mask written out, one 0/1 matrix a tap.
+
+        Returns
+        -------
+        numpy.ndarray of float32, shape (taps, source_channels, target_channels)
+        """
+        masks = np.zeros((self.taps, self.source.channels, self.target.channels), np.float32)
+        masks[self.tap, self.source_channel, self.target_channel] = 1
+        return masks
+
+    def edges(self, chunk_size: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Stream the edges as (source, target, weight) chunks of about `chunk_size`."""
+        order = np.argsort(self.tap, kind="stable")
+        starts = np.searchsorted(self.tap[order], np.arange(self.taps + 1))
+        for tap in range(self.taps):
+            entries = order[starts[tap] : starts[tap + 1]]
+            tap_y, tap_x = divmod(tap, self.columns.taps)
+            source_y, target_y = np.nonzero(self.rows.relation[tap_y])
+            source_x, target_x = np.nonzero(self.columns.relation[tap_x])
+            sources = np.add.outer(source_y * self.source.width, source_x).ravel()
+            targets = np.add.outer(target_y * self.target.width, target_x).ravel()
+            if not len(entries) or not len(sources):
+                continue
+            sources += self.source.offset
+            targets += self.target.offset
+            step = max(1, chunk_size // len(sources))
+            for start in range(0, len(entries), step):
+                part = entries[start : start + step]
+                source_base = self.source_channel[part].astype(np.int64) * self.source.positions
+                target_base = self.target_channel[part].astype(np.int64) * self.target.positions
+                yield (
+                    np.add.outer(source_base, sources).ravel(),
+                    np.add.outer(target_base, targets).ravel(),
+                    np.repeat(self.weight[part], len(sources)),
+                )
+
+
+def _spread(kernels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Add up per-tap sums (channels, taps_y, taps_x) at every position that the taps reach."""
+    along_columns = kernels @ columns.astype(np.float64)
+    return np.matmul(rows.T.astype(np.float64), along_columns).ravel()

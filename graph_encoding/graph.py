@@ -1,0 +1,194 @@
+"""A multipartite graph as node layers and blocks; its edges are never held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .block import Block
+from .grid import NodeLayer
+
+if TYPE_CHECKING:
+    import igraph
+    import networkx
+    import scipy.sparse
+
+    from .product import AdjacencyProduct
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Directed weighted multipartite graph of a sparse network.
+
+    Parameters
+    ----------
+    layers : list of NodeLayer
+        Node layers in order of their ids: the inputs first, the outputs last.
+    blocks : list of Block
+        The edges.
+    encoding : str
+        Name of the encoding that made the graph.
+    wiring : str
+        ``exact`` or ``published``.
+    layer_name : str, optional
+        For a bipartite graph, the network layer that it stands for.
+
+    Examples
+    --------
+    >>> import models, graph_encoding
+    >>> graph, = graph_encoding.encode(models.build("Resnet-20", 10), "unrolled")
+    >>> graph.num_nodes
+    191894
+    """
+
+    layers: list[NodeLayer]
+    blocks: list[Block]
+    encoding: str
+    wiring: str = "exact"
+    layer_name: str | None = None
+
+    @property
+    def num_nodes(self) -> int:
+        """Number of nodes."""
+        return self.layers[-1].stop
+
+    @cached_property
+    def num_edges(self) -> int:
+        """Number of edges."""
+        return sum(block.num_edges for block in self.blocks)
+
+    @property
+    def kept_weights(self) -> int:
+        """Number of non-zero weights behind the edges."""
+        return sum(block.kept_weights for block in self.blocks)
+
+    @property
+    def total_weights(self) -> int:
+        """Number of weights before pruning."""
+        return sum(block.total_weights for block in self.blocks)
+
+    @property
+    def layer_density(self) -> float:
+        """Kept share of the weights."""
+        return self.kept_weights / self.total_weights if self.total_weights else 0.0
+
+    @cached_property
+    def in_degree(self) -> np.ndarray:
+        """int64 array (num_nodes,): edges into each node."""
+        degree = np.zeros(self.num_nodes, np.int64)
+        for block in self.blocks:
+            degree[block.target.offset : block.target.stop] += block.target_sums().astype(np.int64)
+        return degree
+
+    @cached_property
+    def out_degree(self) -> np.ndarray:
+        """int64 array (num_nodes,): edges out of each node."""
+        degree = np.zeros(self.num_nodes, np.int64)
+        for block in self.blocks:
+            degree[block.source.offset : block.source.stop] += block.source_sums().astype(np.int64)
+        return degree
+
+    @cached_property
+    def degree(self) -> np.ndarray:
+        """int64 array (num_nodes,): all edges at each node."""
+        return self.in_degree + self.out_degree
+
+    @cached_property
+    def node_strength(self) -> np.ndarray:
+        """float64 array (num_nodes,): summed weight of all edges at each node."""
+        strength = np.zeros(self.num_nodes)
+        for block in self.blocks:
+            weight = block.weight
+            strength[block.target.offset : block.target.stop] += block.target_sums(weight)
+            strength[block.source.offset : block.source.stop] += block.source_sums(weight)
+        return strength
+
+    @cached_property
+    def product(self) -> AdjacencyProduct:
+        """Products of the weighted adjacency matrix with vectors."""
+        from .product import AdjacencyProduct
+
+        return AdjacencyProduct(self)
+
+    @cached_property
+    def is_regular(self) -> bool:
+        """Whether every block joins whole node layers, at most one block a pair of layers.
+
+        True of every graph of the ``exact`` wiring. The metrics then use the translation
+        invariance of convolutions; otherwise they walk over the neighbours of each node.
+        """
+        pairs = [(block.source, block.target) for block in self.blocks]
+        whole = set(self.layers)
+        return len(set(pairs)) == len(pairs) and all(
+            source in whole and target in whole for source, target in pairs
+        )
+
+    def edges(
+        self, chunk_size: int = 1 << 20
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Stream the edges.
+
+        Parameters
+        ----------
+        chunk_size : int
+            Approximate number of edges a chunk.
+
+        Yields
+        ------
+        source, target : numpy.ndarray of int64
+        weight : numpy.ndarray of float32
+            Absolute weights.
+        """
+        for block in self.blocks:
+            yield from block.edges(chunk_size)
+
+    def to_scipy(self) -> scipy.sparse.csr_array:
+        """Directed weighted adjacency matrix, (num_nodes, num_nodes), float32.
+
+        Holds every edge (about 12 bytes each, twice that while it is built).
+        """
+        import scipy.sparse
+
+        index = np.int32 if self.num_nodes < 2**31 else np.int64
+        source = np.empty(self.num_edges, index)
+        target = np.empty(self.num_edges, index)
+        weight = np.empty(self.num_edges, np.float32)
+        start = 0
+        for sources, targets, weights in self.edges():
+            stop = start + len(sources)
+            source[start:stop], target[start:stop] = sources, targets
+            weight[start:stop] = weights
+            start = stop
+        shape = (self.num_nodes, self.num_nodes)
+        return scipy.sparse.coo_array((weight, (source, target)), shape=shape).tocsr()
+
+    def to_networkx(self) -> networkx.DiGraph:
+        """The written-out graph in networkx, with the edge attribute ``weight``."""
+        import networkx
+
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(range(self.num_nodes))
+        for source, target, weight in self.edges():
+            graph.add_weighted_edges_from(
+                zip(source.tolist(), target.tolist(), weight.tolist(), strict=True)
+            )
+        return graph
+
+    def to_igraph(self) -> igraph.Graph:
+        """The written-out graph in igraph (directed), with the edge attribute ``weight``."""
+        import igraph
+
+        chunks = list(self.edges())
+        edges = np.empty((self.num_edges, 2), np.int64)
+        weights = np.empty(self.num_edges, np.float32)
+        if chunks:
+            edges[:, 0] = np.concatenate([chunk[0] for chunk in chunks])
+            edges[:, 1] = np.concatenate([chunk[1] for chunk in chunks])
+            weights[:] = np.concatenate([chunk[2] for chunk in chunks])
+        graph = igraph.Graph(n=self.num_nodes, edges=edges, directed=True)
+        graph.es["weight"] = weights.tolist()
+        return graph

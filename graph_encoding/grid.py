@@ -1,0 +1,34 @@
+"""A run of node ids seen as channels x height x width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NodeLayer:
+    """A node layer: one feature map, the network's input, or a linear layer's outputs.
+
+    Node ``(c, y, x)`` has the id ``offset + (c * height + y) * width + x``.
+    """
+
+    name: str
+    offset: int
+    channels: int
+    height: int = 1
+    width: int = 1
+
+    @property
+    def positions(self) -> int:
+        """Nodes a channel."""
+        return self.height * self.width
+
+    @property
+    def size(self) -> int:
+        """Number of nodes."""
+        return self.channels * self.height * self.width
+
+    @property
+    def stop(self) -> int:
+        """One past the last node id."""
+        return self.offset + self.size

@@ -1,0 +1,293 @@
+"""Products of the weighted adjacency matrix with a vector, block by block, no edge written out.
+
+A block's product is a convolution of the few kept weights. The (pooled) source map is laid
+out in padded planes, one for each phase of the stride, so that every kept weight becomes one
+multiply-add of a whole map at a constant offset.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .axis import Axis
+from .block import Block
+from .graph import Graph
+
+
+class AdjacencyProduct:
+    """Products with ``D``, the directed adjacency matrix (source x target), in float64.
+
+    Parameters
+    ----------
+    graph : Graph
+    weighted : bool
+        Whether an edge counts its weight or one.
+    """
+
+    def __init__(self, graph: Graph, weighted: bool = True) -> None:
+        self.num_nodes = graph.num_nodes
+        self.blocks = [BlockProduct(block, weighted) for block in graph.blocks]
+
+    def symmetric(self, x: np.ndarray) -> np.ndarray:
+        """``(D + D^T) x`` for a float64 vector of length `num_nodes`."""
+        y = np.zeros(self.num_nodes)
+        for block in self.blocks:
+            block.forward(x, y)
+            block.backward(x, y)
+        return y
+
+    def across(self, x: np.ndarray, side: np.ndarray) -> np.ndarray:
+        """What flows from the nodes of one side to the other, along or against the edges.
+
+        Parameters
+        ----------
+        x : numpy.ndarray of float64, shape (num_nodes,)
+        side : numpy.ndarray of bool, shape (num_nodes,)
+            A side of a two-colouring: whole node layers, and every edge leaves or enters it.
+        """
+        y = np.zeros(self.num_nodes)
+        for block in self.blocks:
+            if side[block.source.offset]:
+                block.forward(x, y)
+            else:
+                block.backward(x, y)
+        return y
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """``D^T x``: what flows along the edges."""
+        y = np.zeros(self.num_nodes)
+        for block in self.blocks:
+            block.forward(x, y)
+        return y
+
+    def backward(self, x: np.ndarray) -> np.ndarray:
+        """``D x``: what flows against the edges."""
+        y = np.zeros(self.num_nodes)
+        for block in self.blocks:
+            block.backward(x, y)
+        return y
+
+
+class BlockProduct:
+    """One block prepared for products.
+
+    Parameters
+    ----------
+    block : Block
+    weighted : bool
+        Whether an edge counts its weight or one.
+    """
+
+    def __init__(self, block: Block, weighted: bool = True) -> None:
+        self.source, self.target = block.source, block.target
+        rows, columns = block.rows, block.columns
+        self.row_windows = _windows(rows)
+        self.column_windows = _windows(columns)
+        row_plane, row_shift, height = _planes(rows)
+        column_plane, column_shift, width = _planes(columns)
+        self.row_place = _places(rows, row_plane, height)
+        self.column_place = _places(columns, column_plane, width)
+        planes = (int(row_plane.max()) + 1, int(column_plane.max()) + 1)
+        self.shape = (*planes, height, width)
+        channel_size = planes[0] * planes[1] * height * width
+        # Length of a target map in the planes' row pitch, without the last row's margin.
+        self.run = (self.target.height - 1) * width + self.target.width
+        plane = row_plane[block.tap_y] * planes[1] + column_plane[block.tap_x]
+        offset = (plane * height + row_shift[block.tap_y]) * width + column_shift[block.tap_x]
+        weight = block.weight.astype(np.float64) if weighted else np.ones(len(block.weight))
+
+        order = np.argsort(block.target_channel, kind="stable")
+        self.by_target = (
+            _starts(block.target_channel[order], self.target.channels),
+            (block.source_channel * np.int64(channel_size) + offset)[order],
+            weight[order],
+        )
+        order = np.lexsort((offset, block.source_channel))
+        self.by_source = (
+            _starts(block.source_channel[order], self.source.channels),
+            block.target_channel[order].astype(np.int64),
+            offset[order],
+            weight[order],
+        )
+
+    def forward(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Add the block's part of ``D^T x`` to `y`."""
+        planes = _to_planes(
+            x[self.source.offset : self.source.stop].reshape(
+                self.source.channels, self.source.height, self.source.width
+            ),
+            self.row_windows,
+            self.column_windows,
+            self.row_place,
+            self.column_place,
+            self.shape,
+        )
+        _forward(
+            *self.by_target,
+            planes,
+            self.run,
+            self.shape[3],
+            y[self.target.offset : self.target.stop].reshape(
+                self.target.channels, self.target.height, self.target.width
+            ),
+        )
+
+    def backward(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Add the block's part of ``D x`` to `y`."""
+        _backward(
+            *self.by_source,
+            x[self.target.offset : self.target.stop].reshape(
+                self.target.channels, self.target.height, self.target.width
+            ),
+            self.run,
+            self.shape,
+            self.row_windows,
+            self.column_windows,
+            self.row_place,
+            self.column_place,
+            y[self.source.offset : self.source.stop].reshape(
+                self.source.channels, self.source.height, self.source.width
+            ),
+        )
+
+
+def _windows(axis: Axis) -> np.ndarray:
+    if axis.windows is not None:
+        return np.ascontiguousarray(axis.windows, np.int64)
+    start = np.arange(axis.source_size)
+    return np.stack([start, start + 1], axis=1)
+
+
+def _planes(axis: Axis) -> tuple[np.ndarray, np.ndarray, int]:
+    """Plane and shift of each tap, and the length of a plane along this axis."""
+    reach = axis.dilation * np.arange(axis.taps)
+    plane, shift = reach % axis.stride, reach // axis.stride
+    return plane, shift, axis.target_size + int(shift.max())
+
+
+def _places(axis: Axis, plane: np.ndarray, length: int) -> np.ndarray:
+    """int64 (map_size, 2): plane and place of every map position, -1 where no tap reads it."""
+    padded = np.arange(axis.map_size) + axis.padding
+    places = np.stack([padded % axis.stride, padded // axis.stride], axis=1)
+    unread = (places[:, 1] < 0) | (places[:, 1] >= length) | (places[:, 0] > plane.max())
+    places[unread] = -1
+    return places
+
+
+def _starts(sorted_channels: np.ndarray, channels: int) -> np.ndarray:
+    return np.searchsorted(sorted_channels, np.arange(channels + 1)).astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _to_planes(x, row_windows, column_windows, row_place, column_place, shape):
+    """Pool (sum) a map over windows and spread it over zero-padded planes."""
+    channels = x.shape[0]
+    planes = np.zeros((channels, shape[0], shape[1], shape[2], shape[3]))
+    for c in range(channels):
+        for i in range(row_windows.shape[0]):
+            if row_place[i, 0] < 0:
+                continue
+            for j in range(column_windows.shape[0]):
+                if column_place[j, 0] < 0:
+                    continue
+                total = 0.0
+                for y in range(row_windows[i, 0], row_windows[i, 1]):
+                    for z in range(column_windows[j, 0], column_windows[j, 1]):
+                        total += x[c, y, z]
+                planes[
+                    c, row_place[i, 0], column_place[j, 0], row_place[i, 1], column_place[j, 1]
+                ] = total
+    return planes.reshape(-1)
+
+
+@njit(cache=True, nogil=True)
+def _accumulate(total, vector, offsets, weights, start, stop, run):
+    """total[i] += sum over entries of weight * vector[offset + i]; four entries at a time."""
+    e = start
+    while e + 4 <= stop:
+        a, b, c, d = weights[e], weights[e + 1], weights[e + 2], weights[e + 3]
+        p = vector[offsets[e] : offsets[e] + run]
+        q = vector[offsets[e + 1] : offsets[e + 1] + run]
+        r = vector[offsets[e + 2] : offsets[e + 2] + run]
+        s = vector[offsets[e + 3] : offsets[e + 3] + run]
+        for i in range(run):
+            total[i] += (a * p[i] + b * q[i]) + (c * r[i] + d * s[i])
+        e += 4
+    while e < stop:
+        a = weights[e]
+        p = vector[offsets[e] : offsets[e] + run]
+        for i in range(run):
+            total[i] += a * p[i]
+        e += 1
+
+
+@njit(cache=True, nogil=True)
+def _forward(starts, offsets, weights, planes, run, pitch, y):
+    total = np.empty(run)
+    for c in range(y.shape[0]):
+        if starts[c] == starts[c + 1]:
+            continue
+        total[:] = 0.0
+        _accumulate(total, planes, offsets, weights, starts[c], starts[c + 1], run)
+        for i in range(y.shape[1]):
+            for j in range(y.shape[2]):
+                y[c, i, j] += total[i * pitch + j]
+
+
+@njit(cache=True, nogil=True)
+def _backward(
+    starts,
+    targets,
+    offsets,
+    weights,
+    x,
+    run,
+    shape,
+    row_windows,
+    column_windows,
+    row_place,
+    column_place,
+    y,
+):
+    pitch = shape[3]
+    spread = np.zeros((x.shape[0], run))
+    for c in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            for j in range(x.shape[2]):
+                spread[c, i * pitch + j] = x[c, i, j]
+    planes = np.empty((shape[0], shape[1], shape[2], shape[3]))
+    flat = planes.reshape(-1)
+    for c in range(y.shape[0]):
+        if starts[c] == starts[c + 1]:
+            continue
+        flat[:] = 0.0
+        e, stop = starts[c], starts[c + 1]
+        while e < stop:
+            part = flat[offsets[e] : offsets[e] + run]
+            # Entries are sorted by offset: equal ends mean four entries on one tap.
+            if e + 4 <= stop and offsets[e] == offsets[e + 3]:
+                a, b, f, g = weights[e], weights[e + 1], weights[e + 2], weights[e + 3]
+                p, q = spread[targets[e]], spread[targets[e + 1]]
+                r, s = spread[targets[e + 2]], spread[targets[e + 3]]
+                for i in range(run):
+                    part[i] += (a * p[i] + b * q[i]) + (f * r[i] + g * s[i])
+                e += 4
+            else:
+                a = weights[e]
+                p = spread[targets[e]]
+                for i in range(run):
+                    part[i] += a * p[i]
+                e += 1
+        for i in range(row_windows.shape[0]):
+            if row_place[i, 0] < 0:
+                continue
+            for j in range(column_windows.shape[0]):
+                if column_place[j, 0] < 0:
+                    continue
+                value = planes[
+                    row_place[i, 0], column_place[j, 0], row_place[i, 1], column_place[j, 1]
+                ]
+                for u in range(row_windows[i, 0], row_windows[i, 1]):
+                    for v in range(column_windows[j, 0], column_windows[j, 1]):
+                        y[c, u, v] += value

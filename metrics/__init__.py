@@ -1,0 +1,108 @@
+"""Topometrics: what the paper measures on a graph, as plain functions.
+
+A metric is a function of a `Graph` that returns its columns. To add one, write it in a file of
+its own and give it a line in `METRICS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import NamedTuple
+
+from threadpoolctl import threadpool_limits
+
+from graph_encoding import Graph
+
+from .cores import k_core
+from .cuts import global_connectivity
+from .degrees import local_connectivity
+from .motifs import motifs
+from .neighbourhoods import one_hop, two_hop
+from .spectra import spectral_gap, spectral_radius
+from .strength import strength
+
+__all__ = ["COLUMNS", "GROUPS", "METRICS", "Metric", "topometrics"]
+
+Value = int | float | None
+
+
+class Metric(NamedTuple):
+    """A metric's group in the paper, its function, and the columns that it fills."""
+
+    group: str
+    function: Callable[[Graph], dict[str, Value]]
+    columns: tuple[str, ...]
+
+
+def size(graph: Graph) -> dict[str, int]:
+    """``nodes`` and ``edges``."""
+    return {"nodes": graph.num_nodes, "edges": graph.num_edges}
+
+
+LOCAL, NEAR, STRENGTH = "Local connectivity", "Neighbourhood", "Strength"
+GLOBAL, EXPANSION = "Global connectivity", "Expansion"
+METRICS: tuple[Metric, ...] = (
+    Metric("Size", size, ("nodes", "edges")),
+    Metric(LOCAL, local_connectivity, ("sink_nodes", "source_nodes", "disconnected_nodes", "removable_out", "removable_in")),
+    Metric(NEAR, one_hop, ("1-hop",)),
+    Metric(NEAR, two_hop, ("2-hop",)),
+    Metric(NEAR, motifs, ("motifs",)),
+    Metric(STRENGTH, strength, ("strength",)),
+    Metric(STRENGTH, k_core, ("k-core",)),
+    Metric(GLOBAL, global_connectivity, ("cut-edges", "cut-nodes", "connected_components", "avg_connected_components")),
+    Metric(EXPANSION, spectral_gap, ("spectral-gap",)),
+    Metric(EXPANSION, spectral_radius, ("spectral-radius",)),
+)  # fmt: skip
+COLUMNS = tuple(column for metric in METRICS for column in metric.columns)
+GROUPS = {
+    group: [column for metric in METRICS if metric.group == group for column in metric.columns]
+    for group in dict.fromkeys(metric.group for metric in METRICS)
+}
+
+
+def topometrics(
+    graph: Graph,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[str, Value]:
+    """All topometrics of a graph.
+
+    Parameters
+    ----------
+    graph : Graph
+        From any encoding.
+    threads : int, optional
+        Metrics computed at the same time; one by default. The values do not depend on it.
+    progress : callable, optional
+        Called with the metrics done, their number, and the column just computed.
+
+    Returns
+    -------
+    dict
+        Values by column name, in the order of `COLUMNS`: exact integers for counts, floats for
+        means and eigenvalues, None where a metric is undefined.
+
+    Notes
+    -----
+    Cunegatti et al., "Understanding Sparse Neural Networks from their Topology via Multipartite
+    Graph Representations", TMLR 2024, section 3.2.
+
+    Examples
+    --------
+    >>> import graph_encoding, metrics, models
+    >>> graph, = graph_encoding.encode(models.build("Resnet-20", 10))
+    >>> metrics.topometrics(graph)["nodes"]
+    191894
+    """
+    values: dict[str, Value] = {}
+    # BLAS sums in an order that depends on its threads; one keeps results the same everywhere.
+    with threadpool_limits(1), ThreadPoolExecutor(threads or 1) as pool:
+        # The spectra take longest: they go first.
+        pending = {pool.submit(metric.function, graph): metric for metric in METRICS[::-1]}
+        for done, future in enumerate(as_completed(pending), 1):
+            values |= future.result()
+            if progress:
+                progress(done, len(METRICS), pending[future].columns[0])
+    return {column: values[column] for column in COLUMNS}

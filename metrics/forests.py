@@ -1,0 +1,127 @@
+"""Spanning forests by breadth-first search over neighbours that are never written out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from graph_encoding import Graph
+from graph_encoding.neighbours import Tables, neighbours
+
+
+def spanning_forest(graph: Graph, flat: Tables, without: np.ndarray | None = None) -> np.ndarray:
+    """Breadth-first spanning forest of the undirected graph.
+
+    Searches level by level, and from the side with fewer edges: either every node of the
+    frontier looks for new nodes, or every node not yet found looks for a neighbour in the
+    frontier. Either way a node's parent is its neighbour that was found first, so the forest is
+    a scan-first search forest.
+
+    Parameters
+    ----------
+    graph : Graph
+    flat : Tables
+        Both directions of `graph`.
+    without : numpy.ndarray of int32, shape (num_nodes,), optional
+        Parents of a forest whose edges are left out of the graph.
+
+    Returns
+    -------
+    numpy.ndarray of int32, shape (num_nodes,)
+        Parent of every node, -1 for a root.
+
+    Notes
+    -----
+    Beamer, Asanovic and Patterson, "Direction-optimizing breadth-first search", SC 2012.
+    """
+    degree = graph.degree
+    # A hub first: its tree reaches most nodes within few levels.
+    first = int(degree.argmax()) if len(degree) else 0
+    barred = np.empty(0, np.int32) if without is None else without
+    return _search(flat, degree.astype(np.int32), first, barred)
+
+
+@njit(cache=True, nogil=True)
+def _search(tables, degree, first, barred):
+    count = len(degree)
+    parent = np.full(count, -1, np.int32)
+    place = np.full(count, -1, np.int32)  # position in the queue, -1 if not found yet
+    queue = np.empty(count, np.int32)
+    rest = np.empty(0, np.int32)  # superset of the nodes not found yet, once it is needed
+    rest_size = -1
+    buffer = np.empty(degree.max() if count else 0, np.int32)
+    open_degree = np.int64(0)
+    for node in range(count):
+        open_degree += degree[node]
+    head = tail = 0
+    for candidate in range(-1, count):
+        root = first if candidate < 0 else candidate
+        if count == 0 or place[root] >= 0:
+            continue
+        place[root] = tail
+        queue[tail] = root
+        tail += 1
+        open_degree -= degree[root]
+        while head < tail:
+            stop = tail
+            if open_degree == 0:
+                head = tail
+                break
+            frontier_degree = np.int64(0)
+            for i in range(head, stop):
+                frontier_degree += degree[queue[i]]
+            if frontier_degree <= open_degree:
+                for i in range(head, stop):
+                    node = queue[i]
+                    for j in range(neighbours(tables, node, buffer)):
+                        other = buffer[j]
+                        if place[other] < 0 and not _is_barred(barred, node, other):
+                            parent[other] = node
+                            place[other] = tail
+                            queue[tail] = other
+                            tail += 1
+                            open_degree -= degree[other]
+                    if open_degree == 0:
+                        break
+            else:
+                if rest_size < 0:
+                    rest = np.empty(count, np.int32)
+                    rest_size = count
+                    for node in range(count):
+                        rest[node] = node
+                kept = found = 0
+                best = np.empty(rest_size, np.int32)
+                for i in range(rest_size):
+                    node = rest[i]
+                    if place[node] >= 0 or degree[node] == 0:
+                        continue
+                    earliest = np.int32(stop)
+                    for j in range(neighbours(tables, node, buffer)):
+                        p = place[buffer[j]]
+                        if head <= p < earliest and not _is_barred(barred, node, buffer[j]):
+                            earliest = p
+                    # Found nodes are gathered at the front, in the order of `rest`.
+                    if earliest < stop:
+                        best[found] = earliest
+                        queue[tail + found] = node
+                        found += 1
+                    else:
+                        rest[kept] = node
+                        kept += 1
+                rest_size = kept
+                order = np.argsort(best[:found], kind="mergesort")
+                nodes = queue[tail : tail + found].copy()
+                for i in range(found):
+                    node = nodes[order[i]]
+                    parent[node] = queue[best[order[i]]]
+                    place[node] = tail
+                    queue[tail] = node
+                    tail += 1
+                    open_degree -= degree[node]
+            head = stop
+    return parent
+
+
+@njit(cache=True, nogil=True)
+def _is_barred(barred, one, other):
+    return len(barred) > 0 and (barred[one] == other or barred[other] == one)

@@ -1,0 +1,212 @@
+"""Neighbourhood: how many nodes are reached within one and within two steps along the edges."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from graph_encoding import Block, Graph, NodeLayer
+from graph_encoding.axis import Axis
+from graph_encoding.neighbours import neighbours, tables
+
+
+def one_hop(graph: Graph) -> dict[str, float | None]:
+    """``1-hop``: mean number of nodes reached in at most one step, the node itself included."""
+    if not graph.num_nodes:
+        return {"1-hop": None}
+    return {"1-hop": (graph.num_nodes + graph.num_edges) / graph.num_nodes}
+
+
+def two_hop(graph: Graph) -> dict[str, float | None]:
+    """``2-hop``: mean number of nodes reached in at most two steps, the node itself included."""
+    if not graph.num_nodes:
+        return {"2-hop": None}
+    return {"2-hop": total_two_hop(graph) / graph.num_nodes}
+
+
+def total_two_hop(graph: Graph) -> int:
+    """Sum over all nodes of the number of nodes reached in at most two steps.
+
+    In a regular graph all positions of a channel whose surroundings look alike reach equally
+    many nodes, so one position of each kind is counted. The channels reached at one position are
+    a bit set, so 64 of them are joined at a time.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Returns
+    -------
+    int
+        Exact.
+    """
+    if not graph.is_regular:
+        return int(_count_by_walking(tables(graph, ("out",)), graph.num_nodes, graph.out_degree))
+    total = graph.num_nodes
+    feeding: dict[NodeLayer, list[Block]] = {layer: [] for layer in graph.layers}
+    for block in graph.blocks:
+        feeding[block.source].append(block)
+    for source in graph.layers:
+        reached: dict[NodeLayer, tuple[list[Block], list[tuple[Block, Block]]]] = {}
+        for first in feeding[source]:
+            reached.setdefault(first.target, ([], []))[0].append(first)
+            for second in feeding[first.target]:
+                reached.setdefault(second.target, ([], []))[1].append((first, second))
+        for target, (steps, double_steps) in reached.items():
+            if not double_steps:
+                total += sum(block.num_edges for block in steps)
+            else:
+                total += _reached_nodes(source, target, steps, double_steps)
+    return total
+
+
+def _reached_nodes(
+    source: NodeLayer,
+    target: NodeLayer,
+    steps: list[Block],
+    double_steps: list[tuple[Block, Block]],
+) -> int:
+    """Pairs (v in source, w in target) with w reached from v by one of the ways."""
+    ways = [_Way(block) for block in steps]
+    ways += [_Way(first, second) for first, second in double_steps]
+    rows = _PositionKinds([(way.first.rows, way.second and way.second.rows) for way in ways])
+    columns = _PositionKinds(
+        [(way.first.columns, way.second and way.second.columns) for way in ways]
+    )
+    words = -(-target.channels // 64)
+    reached = np.zeros((source.channels, rows.extent, columns.extent, words), np.uint64)
+    total = 0
+    for y, y_count in zip(rows.positions, rows.counts, strict=True):
+        for x, x_count in zip(columns.positions, columns.counts, strict=True):
+            reached[:] = 0
+            for index, way in enumerate(ways):
+                links = (*rows.links(index, y), *columns.links(index, x))
+                _mark(*way.entries, way.bits, way.taps_x, *links, reached)
+            total += y_count * x_count * int(np.bitwise_count(reached).sum(dtype=np.int64))
+    return total
+
+
+class _Way:
+    """One block, or two in a row, prepared for `_mark`."""
+
+    def __init__(self, first: Block, second: Block | None = None) -> None:
+        self.first, self.second = first, second
+        if second is None:
+            # As if a second step of one tap followed that keeps each channel.
+            channels = first.target.channels
+            bits = np.zeros((1, channels, -(-channels // 64)), np.uint64)
+            c = np.arange(channels)
+            bits[0, c, c // 64] = np.uint64(1) << (c % 64).astype(np.uint64)
+        else:
+            words = -(-second.target.channels // 64)
+            bits = np.zeros((second.taps, second.source.channels, words), np.uint64)
+            bit = np.uint64(1) << (second.target_channel % 64).astype(np.uint64)
+            place = (second.tap, second.source_channel, second.target_channel // 64)
+            np.bitwise_or.at(bits, place, bit)
+        self.bits = bits
+        self.taps_x = second.columns.taps if second else 1
+        order = np.argsort(first.source_channel, kind="stable")
+        self.entries = (
+            np.searchsorted(
+                first.source_channel[order], np.arange(first.source.channels + 1)
+            ).astype(np.int64),
+            first.target_channel[order],
+            first.tap_y[order],
+            first.tap_x[order],
+        )
+
+
+class _PositionKinds:
+    """The kinds of position along one axis: which targets are reached through which taps.
+
+    Two positions are of one kind if their links differ by a shift of the targets only.
+    """
+
+    def __init__(self, axes: list[tuple[Axis, Axis | None]]) -> None:
+        size = axes[0][0].source_size
+        all_links = [_axis_links(first, second) for first, second in axes]
+        self._links = []
+        kinds: dict[bytes, list[int]] = {}
+        self.extent = 1
+        for position in range(size):
+            links = [way[position] for way in all_links]
+            reach = np.concatenate([link[:, 2] for link in links])
+            base = reach.min() if len(reach) else 0
+            links = [link - np.array([0, 0, base]) for link in links]
+            self.extent = max(self.extent, int(reach.max() - base + 1) if len(reach) else 1)
+            self._links.append(links)
+            key = b"|".join(link.astype(np.int64).tobytes() for link in links)
+            kinds.setdefault(key, []).append(position)
+        self.positions = [members[0] for members in kinds.values()]
+        self.counts = [len(members) for members in kinds.values()]
+        self.taps = [first.taps for first, _ in axes]
+
+    def links(self, way: int, position: int) -> tuple[np.ndarray, np.ndarray]:
+        """Links of one position, as (start by first tap, (second tap, target) rows)."""
+        links = self._links[position][way]
+        start = np.searchsorted(links[:, 0], np.arange(self.taps[way] + 1))
+        return start, np.ascontiguousarray(links[:, 1:])
+
+
+def _axis_links(first: Axis, second: Axis | None) -> list[np.ndarray]:
+    """For each source position the sorted, distinct (first tap, second tap, target) triples."""
+    all_links = []
+    for position in range(first.source_size):
+        links = set()
+        for tap in range(first.taps):
+            for middle in range(*first.targets[tap, position]):
+                if second is None:
+                    links.add((tap, 0, middle))
+                    continue
+                for second_tap in range(second.taps):
+                    for target in range(*second.targets[second_tap, middle]):
+                        links.add((tap, second_tap, target))
+        all_links.append(np.array(sorted(links), np.int64).reshape(-1, 3))
+    return all_links
+
+
+@njit(cache=True, nogil=True)
+def _mark(
+    starts,
+    channels,
+    tap_y,
+    tap_x,
+    bits,
+    taps_x,
+    row_start,
+    row_links,
+    column_start,
+    column_links,
+    reached,
+):
+    """Set the bits of the target channels that each source channel reaches at each position."""
+    words = bits.shape[2]
+    for c in range(len(starts) - 1):
+        for e in range(starts[c], starts[c + 1]):
+            middle = channels[e]
+            for i in range(row_start[tap_y[e]], row_start[tap_y[e] + 1]):
+                for j in range(column_start[tap_x[e]], column_start[tap_x[e] + 1]):
+                    tap = row_links[i, 0] * taps_x + column_links[j, 0]
+                    for w in range(words):
+                        reached[c, row_links[i, 1], column_links[j, 1], w] |= bits[tap, middle, w]
+
+
+@njit(cache=True, nogil=True)
+def _count_by_walking(tables, count, out_degree):
+    """Total two-hop count by visiting every path of two steps."""
+    size = out_degree.max() if count else 0
+    near, far = np.empty(size, np.int32), np.empty(size, np.int32)
+    seen = np.full(count, -1, np.int32)
+    total = 0
+    for node in range(count):
+        seen[node] = node
+        total += 1
+        for i in range(neighbours(tables, node, near)):
+            if seen[near[i]] != node:
+                seen[near[i]] = node
+                total += 1
+            for j in range(neighbours(tables, near[i], far)):
+                if seen[far[j]] != node:
+                    seen[far[j]] = node
+                    total += 1
+    return total
