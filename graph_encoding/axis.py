@@ -67,9 +67,7 @@ class Axis:
         intervals[..., 0] = self.target_size
         for tap, row in enumerate(self.sources):
             for target, (low, high) in enumerate(row):
-                np.minimum(
-                    intervals[tap, low:high, 0], target, out=intervals[tap, low:high, 0]
-                )
+                np.minimum(intervals[tap, low:high, 0], target, out=intervals[tap, low:high, 0])
                 intervals[tap, low:high, 1] = target + 1
         empty = intervals[..., 0] >= intervals[..., 1]
         intervals[empty] = 0

@@ -170,7 +170,10 @@ class _Tracer:
         )
         rows, columns = np.arange(height) + top, np.arange(width) + left
         return Feature(
-            0, channels, np.stack([rows, rows + 1], axis=1), np.stack([columns, columns + 1], axis=1)
+            0,
+            channels,
+            np.stack([rows, rows + 1], axis=1),
+            np.stack([columns, columns + 1], axis=1),
         )
 
     def input_padding(self, user: torch.fx.Node) -> list[tuple[int, int]]:
@@ -189,16 +192,12 @@ class _Tracer:
         if isinstance(module, PASS_THROUGH_MODULES):
             return value
         if isinstance(module, nn.MaxPool2d):
-            return _pool(
-                value,
-                module.kernel_size,
-                module.stride,
-                module.padding,
-                module.dilation,
-                module.ceil_mode,
-            )
+            sizes = (module.kernel_size, module.stride, module.padding)
+            return _pool(value, *sizes, module.dilation, module.ceil_mode)
         if isinstance(module, nn.AvgPool2d):
-            return _pool(value, module.kernel_size, module.stride, module.padding, 1, module.ceil_mode)
+            return _pool(
+                value, module.kernel_size, module.stride, module.padding, 1, module.ceil_mode
+            )
         if isinstance(module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
             return _adaptive_pool(value, module.output_size)
         if isinstance(module, nn.Flatten) and module.start_dim == 1 and module.end_dim == -1:
@@ -300,9 +299,7 @@ class _Tracer:
         source, target = self.trace.root(value.layer), len(self.trace.layers)
         self.trace.layers[source].read = True
         channels = len(weight)
-        self.trace.layers.append(
-            TracedLayer(name, channels, rows.target_size, columns.target_size)
-        )
+        self.trace.layers.append(TracedLayer(name, channels, rows.target_size, columns.target_size))
         self.trace.connections.append(
             Connection(name, source, target, weight, rows, columns, groups)
         )

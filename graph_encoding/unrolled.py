@@ -58,8 +58,6 @@ def unrolled(
         if wiring == "published":
             source, target, rows, columns = published(source, target, rows, columns)
         blocks.append(
-            Block.from_weight(
-                joint.name, source, target, joint.weight, rows, columns, joint.groups
-            )
+            Block.from_weight(joint.name, source, target, joint.weight, rows, columns, joint.groups)
         )
     return Graph(list(layers.values()), blocks, "unrolled", wiring)

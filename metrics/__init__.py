@@ -40,20 +40,26 @@ def size(graph: Graph) -> dict[str, int]:
     return {"nodes": graph.num_nodes, "edges": graph.num_edges}
 
 
-LOCAL, NEAR, STRENGTH = "Local connectivity", "Neighbourhood", "Strength"
-GLOBAL, EXPANSION = "Global connectivity", "Expansion"
 METRICS: tuple[Metric, ...] = (
     Metric("Size", size, ("nodes", "edges")),
-    Metric(LOCAL, local_connectivity, ("sink_nodes", "source_nodes", "disconnected_nodes", "removable_out", "removable_in")),
-    Metric(NEAR, one_hop, ("1-hop",)),
-    Metric(NEAR, two_hop, ("2-hop",)),
-    Metric(NEAR, motifs, ("motifs",)),
-    Metric(STRENGTH, strength, ("strength",)),
-    Metric(STRENGTH, k_core, ("k-core",)),
-    Metric(GLOBAL, global_connectivity, ("cut-edges", "cut-nodes", "connected_components", "avg_connected_components")),
-    Metric(EXPANSION, spectral_gap, ("spectral-gap",)),
-    Metric(EXPANSION, spectral_radius, ("spectral-radius",)),
-)  # fmt: skip
+    Metric(
+        "Local connectivity",
+        local_connectivity,
+        ("sink_nodes", "source_nodes", "disconnected_nodes", "removable_out", "removable_in"),
+    ),
+    Metric("Neighbourhood", one_hop, ("1-hop",)),
+    Metric("Neighbourhood", two_hop, ("2-hop",)),
+    Metric("Neighbourhood", motifs, ("motifs",)),
+    Metric("Strength", strength, ("strength",)),
+    Metric("Strength", k_core, ("k-core",)),
+    Metric(
+        "Global connectivity",
+        global_connectivity,
+        ("cut-edges", "cut-nodes", "connected_components", "avg_connected_components"),
+    ),
+    Metric("Expansion", spectral_gap, ("spectral-gap",)),
+    Metric("Expansion", spectral_radius, ("spectral-radius",)),
+)
 COLUMNS = tuple(column for metric in METRICS for column in metric.columns)
 GROUPS = {
     group: [column for metric in METRICS if metric.group == group for column in metric.columns]

@@ -56,9 +56,7 @@ def four_cycles(graph: Graph) -> int:
     """Number of cycles on four vertices, induced or not."""
     degree = graph.degree
     wedges = int((degree * (degree - 1) // 2).sum())
-    return (
-        _closed_walks_and_triangles(graph).closed_walks - 2 * graph.num_edges - 4 * wedges
-    ) // 8
+    return (_closed_walks_and_triangles(graph).closed_walks - 2 * graph.num_edges - 4 * wedges) // 8
 
 
 def _closed_walks_and_triangles(graph: Graph) -> _Counts:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from graph_encoding import Graph
 
-DENSE_NODES = 200
-"""Graphs up to this size are solved as dense matrices."""
+DENSE_SIZE = 256
+"""Matrices up to this size are solved by a dense solver, larger ones by Lanczos iterations."""
 
 TOLERANCE = 1e-9
 """Bound on the residual of an eigenvalue, relative to it."""
+
+
+def spectral_gap(graph: Graph) -> dict[str, float | None]:
+    """``spectral-gap``: first minus third eigenvalue modulus (None below three nodes)."""
+    moduli = adjacency_moduli(graph)
+    return {"spectral-gap": float(moduli[0] - moduli[2]) if graph.num_nodes >= 3 else None}
+
+
+def spectral_radius(graph: Graph) -> dict[str, float | None]:
+    """``spectral-radius``: the largest Laplacian eigenvalue (None without nodes)."""
+    return {"spectral-radius": laplacian_radius(graph) if graph.num_nodes else None}
 
 
 def adjacency_moduli(graph: Graph) -> np.ndarray:
@@ -24,135 +37,131 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of float64, shape (3,)
-        In falling order, fewer for fewer than three nodes.
+        In falling order; zeros stand for the eigenvalues that a smaller graph lacks.
 
     Notes
     -----
     In a bipartite graph the eigenvalues come in pairs of opposite sign, the singular values of
     the matrix between the two sides, so the first and the third modulus are the two largest
-    singular values. They come from Lanczos iterations (ARPACK; Lehoucq, Sorensen and Yang
-    1998) on products that never write an edge out, or from a dense solver where one side is small.
+    singular values. They come from Lanczos iterations (ARPACK; Lehoucq, Sorensen and Yang,
+    1998) on products that never write an edge out, or from a dense solver where few nodes have
+    edges.
     """
-    if graph.num_nodes <= DENSE_NODES:
-        matrix = _dense(graph)
-        moduli = np.abs(np.linalg.eigvalsh(matrix + matrix.T))
-        return np.sort(moduli)[::-1][:3]
-    if not graph.num_edges:
-        return np.zeros(3)
-    sides = two_colouring(graph)
-    if sides is None:
-        operator = LinearOperator((graph.num_nodes,) * 2, graph.product.symmetric, dtype=np.float64)
-        values = _largest(operator, 3, "LM", graph.node_strength)
+    nodes = np.flatnonzero(graph.degree)
+    side = two_colouring(graph)
+    if side is None:
+        product = _within(graph, nodes, graph.product.symmetric)
+        values = _largest(product, graph.node_strength[nodes], 3, "LM")
         return np.sort(np.abs(values))[::-1]
-    singular = _singular_values(graph, sides)
+    # Singular values from the side with fewer nodes that have edges.
+    one, other = nodes[side[nodes]], nodes[~side[nodes]]
+    small, mask = (one, side) if len(one) <= len(other) else (other, ~side)
+
+    def gram(x: np.ndarray) -> np.ndarray:
+        return graph.product.across(graph.product.across(x, mask), ~mask)
+
+    values = _largest(_within(graph, small, gram), graph.node_strength[small], 2, "LA")
+    singular = np.sqrt(np.maximum(np.sort(values)[::-1], 0))
     return singular[[0, 0, 1]]
 
 
-def laplacian_radius(graph: Graph) -> float | None:
-    """Largest eigenvalue of the weighted Laplacian ``D - A``, None without nodes.
+def laplacian_radius(graph: Graph) -> float:
+    """Largest eigenvalue of the weighted Laplacian ``D - A``.
 
     Parameters
     ----------
     graph : Graph
+
+    Returns
+    -------
+    float
     """
-    strength = graph.node_strength
-    if graph.num_nodes <= DENSE_NODES:
-        matrix = _dense(graph)
-        values = np.linalg.eigvalsh(np.diag(strength) - matrix - matrix.T)
-        return float(values[-1]) if len(values) else None
-    if not graph.num_edges:
-        return 0.0
-    operator = LinearOperator(
-        (graph.num_nodes,) * 2,
-        lambda x: strength * x.ravel() - graph.product.symmetric(x.ravel()),
-        dtype=np.float64,
-    )
-    sides = two_colouring(graph)
+    nodes = np.flatnonzero(graph.degree)
+    strength = graph.node_strength[nodes]
     start = strength.copy()
-    if sides is not None:
-        # D - A and D + A are similar: flip the signs of one side.
-        start[sides] *= -1
-    return float(_largest(operator, 1, "LA", start)[0])
-
-
-def spectral_gap(graph: Graph) -> dict[str, float | None]:
-    """``spectral-gap``: first minus third eigenvalue modulus (None below three nodes)."""
-    moduli = adjacency_moduli(graph)
-    return {"spectral-gap": float(moduli[0] - moduli[2]) if len(moduli) == 3 else None}
-
-
-def spectral_radius(graph: Graph) -> dict[str, float | None]:
-    """``spectral-radius``: the largest Laplacian eigenvalue (None without nodes)."""
-    return {"spectral-radius": laplacian_radius(graph)}
+    side = two_colouring(graph)
+    if side is not None:
+        # D - A is similar to D + A, whose first eigenvector is positive: flip one side's signs.
+        start[side[nodes]] *= -1
+    adjacency = _within(graph, nodes, graph.product.symmetric)
+    return float(_largest(lambda x: strength * x.ravel() - adjacency(x), start, 1, "LA")[0])
 
 
 def two_colouring(graph: Graph) -> np.ndarray | None:
-    """Whether the graph is bipartite by node layers, and if so its second side.
+    """One side of a graph whose node layers fall into two without edges inside either.
 
     Returns
     -------
     numpy.ndarray of bool, shape (num_nodes,), or None
-        True for the nodes of the second side.
+        True for the nodes of one side; None where a cycle of odd length over layers exists.
     """
     if not graph.is_regular:
         return None
-    colour = {layer: None for layer in graph.layers}
-    joined = {layer: [] for layer in graph.layers}
+    joined: dict = {layer: [] for layer in graph.layers}
     for block in graph.blocks:
         joined[block.source].append(block.target)
         joined[block.target].append(block.source)
+    colour: dict = {}
     for root in graph.layers:
-        if colour[root] is not None:
+        if root in colour:
             continue
         colour[root], stack = False, [root]
         while stack:
             layer = stack.pop()
             for other in joined[layer]:
-                if colour[other] is None:
+                if other not in colour:
                     colour[other] = not colour[layer]
                     stack.append(other)
                 elif colour[other] == colour[layer]:
                     return None
-    sides = np.zeros(graph.num_nodes, bool)
-    for layer in graph.layers:
-        sides[layer.offset : layer.stop] = colour[layer]
-    return sides
+    return np.concatenate([np.full(layer.size, colour[layer]) for layer in graph.layers])
 
 
-def _singular_values(graph: Graph, sides: np.ndarray) -> np.ndarray:
-    """Two largest singular values of the matrix between the two sides, falling."""
-    small = sides if 2 * sides.sum() <= len(sides) else ~sides
-    members = np.flatnonzero(small)
-    scratch = np.zeros(graph.num_nodes)
+def _within(
+    graph: Graph, nodes: np.ndarray, product: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A product with vectors over all nodes, as one over some of them."""
 
-    def gram(x: np.ndarray) -> np.ndarray:
-        scratch[members] = x.ravel()
-        there = graph.product.across(scratch, small)
-        return graph.product.across(there, ~small)[members]
+    def restricted(x: np.ndarray) -> np.ndarray:
+        whole = np.zeros(graph.num_nodes)
+        whole[nodes] = x.ravel()
+        return product(whole)[nodes]
 
-    if len(members) <= DENSE_NODES:
-        values = np.linalg.eigvalsh(
-            np.stack([gram(row) for row in np.eye(len(members))]) if len(members) else np.eye(0)
-        )
-    else:
-        operator = LinearOperator((len(members),) * 2, gram, dtype=np.float64)
-        values = _largest(operator, 2, "LA", graph.node_strength[members])
-    values = np.sort(np.sqrt(np.maximum(values, 0)))[::-1]
-    return np.pad(values, (0, max(0, 2 - len(values))))[:2]
+    return restricted
 
 
-def _largest(operator: LinearOperator, count: int, which: str, start: np.ndarray) -> np.ndarray:
-    # A start vector that the matrix maps to zero (or that misses an eigenvector) is avoided by a
-    # fixed pseudo-random part.
-    noise = np.random.default_rng(0).random(len(start))
-    start = start + 1e-3 * np.abs(start).max() * (noise + 0.5)
+def _largest(
+    product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, count: int, which: str
+) -> np.ndarray:
+    """Eigenvalues of a symmetric matrix given by its product with a vector.
+
+    Parameters
+    ----------
+    product : callable
+    start : numpy.ndarray of float64, shape (n,)
+        Guess of the first eigenvector.
+    count : int
+        How many eigenvalues; zeros are added where the matrix has fewer.
+    which : {"LM", "LA"}
+        Largest in modulus, or algebraically.
+    """
+    size = len(start)
+    if size <= DENSE_SIZE:
+        matrix = np.stack([product(row) for row in np.eye(size)]) if size else np.zeros((0, 0))
+        values = np.linalg.eigvalsh(matrix)
+        if which == "LM":
+            values = values[np.argsort(np.abs(values))]
+        return np.pad(values, (max(0, count - size), 0))[-count:]
+    # The guess may be orthogonal to an eigenvector: a fixed pseudo-random part is not.
+    generator = np.random.default_rng(0)
+    start = start + 1e-3 * np.abs(start).max() * (generator.random(size) + 0.5)
+    operator = LinearOperator((size, size), product, dtype=np.float64)
     return eigsh(
-        operator, k=count, which=which, v0=start, tol=TOLERANCE, return_eigenvectors=False
+        operator,
+        k=count,
+        which=which,
+        v0=start,
+        tol=TOLERANCE,
+        return_eigenvectors=False,
+        rng=generator,
     )
-
-
-def _dense(graph: Graph) -> np.ndarray:
-    matrix = np.zeros((graph.num_nodes,) * 2)
-    for source, target, weight in graph.edges():
-        matrix[source, target] = weight
-    return matrix

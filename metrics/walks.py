@@ -66,9 +66,7 @@ def _ways(graph: Graph) -> dict[tuple[NodeLayer, NodeLayer], list[_Way]]:
     for first in graph.blocks:
         for second in graph.blocks:
             if first.target == second.source:
-                ways.setdefault((first.source, second.target), []).append(
-                    _Way(first, second, True)
-                )
+                ways.setdefault((first.source, second.target), []).append(_Way(first, second, True))
             if first.target == second.target:
                 ways.setdefault((first.source, second.source), []).append(
                     _Way(first, second, False)
