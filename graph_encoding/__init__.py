@@ -1,5 +1,8 @@
 """The graphs of a sparse network: bipartite ones, one a layer, or one multipartite graph.
 
+To add an encoding, write it in a file of its own and give it a line in `BIPARTITE` or
+`MULTIPARTITE`.
+
 Examples
 --------
 >>> import graph_encoding, models
@@ -10,37 +13,30 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-import numpy as np
-from torch import nn
+import models
 
 from .block import Block
 from .graph import Graph
 from .grid import NodeLayer
-from .rolled import rolled
-from .rolled_channel import rolled_channel
-from .tracing import UnsupportedNetwork
-from .unrolled import WIRINGS, unrolled
 
-__all__ = [
-    "ENCODINGS",
-    "WIRINGS",
-    "Block",
-    "Graph",
-    "NodeLayer",
-    "UnsupportedNetwork",
-    "encode",
-    "rolled",
-    "rolled_channel",
-    "unrolled",
-]
+if TYPE_CHECKING:
+    from torch import nn
 
-BIPARTITE: dict[str, Callable[[str, np.ndarray], Graph]] = {
-    "rolled": rolled,
-    "rolled-channel": rolled_channel,
+__all__ = ["ENCODINGS", "WIRINGS", "Block", "Graph", "NodeLayer", "encode"]
+
+# Where each encoder lives: "module:function". Bipartite ones take a layer's name and weight,
+# multipartite ones the model, the input's shape and the wiring. Importing this room imports no
+# torch.
+BIPARTITE: dict[str, str] = {
+    "rolled": "rolled:rolled",
+    "rolled-channel": "rolled_channel:rolled_channel",
 }
-ENCODINGS = (*BIPARTITE, "unrolled")
+MULTIPARTITE: dict[str, str] = {"unrolled": "unrolled:unrolled"}
+ENCODINGS = (*BIPARTITE, *MULTIPARTITE)
+WIRINGS = ("exact", "published")
 
 
 def encode(
@@ -70,14 +66,18 @@ def encode(
     Raises
     ------
     ValueError
-        If the encoding or the wiring is unknown, or a weight is not finite.
+        If the encoding or the wiring is unknown, a weight is not finite, or the network holds
+        something that has no multipartite graph.
     """
-    if encoding == "unrolled":
-        return [unrolled(model, input_shape, wiring)]
-    if encoding not in BIPARTITE:
+    if encoding not in ENCODINGS:
         raise ValueError(f"unknown encoding {encoding!r}: choose from {', '.join(ENCODINGS)}")
+    if wiring not in WIRINGS:
+        raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(WIRINGS)}")
+    module, function = (BIPARTITE | MULTIPARTITE)[encoding].split(":")
+    encoder = getattr(import_module(f".{module}", __name__), function)
+    if encoding in MULTIPARTITE:
+        return [encoder(model, input_shape, wiring)]
     return [
-        BIPARTITE[encoding](name, module.weight.detach().cpu().numpy())
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
+        encoder(name, layer.weight.detach().cpu().numpy())
+        for name, layer in models.prunable(model).items()
     ]

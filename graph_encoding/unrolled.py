@@ -10,8 +10,6 @@ from .grid import NodeLayer
 from .published import published
 from .tracing import trace
 
-WIRINGS = ("exact", "published")
-
 
 def unrolled(
     model: nn.Module, input_shape: tuple[int, int, int] = (3, 32, 32), wiring: str = "exact"
@@ -40,10 +38,8 @@ def unrolled(
     UnsupportedNetwork
         If the network holds something that has no multipartite graph.
     ValueError
-        If the wiring is unknown or a weight is not finite.
+        If a weight is not finite.
     """
-    if wiring not in WIRINGS:
-        raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(WIRINGS)}")
     traced = trace(model, input_shape)
     layers: dict[int, NodeLayer] = {}
     offset = 0
