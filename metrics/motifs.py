@@ -11,8 +11,9 @@ from graph_encoding import Graph
 from graph_encoding.neighbours import neighbours, tables
 from graph_encoding.product import AdjacencyProduct
 
-from .triangles import TriangleCounts, corners, shares_blocks, triangles
-from .walks import closed_four_walks, exact_dot
+from .triangles import TriangleCounts, triangles
+from .walks import closed_four_walks
+from .ways import exact_dot
 
 
 class _Counts(NamedTuple):
@@ -61,9 +62,7 @@ def four_cycles(graph: Graph) -> int:
 
 def _closed_walks_and_triangles(graph: Graph) -> _Counts:
     if graph.is_regular:
-        found = corners(graph)
-        if not shares_blocks(found):
-            return _Counts(closed_four_walks(graph), triangles(graph, found))
+        return _Counts(closed_four_walks(graph), triangles(graph))
     walks, total, tails, diamonds = _count_by_walking(tables(graph), graph.degree)
     return _Counts(int(walks), TriangleCounts(int(total) // 3, int(tails), int(diamonds)))
 

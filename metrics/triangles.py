@@ -1,7 +1,7 @@
 """Triangles: where a shortcut spans two layers.
 
-A triangle is a step u -> a, a step a -> w and a shortcut u -> w. They are found one by one from
-the ends of the sparser blocks, by looking up the third edge in the mask.
+A triangle is a step u -> a, a step a -> w and a shortcut u -> w. The triangles on an edge are the
+ways of two steps between its ends, so they are counted by kernel algebra, edge by edge of a mask.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from graph_encoding import Block, Graph
-from graph_encoding.axis import Axis
-from graph_encoding.neighbours import Tables, neighbours, tables
+
+from .ways import Way, chunks, exact_dot, position_counts, tap_outer
 
 
 class TriangleCounts(NamedTuple):
@@ -34,143 +33,87 @@ class TriangleCounts(NamedTuple):
     diamonds: int
 
 
-class Corner(NamedTuple):
-    """Three blocks that can close triangles: `first` then `second` run beside `shortcut`."""
-
-    first: Block
-    second: Block
-    shortcut: Block
-
-
-def corners(graph: Graph) -> list[Corner]:
-    """All triples of blocks that can close triangles in a regular graph."""
-    by_ends = {(block.source, block.target): block for block in graph.blocks}
-    return [
-        Corner(first, second, by_ends[first.source, second.target])
-        for first in graph.blocks
-        for second in graph.blocks
-        if first.target == second.source and (first.source, second.target) in by_ends
-    ]
-
-
-def shares_blocks(found: list[Corner]) -> bool:
-    """Whether a block is part of several corners, so that their triangles can share an edge."""
-    blocks = [id(block) for corner in found for block in corner]
-    return len(set(blocks)) < len(blocks)
-
-
-def triangles(graph: Graph, found: list[Corner]) -> TriangleCounts:
-    """Count the triangles of a regular graph whose corners share no block.
+def triangles(graph: Graph) -> TriangleCounts:
+    """Count the triangles of a regular graph.
 
     Parameters
     ----------
     graph : Graph
-    found : list of Corner
-        From `corners`.
 
     Returns
     -------
     TriangleCounts
         Exact.
     """
-    degree = graph.degree
-    total = tails = diamonds = 0
-    for corner in found:
-        first, second, shortcut = corner
-        # Edges u -> a and u -> w from u; edges a -> w from w.
-        from_source = _count(
-            _block_tables(graph, shortcut, "out"),
-            _block_tables(graph, first, "out"),
-            _lookup(second),
-            shortcut.source.offset,
-            shortcut.source.stop,
-            False,
-            degree,
-        )
-        from_target = _count(
-            _block_tables(graph, shortcut, "in"),
-            _block_tables(graph, second, "in"),
-            _lookup(first),
-            shortcut.target.offset,
-            shortcut.target.stop,
-            True,
-            degree,
-        )
-        total += int(from_source[0])
-        tails += int(from_source[1])
-        # Both sides see the shortcut's edges: count those once.
-        diamonds += int(from_source[2]) + int(from_source[3]) + int(from_target[3])
-    return TriangleCounts(total, tails, diamonds)
+    at_node = np.zeros(graph.num_nodes)
+    total = squares = edge_triangles = 0
+    for block, ways in _ways_beside(graph).items():
+        on_edges = _on_edges(block, ways)
+        edge_triangles += on_edges.total
+        squares += on_edges.squares
+        # Every triangle has one edge whose ends are its first and its middle node, and one whose
+        # ends are its first and its last.
+        for way, at_start, at_end in zip(ways, on_edges.at_start, on_edges.at_end, strict=True):
+            if way.first_along and way.second_along:
+                at_node[block.source.offset : block.source.stop] += at_start
+                at_node[block.target.offset : block.target.stop] += at_end
+                total += int(at_start.sum())
+            elif way.first_along:
+                at_node[block.target.offset : block.target.stop] += at_end
+    degree = graph.degree.astype(np.float64)
+    tails = exact_dot(at_node, degree) - 2 * exact_dot(at_node, np.ones(len(at_node)))
+    return TriangleCounts(total, tails, (squares - edge_triangles) // 2)
 
 
-def _block_tables(graph: Graph, block: Block, direction: str) -> Tables:
-    return tables(Graph(graph.layers, [block], graph.encoding), (direction,))
+def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
+    """The ways of two steps that run beside each block, if any: the rest of a triangle."""
+    by_ends = {(block.source, block.target): block for block in graph.blocks}
+    beside: dict[Block, list[Way]] = {}
+    for first in graph.blocks:
+        for second in graph.blocks:
+            shortcut = by_ends.get((first.source, second.target))
+            if first.target != second.source or shortcut is None:
+                continue
+            beside.setdefault(shortcut, []).append(Way(first, second))
+            beside.setdefault(first, []).append(Way(shortcut, second, second_along=False))
+            beside.setdefault(second, []).append(Way(first, shortcut, first_along=False))
+    return beside
 
 
-def _lookup(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """What `_joined` needs: the mask, the taps between positions, and the block's ends."""
-    source, target = block.source, block.target
-    ends = [
-        *(source.offset, source.height, source.width),
-        *(target.offset, target.height, target.width),
-        block.columns.taps,
-    ]
-    return (
-        block.tap_masks().astype(np.bool_),
-        _tap_between(block.rows),
-        _tap_between(block.columns),
-        np.array(ends),
-    )
+class _OnEdges(NamedTuple):
+    """Triangles on the edges of a block: their sum, the sum of their squares over the edges, and
+    for each way their sum at every start and at every end node."""
+
+    total: int
+    squares: int
+    at_start: list[np.ndarray]
+    at_end: list[np.ndarray]
 
 
-def _tap_between(axis: Axis) -> np.ndarray:
-    """int64 (source positions, target positions): the tap that joins them, -1 without one."""
-    relation = axis.relation > 0
-    return np.where(relation.any(axis=0), relation.argmax(axis=0), -1)
-
-
-@njit(cache=True, nogil=True)
-def _count(shortcut, side, lookup, start, stop, reverse, degree):
-    """Triangles, their tails, and pairs of triangles on the shortcut's and on the side's edges."""
-    mask, row_tap, column_tap, ends = lookup
-    size = degree[start:stop].max()
-    nears, fars = np.empty(size, np.int32), np.empty(size, np.int32)
-    on_near = np.empty(size, np.int64)
-    total = tails = shortcut_pairs = side_pairs = 0
-    for node in range(start, stop):
-        far_count = neighbours(shortcut, node, fars)
-        if far_count == 0:
-            continue
-        near_count = neighbours(side, node, nears)
-        on_near[:near_count] = 0
-        for i in range(far_count):
-            on_far = 0
-            for j in range(near_count):
-                if reverse:
-                    joined = _joined(mask, row_tap, column_tap, ends, fars[i], nears[j])
-                else:
-                    joined = _joined(mask, row_tap, column_tap, ends, nears[j], fars[i])
-                if joined:
-                    on_far += 1
-                    on_near[j] += 1
-                    tails += degree[node] + degree[nears[j]] + degree[fars[i]] - 6
-            total += on_far
-            shortcut_pairs += on_far * (on_far - 1) // 2
-        for j in range(near_count):
-            side_pairs += on_near[j] * (on_near[j] - 1) // 2
-    return total, tails, shortcut_pairs, side_pairs
-
-
-@njit(cache=True, nogil=True)
-def _joined(mask, row_tap, column_tap, ends, source, target):
-    source -= ends[0]
-    source_channel = source // (ends[1] * ends[2])
-    source -= source_channel * ends[1] * ends[2]
-    target -= ends[3]
-    target_channel = target // (ends[4] * ends[5])
-    target -= target_channel * ends[4] * ends[5]
-    tap_y = row_tap[source // ends[2], target // ends[5]]
-    tap_x = column_tap[source % ends[2], target % ends[5]]
-    if tap_y < 0 or tap_x < 0:
-        return False
-    return mask[tap_y * ends[6] + tap_x, source_channel, target_channel]
+def _on_edges(block: Block, ways: list[Way]) -> _OnEdges:
+    at_start = [np.zeros((block.source.channels, block.source.positions)) for _ in ways]
+    at_end = [np.zeros((block.target.channels, block.target.positions)) for _ in ways]
+    squares = 0
+    for start, stop in chunks(ways):
+        products = [way.middle_counts(start, stop) for way in ways]
+        for tap, mask in enumerate(block.tap_masks()):
+            tap_y, tap_x = divmod(tap, block.columns.taps)
+            rows, columns = block.rows.relation[tap_y], block.columns.relation[tap_x]
+            for i, way in enumerate(ways):
+                by_row, by_column = way.row_ways * rows, way.column_ways * columns
+                starts = tap_outer(way, by_row.sum(axis=3), by_column.sum(axis=3))
+                ends = tap_outer(way, by_row.sum(axis=2), by_column.sum(axis=2))
+                joined = np.flatnonzero(starts.any(axis=1))
+                if not len(joined):
+                    continue
+                kept = products[i][joined] * mask[start:stop].ravel()
+                by_channel = kept.reshape(len(joined), stop - start, -1)
+                at_start[i][start:stop] += by_channel.sum(axis=2).T @ starts[joined]
+                at_end[i] += by_channel.sum(axis=1).T @ ends[joined]
+                for other, others in zip(ways, products, strict=True):
+                    counts = position_counts(way, other, rows, columns)[joined]
+                    for one, two in zip(kept, counts @ others, strict=True):
+                        squares += exact_dot(one, two)
+    total = sum(int(sums.sum()) for sums in at_start)
+    flat = [sums.ravel() for sums in at_start], [sums.ravel() for sums in at_end]
+    return _OnEdges(total, squares, *flat)

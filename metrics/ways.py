@@ -1,0 +1,172 @@
+"""Ways of two steps between two node layers, counted by kernel algebra.
+
+The number of ways from channel c at one position to channel d at another is a sum over pairs of
+kernel taps: the number of middle channels that both masks keep at those taps (a matrix product),
+times the number of middle positions that join the two positions by those taps (a product of
+small position matrices along each axis). The matrix products do not depend on the size of
+the maps, the position counts not on the channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse
+
+from graph_encoding import Block, NodeLayer
+
+CHUNK_ELEMENTS = 4 << 20
+"""Elements of one array of products held at a time."""
+
+EXACT_FLOAT = 2**53
+"""Integers below it are exact in double precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """Two steps, each along a block or against it.
+
+    Parameters
+    ----------
+    first, second : Block
+    first_along, second_along : bool
+        Whether the step goes from the block's source to its target.
+    """
+
+    first: Block
+    second: Block
+    first_along: bool = True
+    second_along: bool = True
+
+    @property
+    def start(self) -> NodeLayer:
+        """Where the way begins."""
+        return self.first.source if self.first_along else self.first.target
+
+    @property
+    def end(self) -> NodeLayer:
+        """Where the way ends."""
+        return self.second.target if self.second_along else self.second.source
+
+    @property
+    def tap_pairs(self) -> int:
+        """Number of pairs of taps."""
+        return self.first.taps * self.second.taps
+
+    @cached_property
+    def masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Masks of the two steps: (taps, start, middle) and (middle, taps, end) channels."""
+        first, second = self.first.tap_masks(), self.second.tap_masks()
+        if not self.first_along:
+            first = first.transpose(0, 2, 1)
+        if not self.second_along:
+            second = second.transpose(0, 2, 1)
+        return first, np.ascontiguousarray(second.transpose(1, 0, 2))
+
+    def middle_counts(self, start: int, stop: int) -> np.ndarray:
+        """Number of middle channels for every pair of taps, from some of the start channels.
+
+        Returns
+        -------
+        numpy.ndarray of float64, shape (tap pairs, start channels * end channels)
+        """
+        first, second = self.masks
+        part = np.ascontiguousarray(first[:, start:stop])
+        taps, rows, middle = part.shape
+        # Counts stay below 2^24, so single precision is exact.
+        products = part.reshape(taps * rows, middle) @ second.reshape(middle, -1)
+        by_pair = products.reshape(taps, rows, *second.shape[1:]).transpose(0, 2, 1, 3)
+        return by_pair.astype(np.float64).reshape(taps * second.shape[1], -1)
+
+    @cached_property
+    def row_ways(self) -> np.ndarray:
+        """Middle rows that join two rows by two taps: float64 (taps, taps, start, end)."""
+        return self._joined(self.first.rows.relation, self.second.rows.relation)
+
+    @cached_property
+    def column_ways(self) -> np.ndarray:
+        """Middle columns that join two columns by two taps, as `row_ways`."""
+        return self._joined(self.first.columns.relation, self.second.columns.relation)
+
+    def _joined(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        if not self.first_along:
+            first = first.transpose(0, 2, 1)
+        if not self.second_along:
+            second = second.transpose(0, 2, 1)
+        return np.einsum("asm,bme->abse", first, second, optimize=True)
+
+
+def chunks(ways: list[Way]) -> list[tuple[int, int]]:
+    """Ranges of start channels, so that the products of any way fit into a chunk."""
+    channels = ways[0].start.channels
+    widest = max(way.tap_pairs * way.end.channels for way in ways)
+    step = max(1, CHUNK_ELEMENTS // widest)
+    return [(start, min(start + step, channels)) for start in range(0, channels, step)]
+
+
+def position_counts(
+    one: Way, other: Way, rows: np.ndarray | float = 1.0, columns: np.ndarray | float = 1.0
+) -> scipy.sparse.csr_array:
+    """Pairs of positions that two tap pairs both join, counted with their ways.
+
+    Parameters
+    ----------
+    one, other : Way
+        Between the same node layers.
+    rows, columns : numpy.ndarray of 0/1, shape (start, end), optional
+        Pairs of rows (columns) to count.
+
+    Returns
+    -------
+    scipy.sparse.csr_array of float64, shape (tap pairs of `one`, tap pairs of `other`)
+    """
+    by_row, by_column = (
+        scipy.sparse.csr_array(_flat(a * mask) @ _flat(b).T)
+        for a, b, mask in (
+            (one.row_ways, other.row_ways, rows),
+            (one.column_ways, other.column_ways, columns),
+        )
+    )
+    counts = scipy.sparse.kron(by_row, by_column, format="csr")
+    return counts[_tap_order(one)][:, _tap_order(other)]
+
+
+def tap_outer(way: Way, by_row: np.ndarray, by_column: np.ndarray) -> np.ndarray:
+    """Outer product of per-tap-pair vectors along the rows and along the columns.
+
+    Parameters
+    ----------
+    by_row : numpy.ndarray, shape (taps, taps, h)
+    by_column : numpy.ndarray, shape (taps, taps, w)
+
+    Returns
+    -------
+    numpy.ndarray, shape (tap pairs, h * w)
+        In the order of `Way.middle_counts`.
+    """
+    outer = np.einsum("aby,cdx->acbdyx", by_row, by_column)
+    return outer.reshape(way.tap_pairs, -1)
+
+
+def exact_dot(one: np.ndarray, other: np.ndarray) -> int:
+    """Dot product of two float64 vectors of non-negative integers, exact at any size."""
+    if not len(one):
+        return 0
+    if float(one.max()) * float(other.max()) * len(one) < EXACT_FLOAT:
+        return int(one @ other)
+    if len(one) == 1:
+        return int(one[0]) * int(other[0])
+    half = len(one) // 2
+    return exact_dot(one[:half], other[:half]) + exact_dot(one[half:], other[half:])
+
+
+def _flat(ways: np.ndarray) -> np.ndarray:
+    return ways.reshape(ways.shape[0] * ways.shape[1], -1)
+
+
+def _tap_order(way: Way) -> np.ndarray:
+    """Index by (row taps, column taps) of the tap pairs in order of (first tap, second tap)."""
+    shape = (*way.row_ways.shape[:2], *way.column_ways.shape[:2])
+    return np.arange(way.tap_pairs).reshape(shape).transpose(0, 2, 1, 3).ravel()
