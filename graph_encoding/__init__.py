@@ -13,7 +13,7 @@ Examples
 
 from __future__ import annotations
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import models
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ENCODINGS", "WIRINGS", "Block", "Graph", "NodeLayer", "encode"]
 
-# Where each encoder lives: "module:function". Bipartite ones take a layer's name and weight,
+# Where each encoder lives. Bipartite ones take a layer's name and weight,
 # multipartite ones the model, the input's shape and the wiring. Importing this room imports no
 # torch.
 BIPARTITE: dict[str, str] = {
-    "rolled": "rolled:rolled",
-    "rolled-channel": "rolled_channel:rolled_channel",
+    "rolled": "graph_encoding.rolled:rolled",
+    "rolled-channel": "graph_encoding.rolled_channel:rolled_channel",
 }
-MULTIPARTITE: dict[str, str] = {"unrolled": "unrolled:unrolled"}
+MULTIPARTITE: dict[str, str] = {"unrolled": "graph_encoding.unrolled:unrolled"}
 ENCODINGS = (*BIPARTITE, *MULTIPARTITE)
 WIRINGS = ("exact", "published")
 
@@ -73,8 +73,7 @@ def encode(
         raise ValueError(f"unknown encoding {encoding!r}: choose from {', '.join(ENCODINGS)}")
     if wiring not in WIRINGS:
         raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(WIRINGS)}")
-    module, function = (BIPARTITE | MULTIPARTITE)[encoding].split(":")
-    encoder = getattr(import_module(f".{module}", __name__), function)
+    encoder = resolve_name((BIPARTITE | MULTIPARTITE)[encoding])
     if encoding in MULTIPARTITE:
         return [encoder(model, input_shape, wiring)]
     return [

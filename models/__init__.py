@@ -5,24 +5,22 @@ To add a model, write it in a file of its own and add one line to `MODELS`. It m
 modules should be created in the order in which the network runs them.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import torch
-from torch import nn
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
-from models.conv6 import Conv6
-from models.initialisation import initialise
-from models.prunable import prunable
-from models.resnet import resnet20, resnet32
-from models.wide_resnet import wide_resnet28_2
+if TYPE_CHECKING:
+    from torch import nn
 
-__all__ = ["MODELS", "build", "initialise", "prunable"]
+__all__ = ["MODELS", "build", "prunable"]
 
-MODELS: dict[str, Callable[[int, int], nn.Module]] = {
-    "CONV-6": Conv6,
-    "Resnet-20": resnet20,
-    "Resnet-32": resnet32,
-    "Wide-Resnet-28-2": wide_resnet28_2,
+# Where each builder lives, so that importing this room imports no torch.
+MODELS: dict[str, str] = {
+    "CONV-6": "models.conv6:Conv6",
+    "Resnet-20": "models.resnet:resnet20",
+    "Resnet-32": "models.resnet:resnet32",
+    "Wide-Resnet-28-2": "models.wide_resnet:wide_resnet28_2",
 }
 
 
@@ -56,8 +54,34 @@ def build(name: str, num_classes: int, in_channels: int = 3, *, seed: int = 0) -
         raise ValueError(f"unknown model {name!r}: choose from {', '.join(MODELS)}")
     if num_classes < 1 or in_channels < 1:
         raise ValueError(f"a model needs classes and channels, not {num_classes} and {in_channels}")
+    import torch
+
+    from .initialisation import initialise
+
     # Torch draws default weights on construction; the fork keeps that from the global generator.
     with torch.random.fork_rng(devices=[]):
-        model = MODELS[name](num_classes, in_channels)
+        model = resolve_name(MODELS[name])(num_classes, in_channels)
     initialise(model, seed)
     return model
+
+
+def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
+    """All modules whose weights are pruned and drawn as edges.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+
+    Returns
+    -------
+    dict of str to torch.nn.Conv2d or torch.nn.Linear
+        By name, in ``named_modules()`` order. The parameter to prune is ``name + ".weight"``;
+        biases and batch normalisation are never pruned.
+    """
+    from torch import nn
+
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }

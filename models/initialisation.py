@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from models.prunable import prunable
+from models import prunable
 
 
 def initialise(model: nn.Module, seed: int) -> None:

@@ -86,9 +86,10 @@ def train(
             if hasattr(train_loader, "set_epoch"):
                 train_loader.set_epoch(epoch)
             bar.set_description(f"epoch {epoch + 1}/{epochs}")
-            _train_epoch(model, removed, optimizer, train_loader, device, bar, accuracy)
+            shown = _train_epoch(model, removed, optimizer, train_loader, device, bar, accuracy)
             scheduler.step()
             accuracy = evaluate(model, test_loader, device)
+            _show(bar, *shown, accuracy)
     return evaluate(model, test_loader, device) if accuracy is None else accuracy
 
 
@@ -100,8 +101,11 @@ def _train_epoch(
     device: str | torch.device,
     bar: tqdm,
     test_accuracy: float | None,
-) -> None:
-    """Make one pass over the training data; `test_accuracy` is only shown."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make one pass over the training data and return its mean loss and accuracy.
+
+    `test_accuracy`, that of the epoch before, is only shown.
+    """
     model.train()
     seen, correct, loss_sum = 0, 0, 0.0
     for images, labels in loader:
@@ -120,7 +124,7 @@ def _train_epoch(
             _show(bar, loss_sum / seen, correct / seen, test_accuracy)
     if not seen:
         raise ValueError("the training loader is empty")
-    _show(bar, loss_sum / seen, correct / seen, test_accuracy)
+    return loss_sum / seen, correct / seen
 
 
 def _show(bar: tqdm, loss: torch.Tensor, accuracy: torch.Tensor, test: float | None) -> None:

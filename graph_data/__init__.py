@@ -1,0 +1,1 @@
+"""Results: the CSV files of the main job, written and read back."""

@@ -1,0 +1,134 @@
+"""Gradients and Hessian-vector products of the training loss, in bounded memory.
+
+The loss of a batch of n samples is *defined* here as the sum over micro-batches of
+``(n_b / n) * cross_entropy(model(images_b) / temperature, labels_b)``, with batch normalisation in
+training mode, each micro-batch normalised by its own statistics ("ghost" batch normalisation). The
+micro-batches have a fixed size, so that the loss is well defined and does not depend on how much
+memory there is; gradients and Hessian-vector products are the exact ones of this loss. Without
+batch normalisation it is the plain mean cross-entropy of the batch.
+
+Memory is that of one micro-batch, since each one's graph is freed before the next is built.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from pruning.samples import Batch
+
+Tensors = dict[str, torch.Tensor]
+
+
+def _nothing() -> None:
+    """Default for `tick`."""
+
+
+def micro_batches(batch: Batch, size: int) -> list[Batch]:
+    """Cut a batch into consecutive pieces of `size` samples; the last may be smaller."""
+    images, labels = batch
+    return list(zip(images.split(size), labels.split(size)))
+
+
+def _parts(
+    model: nn.Module, batch: Batch, size: int, temperature: float
+) -> list[Callable[[Tensors], torch.Tensor]]:
+    """Return one function a micro-batch, from parameters to that part of the loss."""
+    device = next(model.parameters()).device
+    samples = len(batch[1])
+
+    def part(piece: Batch) -> Callable[[Tensors], torch.Tensor]:
+        def loss(parameters: Tensors) -> torch.Tensor:
+            images, labels = piece[0].to(device), piece[1].to(device)
+            logits = functional_call(model, parameters, (images,)) / temperature
+            return nn.functional.cross_entropy(logits, labels) * (len(labels) / samples)
+
+        return loss
+
+    return [part(piece) for piece in micro_batches(batch, size)]
+
+
+def gradient(
+    model: nn.Module,
+    parameters: Mapping[str, torch.Tensor],
+    batch: Batch,
+    *,
+    micro_batch: int,
+    temperature: float = 1.0,
+    tick: Callable[[], object] = _nothing,
+) -> Tensors:
+    """Return the gradient of the loss with respect to `parameters`.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A working copy in training mode; its batch-norm running statistics are altered.
+    parameters : mapping of str to torch.Tensor
+        Values at which to differentiate, by parameter name; parameters not named keep the values
+        they have in `model` and are constants.
+    batch : (torch.Tensor, torch.Tensor)
+        Images ``(n, C, H, W)`` and labels ``(n,)``.
+    micro_batch : int
+        Samples a micro-batch.
+    temperature : float
+        The logits are divided by it.
+    tick : callable
+        Called after each micro-batch.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Gradients of the names and shapes of `parameters`.
+    """
+    point = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+    total = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    for part in _parts(model, batch, micro_batch, temperature):
+        pieces = torch.autograd.grad(part(point), list(point.values()), materialize_grads=True)
+        for accumulated, piece in zip(total.values(), pieces):
+            accumulated += piece
+        tick()
+    return {name: value.detach() for name, value in total.items()}
+
+
+def hessian_vector_product(
+    model: nn.Module,
+    parameters: Mapping[str, torch.Tensor],
+    vector: Mapping[str, torch.Tensor],
+    batch: Batch,
+    *,
+    micro_batch: int,
+    temperature: float = 1.0,
+    tick: Callable[[], object] = _nothing,
+) -> Tensors:
+    """Return the Hessian of the loss times `vector`, both over `parameters`.
+
+    Computed as the derivative of (gradient . vector) with the vector held fixed, reverse mode over
+    reverse mode (Pearlmutter, Fast Exact Multiplication by the Hessian, 1994). The Hessian is a
+    sum over micro-batches, so its product is too.
+
+    Parameters
+    ----------
+    model, parameters, batch, micro_batch, temperature, tick
+        As for `gradient`.
+    vector : mapping of str to torch.Tensor
+        Of the names and shapes of `parameters`.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        The product, of the names and shapes of `parameters`.
+    """
+    point = {name: value.detach().requires_grad_() for name, value in parameters.items()}
+    names = list(point)
+    total = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    for part in _parts(model, batch, micro_batch, temperature):
+        first = torch.autograd.grad(
+            part(point), list(point.values()), create_graph=True, materialize_grads=True
+        )
+        inner = sum((g * vector[name].detach()).sum() for name, g in zip(names, first))
+        pieces = torch.autograd.grad(inner, list(point.values()), materialize_grads=True)
+        for accumulated, piece in zip(total.values(), pieces):
+            accumulated += piece
+        tick()
+    return {name: value.detach() for name, value in total.items()}

@@ -1,0 +1,126 @@
+"""Masks: boolean tensors by parameter name, True where a weight is kept.
+
+Everything here is exact and deterministic: a mask keeps precisely the number of weights asked for,
+and among equal scores the weight that comes first (layers in the order of the dictionary, then
+row-major within a layer) is kept first.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+Masks = dict[str, torch.Tensor]
+
+
+def kept_count(total: int, sparsity: float) -> int:
+    """Return how many of `total` weights remain at `sparsity`: ``round((1 - sparsity) * total)``.
+
+    The achieved sparsity therefore differs from the request by at most ``0.5 / total``.
+
+    Parameters
+    ----------
+    total : int
+        Number of prunable weights.
+    sparsity : float
+        Fraction to remove, ``0 <= sparsity < 1``.
+
+    Returns
+    -------
+    int
+        Number of weights to keep, between 0 and `total`.
+    """
+    return round((1.0 - sparsity) * total)
+
+
+def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
+    """Keep the `keep` weights of highest score over all layers together.
+
+    Parameters
+    ----------
+    scores : mapping of str to torch.Tensor
+        One finite score a weight, by parameter name, any real dtype.
+    keep : int
+        Number of weights to keep, ``0 <= keep <= total``.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Boolean CPU masks in the order and shapes of `scores`, with exactly `keep` entries True.
+
+    Raises
+    ------
+    ValueError
+        If `keep` is out of range or a score is not finite.
+    """
+    flat = torch.cat([s.detach().reshape(-1).cpu() for s in scores.values()])
+    if not 0 <= keep <= flat.numel():
+        raise ValueError(f"cannot keep {keep} of {flat.numel()} weights")
+    if not bool(torch.isfinite(flat).all()):
+        bad = [name for name, s in scores.items() if not bool(torch.isfinite(s).all())]
+        raise ValueError(
+            f"pruning scores are not finite in {len(bad)} of {len(scores)} layers (first: {bad[0]})"
+        )
+    kept = torch.zeros(flat.numel(), dtype=torch.bool)
+    if keep > 0:
+        # The lowest score that is kept; ties at this score are settled by position.
+        threshold = torch.kthvalue(flat, flat.numel() - keep + 1).values
+        kept = flat > threshold
+        missing = keep - int(kept.sum())
+        kept[torch.nonzero(flat == threshold).reshape(-1)[:missing]] = True
+    return _split(kept, scores)
+
+
+def _split(flat: torch.Tensor, like: Mapping[str, torch.Tensor]) -> Masks:
+    """Cut a flat tensor into tensors of the names and shapes of `like`."""
+    pieces = flat.split([t.numel() for t in like.values()])
+    return {name: p.reshape(t.shape).clone() for (name, t), p in zip(like.items(), pieces)}
+
+
+def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
+    """Set the removed weights of `model` to zero, in place.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The network to prune.
+    masks : mapping of str to torch.Tensor
+        Boolean masks by parameter name, each of its parameter's shape.
+
+    Raises
+    ------
+    ValueError
+        If a mask names no parameter of the model, or has another shape; nothing is set then.
+    """
+    parameters = dict(model.named_parameters())
+    for name, mask in masks.items():
+        if name not in parameters:
+            raise ValueError(f"mask {name!r} belongs to no parameter of the model")
+        if mask.shape != parameters[name].shape:
+            raise ValueError(
+                f"mask {name!r} has shape {tuple(mask.shape)}, "
+                f"its parameter {tuple(parameters[name].shape)}"
+            )
+    with torch.no_grad():
+        for name, mask in masks.items():
+            weight = parameters[name]
+            weight.masked_fill_(~mask.to(device=weight.device, dtype=torch.bool), 0.0)
+
+
+def achieved_sparsity(masks: Mapping[str, torch.Tensor]) -> float:
+    """Return the fraction of weights that the masks remove, over all layers together.
+
+    Parameters
+    ----------
+    masks : mapping of str to torch.Tensor
+        Boolean masks.
+
+    Returns
+    -------
+    float
+        Removed weights divided by all weights; nan if there are no weights.
+    """
+    total = sum(mask.numel() for mask in masks.values())
+    kept = sum(int(mask.sum()) for mask in masks.values())
+    return 1.0 - kept / total if total else math.nan

@@ -1,0 +1,254 @@
+"""Result files: exact numbers, whole rows, one header, the identity of a run."""
+
+import errno
+import multiprocessing
+import os
+import stat
+
+import filelock
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graph_data import results
+
+METRICS = ("nodes", "motifs", "2-hop", "spectral-gap")
+COLUMNS = results.columns("unrolled", METRICS)
+LAYER_COLUMNS = results.columns("rolled", METRICS)
+
+
+def make_row(seed=0, **values):
+    row = {
+        "model": "Resnet-20",
+        "dataset": "digits",
+        "pruning": "erk",
+        "sparsity": 0.98,
+        "achieved_sparsity": 0.97999,
+        "seed": seed,
+        "encoding": "unrolled",
+        "wiring": "exact",
+        "training": False,
+        "accuracy": None,
+        "nodes": 191894,
+        "motifs": 2**70 + 1,
+        "2-hop": 1 / 3,
+        "spectral-gap": None,
+    }
+    return row | values
+
+
+def test_file_is_this_text(tmp_path):
+    file = tmp_path / "new" / "folder" / "a.csv"
+    results.append(file, COLUMNS, [make_row()])
+    assert file.read_text() == (
+        "model,dataset,pruning,sparsity,achieved_sparsity,seed,encoding,wiring,training,accuracy,"
+        "nodes,motifs,2-hop,spectral-gap\n"
+        "Resnet-20,digits,erk,0.98,0.97999,0,unrolled,exact,False,,"
+        "191894,1180591620717411303425,0.3333333333333333,\n"
+    )
+
+
+def test_rows_come_back_as_written(tmp_path):
+    rows = [make_row(seed, nodes=seed * 10) for seed in range(3)]
+    for row in rows:
+        results.append(tmp_path / "a.csv", COLUMNS, [row])
+    back = results.read(tmp_path / "a.csv")
+    assert back == rows
+    assert [type(value) for value in back[0].values()] == [type(v) for v in rows[0].values()]
+
+
+@given(st.one_of(st.integers(), st.floats(allow_nan=False), st.none()))
+def test_numbers_survive(value):
+    back = results.parse_cell("motifs", results.format_cell(value))
+    assert back == value
+    assert type(back) is type(value)
+
+
+def test_numpy_numbers_are_written_as_python_numbers():
+    assert results.format_cell(np.int64(7)) == "7"
+    assert results.format_cell(np.float64(0.1)) == "0.1"
+    assert results.format_cell(np.float32(0.1)) == repr(float(np.float32(0.1)))
+    with pytest.raises(TypeError):
+        results.format_cell(np.zeros(2))
+    with pytest.raises(ValueError, match="line break"):
+        results.format_cell("a\nb")
+
+
+def test_layer_columns_and_no_doubles():
+    columns = results.columns("rolled", ("delta_r", "layer_density", "edges"))
+    assert columns[-5:] == ("layer_id", "layer_name", "layer_density", "delta_r", "edges")
+    assert results.columns("unrolled", ("nodes",)) == (*results.CONFIGURATION, "nodes")
+
+
+def test_paths_are_the_papers():
+    where = results.path("r", "topometrics", "rolled", "CIFAR-10", "CONV-6")
+    assert where.as_posix() == "r/graph_metrics/rolled/rolled-CIFAR-10-CONV-6.csv"
+    where = results.path("r", "ramanujan", "rolled", "CIFAR-10", "CONV-6")
+    assert where.as_posix() == "r/ramanujan_results/CONV-6/rolled-CIFAR-10-CONV-6.csv"
+
+
+@pytest.mark.parametrize("name", results.IDENTITY)
+def test_every_identity_column_tells_runs_apart(tmp_path, name):
+    row = make_row()
+    other = row | {name: {"sparsity": 0.9, "seed": 1, "training": True}.get(name, "other")}
+    results.append(tmp_path / "a.csv", COLUMNS, [row])
+    assert results.find(tmp_path / "a.csv", row) == [row]
+    assert results.find(tmp_path / "a.csv", other) == []
+
+
+def test_outcomes_are_no_part_of_the_identity(tmp_path):
+    results.append(tmp_path / "a.csv", COLUMNS, [make_row()])
+    assert results.find(tmp_path / "a.csv", make_row(achieved_sparsity=None, accuracy=0.5))
+
+
+def test_no_file_has_no_rows(tmp_path):
+    assert results.read(tmp_path / "none.csv") == []
+    assert results.find(tmp_path / "none.csv", make_row()) == []
+    (tmp_path / "empty.csv").touch()
+    assert results.read(tmp_path / "empty.csv") == []
+    results.append(tmp_path / "empty.csv", COLUMNS, [make_row()])
+    assert results.read(tmp_path / "empty.csv") == [make_row()]
+
+
+@pytest.mark.parametrize("cut", ["in the row", "in the header"])
+def test_torn_last_line_is_not_read_and_is_mended(tmp_path, cut):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(0)])
+    results.append(file, COLUMNS, [make_row(1)])
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-9] if cut == "in the row" else whole[:9])
+    survivors = [make_row(0)] if cut == "in the row" else []
+    assert results.read(file) == survivors
+    results.append(file, COLUMNS, [make_row(2)])
+    assert results.read(file) == [*survivors, make_row(2)]
+    assert file.read_bytes().count(b"model,") == 1
+
+
+def test_replace_keeps_the_place_and_the_neighbours(tmp_path):
+    file = tmp_path / "a.csv"
+    for seed in range(3):
+        rows = [
+            make_row(seed, layer_id=i, layer_name=f"conv{i}", layer_density=0.5) for i in range(2)
+        ]
+        results.append(file, LAYER_COLUMNS, rows)
+    file.chmod(0o640)
+    before = file.read_text().splitlines()
+    new = [make_row(1, layer_id=0, layer_name="conv0", layer_density=0.25)]
+    results.replace(file, LAYER_COLUMNS, new)
+    after = file.read_text().splitlines()
+    assert after[:3] == before[:3]
+    assert after[4:] == before[5:]
+    assert results.find(file, make_row(1)) == new
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert [p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")] == ["a.csv"]
+
+
+def test_replace_without_earlier_rows_appends(tmp_path):
+    file = tmp_path / "folder" / "a.csv"
+    results.replace(file, COLUMNS, [make_row(0)])
+    results.replace(file, COLUMNS, [make_row(1)])
+    assert results.read(file) == [make_row(0), make_row(1)]
+
+
+@pytest.mark.parametrize("write", [results.append, results.replace])
+def test_other_columns_are_refused_and_kept(tmp_path, write):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row()])
+    text = file.read_text()
+    with pytest.raises(results.ResultFileError, match=r"a\.csv: its columns are not"):
+        results.check(file, COLUMNS[:-1])
+    with pytest.raises(results.ResultFileError, match=r"a\.csv: its columns are not"):
+        write(file, COLUMNS[:-1], [make_row()])
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
+        (lambda b: b.replace(b",191894,", b","), "line 2: 13 cells where the header has 14"),
+        (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
+        (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
+        (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
+    ],
+)
+def test_spoilt_files_give_one_clear_line(tmp_path, spoil, message):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row()])
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(results.ResultFileError, match=message) as caught:
+        results.read(file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_foreign_csv_is_not_searched(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("model,dataset\nResnet-20,digits\n")
+    with pytest.raises(results.ResultFileError, match="no column pruning"):
+        results.find(file, make_row())
+
+
+def test_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(0)])
+    before = file.read_bytes()
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[: len(data) // 2]))
+    with pytest.raises(OSError) as caught:
+        results.append(file, COLUMNS, [make_row(1)])
+    assert caught.value.errno == errno.ENOSPC
+    assert file.read_bytes() == before
+
+
+def test_failed_replacement_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(0)])
+    before = file.read_bytes()
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError):
+        results.replace(file, COLUMNS, [make_row(0, nodes=1)])
+    assert file.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")] == ["a.csv"]
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError) as caught:
+        results.check_folder(tmp_path / "file" / "folder")
+    assert caught.value.filename == str(tmp_path / "file" / "folder")
+    results.check_folder(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_lock_held_for_too_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "LOCK_SECONDS", 0.1)
+    file = tmp_path / "a.csv"
+    with (
+        filelock.FileLock(tmp_path / ".a.csv.lock"),
+        pytest.raises(results.ResultFileError, match="held its lock"),
+    ):
+        results.append(file, COLUMNS, [make_row()])
+    assert not file.exists()
+
+
+def append_many(file, first):
+    for seed in range(first, first + 50):
+        results.append(file, COLUMNS, [make_row(seed)])
+
+
+def test_processes_append_together(tmp_path):
+    file = tmp_path / "a.csv"
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=append_many, args=(file, 50 * i)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    assert sorted(row["seed"] for row in results.read(file)) == list(range(200))

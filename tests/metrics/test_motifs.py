@@ -1,0 +1,111 @@
+"""Motifs against enumeration."""
+
+from math import comb
+
+import networkx
+import numpy as np
+import oracle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import Network, Residual, sparsify
+from pairs import bipartite_graph, pairs, unrolled
+from torch import nn
+
+from metrics.motifs import four_cycles, motifs
+
+
+@settings(max_examples=50)
+@given(pairs(max_nodes=200))
+def test_motifs(pair):
+    assert motifs(pair.graph) == {"motifs": oracle.motifs(pair.explicit)}
+
+
+@st.composite
+def residual_networks(draw) -> Network:
+    """Blocks inside blocks, whose triangles share edges, and pooling between them."""
+    a, b, c = (draw(st.integers(1, 2)) for _ in range(3))
+    inner: nn.Module = nn.Conv2d(b, c, 3, 1, 1)
+    if draw(st.booleans()):
+        inner = Residual(
+            nn.Sequential(nn.Conv2d(b, 2, 3, 1, 1), nn.Conv2d(2, c, 1)), nn.Conv2d(b, c, 1)
+        )
+    stride = draw(st.sampled_from((1, 2)))
+    module = nn.Sequential(
+        nn.Conv2d(1, a, draw(st.sampled_from((1, 3))), 1, 1),
+        nn.MaxPool2d(draw(st.sampled_from((1, 2)))),
+        Residual(nn.Sequential(nn.Conv2d(a, b, 3, stride, 1), inner), nn.Conv2d(a, c, 1, stride)),
+    )
+    densities = draw(st.lists(st.sampled_from((0.3, 0.6, 1.0)), min_size=1, max_size=4))
+    sparsify(module, draw(st.integers(0, 2**32 - 1)), densities)
+    return Network(module, (1, 4, draw(st.integers(4, 6))))
+
+
+@settings(max_examples=50)
+@given(residual_networks())
+def test_motifs_with_triangles(network):
+    graph, explicit = unrolled(network)
+    assert motifs(graph) == {"motifs": oracle.motifs(explicit)}
+
+
+def test_the_drawn_residual_networks_have_triangles_that_share_edges():
+    """The formula's terms for triangles, tails and diamonds are not all zero in the test above."""
+    shared = []
+
+    @settings(max_examples=50)
+    @given(residual_networks())
+    def look(network):
+        plain = oracle.undirected(unrolled(network).explicit).to_networkx()
+        triangles = sum(networkx.triangles(plain).values()) // 3
+        diamonds = sum(comb(len(set(plain[u]) & set(plain[v])), 2) for u, v in plain.edges)
+        shared.append((triangles > 0, diamonds > 0))
+
+    look()
+    has_triangles, has_diamonds = np.mean(shared, axis=0)
+    assert has_triangles > 0.5
+    assert has_diamonds > 0.25
+
+
+@settings(max_examples=40)
+@given(residual_networks())
+def test_four_cycles(network):
+    graph, explicit = unrolled(network)
+    matrix = (oracle.adjacency(explicit) > 0).astype(np.int64)
+    walks = matrix @ matrix
+    # Pairs of distinct nodes, each met twice on a cycle, by their common neighbours.
+    pairs_of_paths = np.triu(walks * (walks - 1) // 2, 1).sum()
+    assert four_cycles(graph) == pairs_of_paths // 2
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_motifs_by_looking_at_every_four_nodes(data):
+    densities = data.draw(st.lists(st.sampled_from((0.3, 0.6, 1.0)), min_size=1, max_size=4))
+    module = nn.Sequential(
+        nn.Conv2d(1, 1, (1, 2)),
+        Residual(
+            nn.Sequential(nn.Conv2d(1, 2, 3, 1, 1), nn.Conv2d(2, 1, (1, 3), 1, (0, 1))),
+            nn.Conv2d(1, 1, 1),
+        ),
+        nn.Flatten(),
+        nn.Linear(6, 2),
+    )
+    sparsify(module, data.draw(st.integers(0, 2**32 - 1)), densities)
+    graph, explicit = unrolled(Network(module, (1, 2, 4)))
+    expected = oracle.motifs_by_enumeration(explicit)
+    assert motifs(graph) == {"motifs": expected}
+    assert oracle.motifs(explicit) == expected
+
+
+def test_complete_bipartite_graph():
+    graph = bipartite_graph(np.ones((40, 30), np.float32))
+    # Any four nodes that lie on both sides are connected.
+    expected = comb(70, 4) - comb(40, 4) - comb(30, 4)
+    assert motifs(graph) == {"motifs": expected}
+
+
+def test_counts_beyond_the_integers_of_a_double():
+    left = 500_000
+    graph = bipartite_graph(np.ones((left, 2), np.float32))
+    expected = comb(left + 2, 4) - comb(left, 4)
+    assert expected > 2**53
+    assert motifs(graph) == {"motifs": expected}

@@ -1,0 +1,65 @@
+"""Spectra against dense eigenvalue solvers."""
+
+import numpy as np
+import oracle
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import networks
+from pairs import bipartite, pairs, unrolled
+
+from metrics.spectra import adjacency_moduli, spectral_gap, spectral_radius
+
+
+def assert_equals_oracle(pair):
+    if pair.explicit.num_nodes < 3:
+        assert spectral_gap(pair.graph) == {"spectral-gap": None}
+    else:
+        expected = np.sort(np.abs(np.linalg.eigvalsh(oracle.adjacency(pair.explicit))))[::-1]
+        scale = 1e-8 * max(expected[0], 1e-30)
+        np.testing.assert_allclose(adjacency_moduli(pair.graph), expected[:3], atol=scale)
+        gap = oracle.spectral_gap(pair.explicit)
+        assert spectral_gap(pair.graph)["spectral-gap"] == pytest.approx(gap, abs=scale)
+    radius = oracle.spectral_radius(pair.explicit)
+    assert spectral_radius(pair.graph)["spectral-radius"] == pytest.approx(
+        radius, rel=1e-8, abs=1e-12
+    )
+
+
+@settings(max_examples=40)
+@given(pairs(max_nodes=300))
+def test_spectra(pair):
+    assert_equals_oracle(pair)
+
+
+@settings(max_examples=25)
+@given(networks(max_nodes=400))
+def test_spectra_of_networks(network):
+    assert_equals_oracle(unrolled(network))
+
+
+@settings(max_examples=10)
+@given(
+    st.integers(130, 300), st.integers(130, 300), st.floats(0.005, 0.3), st.integers(0, 2**32 - 1)
+)
+def test_spectra_by_iteration(left, right, density, seed):
+    """More nodes with edges than a dense solver is used for."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.standard_normal((left, right)) * (rng.random((left, right)) < density)
+    assert_equals_oracle(bipartite(matrix.astype(np.float32)))
+
+
+def test_equal_eigenvalues_are_all_found():
+    """Three equal complete bipartite graphs: the first six eigenvalue moduli agree."""
+    block = np.ones((100, 150))
+    matrix = np.kron(np.eye(3), block).astype(np.float32)
+    graph = bipartite(matrix).graph
+    assert spectral_gap(graph)["spectral-gap"] == pytest.approx(0, abs=1e-6)
+    assert adjacency_moduli(graph) == pytest.approx([np.sqrt(15_000)] * 3, rel=1e-8)
+
+
+def test_complete_bipartite_graph():
+    graph = bipartite(np.full((500, 300), 2, np.float32)).graph
+    # One pair of eigenvalues of modulus 2 sqrt(500 * 300), the rest 0; Laplacian 2 (500 + 300).
+    assert spectral_gap(graph)["spectral-gap"] == pytest.approx(2 * np.sqrt(150_000), rel=1e-9)
+    assert spectral_radius(graph)["spectral-radius"] == pytest.approx(1600, rel=1e-9)

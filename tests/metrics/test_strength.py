@@ -1,0 +1,16 @@
+"""Strength against igraph."""
+
+import oracle
+import pytest
+from hypothesis import given, settings
+from pairs import pairs
+
+from metrics.strength import strength
+
+
+@settings(max_examples=60)
+@given(pairs())
+def test_strength(pair):
+    assert strength(pair.graph)["strength"] == pytest.approx(
+        oracle.strength(pair.explicit), rel=1e-12
+    )

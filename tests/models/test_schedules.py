@@ -1,0 +1,31 @@
+"""Training schedules."""
+
+import pytest
+
+import models
+from models.training import paper_schedule
+
+
+@pytest.mark.parametrize("model", models.MODELS)
+@pytest.mark.parametrize("dataset", ["CIFAR-10", "CIFAR-100", "tinyimagenet", "digits"])
+def test_paper(model, dataset):
+    schedule = paper_schedule(model, dataset)
+    assert (schedule.batch_size, schedule.lr) == (128, 0.1)
+    assert schedule.weight_decay == (5e-4 if model == "Wide-Resnet-28-2" else 1e-4)
+    if dataset.startswith("CIFAR"):
+        assert (schedule.epochs, schedule.milestones) == (160, (80, 120))
+    elif dataset == "tinyimagenet":
+        first = 20 if model == "CONV-6" else 30
+        assert (schedule.epochs, schedule.milestones) == (100, (first, 60, 80))
+    else:
+        assert (schedule.epochs, schedule.milestones) == (30, (15, 23))
+
+
+def test_other_lengths_keep_the_proportions():
+    schedule = paper_schedule("Resnet-20", "CIFAR-10").over(40)
+    assert (schedule.epochs, schedule.milestones, schedule.lr) == (40, (20, 30), 0.1)
+
+
+def test_unknown_dataset():
+    with pytest.raises(ValueError, match="no training schedule for dataset 'mnist'"):
+        paper_schedule("Resnet-20", "mnist")

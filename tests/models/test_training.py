@@ -1,0 +1,232 @@
+"""Training with masks, and accuracy."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+import models
+from datasets import batches
+from datasets.digits import load_digits
+from datasets.images import ImageDataset
+from models.initialisation import initialise
+from models.training import evaluate, train
+
+SETTINGS = {"lr": 0.1, "milestones": [2], "weight_decay": 1e-2, "progress": False}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small batches: threads would cost more than they bring, and sums stay in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def small_network(seed=0):
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(4 * 3 * 3, 5),
+    )
+    initialise(model, seed)
+    return model
+
+
+def random_masks(model, density=0.5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        f"{key}.weight": torch.rand(module.weight.shape, generator=generator) < density
+        for key, module in models.prunable(model).items()
+    }
+
+
+def random_images(count=36, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand(count, 3, 8, 8, generator=generator)
+    labels = torch.randint(5, (count,), generator=generator)
+    return ImageDataset(images, labels, (0.5,) * 3, (0.5,) * 3)
+
+
+def whole(dataset):
+    """All of a dataset as one batch."""
+    return dataset.__getitems__(list(range(len(dataset))))
+
+
+class Watched:
+    """A loader that looks at the masked weights before each batch, hence after each step."""
+
+    def __init__(self, loader, model, masks):
+        self.loader, self.model, self.masks = loader, model, masks
+        self.looked = 0
+
+    def __len__(self):
+        return len(self.loader)
+
+    def __iter__(self):
+        for batch in self.loader:
+            for name, mask in self.masks.items():
+                assert not self.model.get_parameter(name)[~mask].any()
+            self.looked += 1
+            yield batch
+
+
+def test_removed_weights_are_zero_after_every_step():
+    model = small_network()
+    masks = random_masks(model)
+    assert any(model.get_parameter(name)[~mask].any() for name, mask in masks.items())
+    before = {name: model.get_parameter(name).detach().clone() for name in masks}
+    loader = Watched(batches(random_images(), 8), model, masks)
+    train(model, masks, loader, batches(random_images(), 36), epochs=3, **SETTINGS)
+    assert loader.looked == 3 * 5
+    for name, mask in masks.items():
+        weight = model.get_parameter(name)
+        assert not weight[~mask].any()
+        assert (weight != before[name])[mask].all()
+
+
+def test_removed_weights_are_zero_even_when_training_diverges():
+    model = small_network()
+    masks = random_masks(model)
+    settings = SETTINGS | {"lr": 1e30}
+    train(
+        model, masks, batches(random_images(), 8), [whole(random_images(8))], epochs=2, **settings
+    )
+    for name, mask in masks.items():
+        weight = model.get_parameter(name)
+        assert not weight[mask].isfinite().all()
+        assert (weight[~mask] == 0).all()
+
+
+def test_equals_descent_on_the_kept_weights_alone():
+    """SGD written out on the composed function weight -> loss(weight * mask), in float64."""
+    model = small_network().double()
+    masks = random_masks(model)
+    data = [
+        (images.double(), labels) for images, labels in batches(random_images(), 12, shuffle=False)
+    ]
+    reference = copy.deepcopy(model)
+    weights = {
+        name: (value.detach() * masks.get(name, True)).requires_grad_()
+        for name, value in reference.named_parameters()
+        if value.requires_grad
+    }
+    velocity = {name: torch.zeros_like(value) for name, value in weights.items()}
+    for rate in (0.1, 0.1, 0.01):
+        for images, labels in data:
+            kept = {name: value * masks.get(name, True) for name, value in weights.items()}
+            loss = F.cross_entropy(functional_call(reference, kept, (images,)), labels)
+            gradients = torch.autograd.grad(loss, list(weights.values()))
+            for (name, value), gradient in zip(weights.items(), gradients, strict=True):
+                velocity[name] = 0.9 * velocity[name] + gradient + 1e-2 * value.detach()
+                weights[name] = (value.detach() - rate * velocity[name]).requires_grad_()
+
+    train(model, masks, data, data, epochs=3, **SETTINGS)
+    for name, value in weights.items():
+        torch.testing.assert_close(model.get_parameter(name), value, rtol=1e-9, atol=1e-12)
+    assert not model[4].bias.any()
+
+
+def test_same_seed_same_weights_and_global_state_left_alone():
+    results = []
+    for seed in (1, 1, 2):
+        model, test = small_network(), [whole(random_images(36))]
+        state = torch.random.get_rng_state()
+        loader = batches(random_images(), 8, seed=seed)
+        train(model, random_masks(model), loader, test, epochs=2, **SETTINGS)
+        assert torch.equal(torch.random.get_rng_state(), state)
+        results.append(model.state_dict())
+    assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
+    assert not torch.equal(results[0]["0.weight"], results[2]["0.weight"])
+
+
+def test_epochs_are_the_same_whatever_was_read_before():
+    """A pruner may have read from the loader; training still begins with epoch 0."""
+    results = []
+    for used in (False, True):
+        model, loader = small_network(), batches(random_images(), 8)
+        if used:
+            next(iter(loader))
+        train(model, {}, loader, [whole(random_images(36))], epochs=1, **SETTINGS)
+        results.append(model.state_dict())
+    assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
+
+
+def test_learns_the_digits():
+    """A dense Resnet-20 is far better than chance on unseen digits after 40 steps."""
+    images, labels = load_digits(train=True).__getitems__(list(range(640)))
+    part = ImageDataset(images, labels, (0,) * 3, (1,) * 3)
+    test_images, test_labels = load_digits(train=False).__getitems__(list(range(200)))
+    model = models.build("Resnet-20", 10)
+    before = evaluate(model, [(test_images, test_labels)])
+    accuracy = train(
+        model,
+        {},
+        batches(part, 32),
+        [(test_images, test_labels)],
+        epochs=2,
+        lr=0.05,
+        milestones=[1],
+        weight_decay=1e-4,
+        progress=False,
+    )
+    assert before < 0.3
+    assert accuracy > 0.6
+    pieces = zip(test_images.split(70), test_labels.split(70), strict=True)
+    assert accuracy == evaluate(model, pieces)
+
+
+def test_evaluate_counts_and_restores_the_mode():
+    model = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(3, 3))
+    with torch.no_grad():
+        model[2].weight.copy_(torch.eye(3))
+        model[2].bias.zero_()
+    images = torch.eye(3).reshape(3, 3, 1, 1)
+    loader = [(images, torch.tensor([0, 1, 0])), (images[:1], torch.tensor([2]))]
+    model.train()
+    assert evaluate(model, loader) == 2 / 4
+    assert model.training
+    model.eval()
+    assert evaluate(model, loader, "cpu") == 2 / 4
+    assert not model.training
+
+
+def test_no_epochs_only_measure():
+    model = small_network()
+    before = copy.deepcopy(model.state_dict())
+    test_batch = whole(random_images(36))
+    accuracy = train(model, {}, batches(random_images(), 8), [test_batch], epochs=0, **SETTINGS)
+    assert accuracy == evaluate(model, [test_batch])
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_progress_bar(capsys):
+    model = small_network()
+    settings = SETTINGS | {"progress": True}
+    train(model, {}, batches(random_images(), 8), [whole(random_images(36))], epochs=2, **settings)
+    shown = capsys.readouterr().err
+    for part in ("epoch 2/2", "10/10", "loss=", "accuracy=", "test="):
+        assert part in shown
+    train(model, {}, batches(random_images(), 8), [whole(random_images(36))], epochs=2, **SETTINGS)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("masks", "epochs", "count", "message"),
+    [
+        ({"7.weight": torch.ones(1, dtype=torch.bool)}, 1, 8, "names no parameter"),
+        ({"0.weight": torch.ones(1, dtype=torch.bool)}, 1, 8, "has shape"),
+        ({}, -1, 8, "must not be negative"),
+        ({}, 1, 0, "empty"),
+    ],
+)
+def test_refused(masks, epochs, count, message):
+    loader = batches(random_images(count), 8) if count else []
+    with pytest.raises(ValueError, match=message):
+        train(small_network(), masks, loader, [whole(random_images(8))], epochs=epochs, **SETTINGS)

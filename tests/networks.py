@@ -1,0 +1,165 @@
+"""Small sparse networks drawn by hypothesis: every geometry that an encoder has to understand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+DENSITIES = (0.0, 0.1, 0.3, 0.6, 1.0)
+
+
+class Residual(nn.Module):
+    """``relu(body(x) + shortcut(x))``."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+        self.shortcut = shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and the shape of one of its inputs."""
+
+    module: nn.Sequential
+    input_shape: tuple[int, int, int]
+
+
+def sparsify(module: nn.Module, seed: int, densities: list[float]) -> None:
+    """Draw the weights of all Conv2d and Linear modules; layer i keeps about densities[i]."""
+    rng = np.random.default_rng(seed)
+    layers = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    with torch.no_grad():
+        for index, layer in enumerate(layers):
+            shape = tuple(layer.weight.shape)
+            kept = rng.random(shape) < densities[index % len(densities)]
+            weight = rng.standard_normal(shape).astype(np.float32) * kept
+            layer.weight.copy_(torch.from_numpy(weight))
+
+
+class _Drawing:
+    """The network drawn so far: its modules and the shape of its current feature map."""
+
+    def __init__(self, draw, shape: tuple[int, int, int], max_nodes: int) -> None:
+        self.draw = draw
+        self.channels, self.height, self.width = shape
+        self.modules: list[nn.Module] = []
+        self.nodes = self.channels * (self.height + 2) * (self.width + 2)
+        self.max_nodes = max_nodes
+
+    def pick(self, *choices):
+        return self.draw(st.sampled_from(choices))
+
+    def add_layer(self, channels: int, height: int, width: int) -> None:
+        self.channels, self.height, self.width = channels, height, width
+        self.nodes += channels * height * width
+
+    def convolution(self) -> list[nn.Module]:
+        kernel, stride, padding, dilation, sizes = [], [], [], [], []
+        for size in (self.height, self.width):
+            k, s, p, d = self.pick(1, 2, 3), self.pick(1, 1, 2), self.pick(0, 1), self.pick(1, 1, 2)
+            if size + 2 * p < d * (k - 1) + 1:
+                k = d = 1
+            kernel.append(k), stride.append(s), padding.append(p), dilation.append(d)
+            sizes.append((size + 2 * p - d * (k - 1) - 1) // s + 1)
+        groups = self.pick(1, 1, 1, self.channels)
+        channels = groups * self.pick(1, 2) if groups > 1 else self.pick(1, 2, 3, 4)
+        layer = nn.Conv2d(
+            self.channels, channels, kernel, stride, padding, dilation, groups, bias=self.pick(0, 1)
+        )
+        self.add_layer(channels, *sizes)
+        return [layer, *self.decoration(nn.BatchNorm2d)]
+
+    def decoration(self, norm: type[nn.Module]) -> list[nn.Module]:
+        """What adds no node and no edge."""
+        return [norm(self.channels), nn.ReLU()] if self.pick(False, True) else []
+
+    def pooling(self) -> list[nn.Module]:
+        size = tuple(self.pick(*range(1, 1 + min(3, n))) for n in (self.height, self.width))
+        self.height, self.width = self.height // size[0], self.width // size[1]
+        return [self.pick(nn.MaxPool2d, nn.AvgPool2d)(size)]
+
+    def same_convolution(self, channels: int, stride: int) -> list[nn.Module]:
+        """A convolution whose padding keeps the size at stride 1."""
+        kernel, dilation = (self.pick(1, 3), self.pick(1, 3)), self.pick(1, 1, 2)
+        padding = tuple(dilation * (k // 2) for k in kernel)
+        layer = nn.Conv2d(self.channels, channels, kernel, stride, padding, dilation, bias=False)
+        sizes = ((size - 1) // stride + 1 for size in (self.height, self.width))
+        self.add_layer(channels, *sizes)
+        return [layer, *self.decoration(nn.BatchNorm2d)]
+
+    def residual(self, may_nest: bool = True) -> list[nn.Module]:
+        inputs, stride = self.channels, self.pick(1, 2)
+        body = self.same_convolution(self.pick(1, 2, 3), stride)
+        if may_nest and self.pick(False, False, True):
+            # The shortcuts end in one layer: their triangles share edges.
+            body += self.residual(may_nest=False)
+        else:
+            for _ in range(self.pick(1, 1, 2)):
+                body += self.same_convolution(self.pick(1, 2, 3), 1)
+        if body[-1].__class__ is Residual:
+            stride *= body[-1].stride
+        shortcut: nn.Module = nn.Identity()
+        if stride > 1 or inputs != self.channels or self.pick(False, True):
+            shortcut = nn.Conv2d(inputs, self.channels, 1, stride, bias=False)
+            if self.pick(False, True):
+                shortcut = nn.Sequential(shortcut, nn.BatchNorm2d(self.channels))
+        block = Residual(nn.Sequential(*body), shortcut)
+        block.stride = stride
+        return [block]
+
+    def head(self) -> list[nn.Module]:
+        kind = self.pick("none", "linear", "global average")
+        if kind == "none":
+            return []
+        pool = [nn.AdaptiveAvgPool2d(1)] if kind == "global average" else []
+        inputs = self.channels * (1 if pool else self.height * self.width)
+        layers: list[nn.Module] = [*pool, nn.Flatten()]
+        for _ in range(self.pick(1, 2)):
+            outputs = self.pick(2, 5)
+            layers.append(nn.Linear(inputs, outputs))
+            inputs = outputs
+            self.add_layer(outputs, 1, 1)
+            layers += self.decoration(nn.BatchNorm1d)
+        return layers
+
+
+@st.composite
+def networks(draw, max_nodes: int = 500) -> Network:
+    """Networks of a convolution, up to three more stages, and a head.
+
+    A stage is a convolution (rectangular, strided, padded, dilated or grouped), a non-overlapping
+    pooling (that may drop a border) or a residual block (with an identity or a 1 x 1 convolution
+    as its shortcut, perhaps another block inside). The head is a linear layer or two over the
+    flattened or the globally averaged map, or none. No stage starts above `max_nodes` nodes.
+    """
+    shape = (draw(st.integers(1, 3)), draw(st.integers(4, 8)), draw(st.integers(4, 8)))
+    drawing = _Drawing(draw, shape, max_nodes)
+    modules = drawing.convolution()
+    for _ in range(draw(st.integers(0, 3))):
+        if drawing.nodes > max_nodes:
+            break
+        stage = drawing.pick(drawing.convolution, drawing.pooling, drawing.residual)
+        modules += stage()
+    modules += drawing.head()
+    module = nn.Sequential(*modules).eval()
+    densities = draw(st.lists(st.sampled_from(DENSITIES), min_size=1, max_size=4))
+    sparsify(module, draw(st.integers(0, 2**32 - 1)), densities)
+    return Network(module, shape)
+
+
+@st.composite
+def bipartite_matrices(draw, max_side: int = 12) -> np.ndarray:
+    """Random weights between two sides, float32 (left, right), zero where there is no edge."""
+    sides = draw(st.integers(1, max_side)), draw(st.integers(1, max_side))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    kept = rng.random(sides) < draw(st.sampled_from(DENSITIES))
+    return (rng.standard_normal(sides) * kept).astype(np.float32)

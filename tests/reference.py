@@ -1,0 +1,221 @@
+"""The multipartite graph of a network written out edge by edge, by plain loops.
+
+Independent of `graph_encoding`: it walks over the modules, keeps for every position of the
+current feature map the list of nodes that the position stands for, and joins those to each output
+position of a layer for every kept weight. Slow, explicit, and the measure of everything else.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse
+from networks import Residual
+from torch import nn
+
+from models.conv6 import Conv6
+from models.resnet import Resnet
+from models.wide_resnet import WideResnet
+
+
+@dataclass(frozen=True)
+class ExplicitGraph:
+    """A directed weighted graph with all its edges.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csr_array of float64, shape (nodes, nodes)
+        Absolute weights, source by target.
+    offsets : list of int
+        First node of every node layer, and the number of nodes at the end.
+    """
+
+    matrix: scipy.sparse.csr_array
+    offsets: list[int]
+
+    @property
+    def num_nodes(self) -> int:
+        return self.offsets[-1]
+
+
+class _Edges:
+    """Edges and node layers collected so far."""
+
+    def __init__(self) -> None:
+        self.sources, self.targets, self.weights = array("q"), array("q"), array("d")
+        self.offsets = [0]
+
+    def new_layer(self, size: int) -> int:
+        self.offsets.append(self.offsets[-1] + size)
+        return self.offsets[-2]
+
+    def add(self, sources: Iterable[int], target: int, weight: float) -> None:
+        for source in sources:
+            self.sources.append(source)
+            self.targets.append(target)
+            self.weights.append(weight)
+
+    def graph(self) -> ExplicitGraph:
+        size = self.offsets[-1]
+        ends = np.array(self.sources, np.int64), np.array(self.targets, np.int64)
+        matrix = scipy.sparse.coo_array((np.array(self.weights), ends), shape=(size, size)).tocsr()
+        assert matrix.nnz == len(self.sources), "two edges join the same nodes"
+        return ExplicitGraph(matrix, self.offsets)
+
+
+def explicit_graph(
+    model: nn.Module, input_shape: tuple[int, int, int], wiring: str = "exact"
+) -> ExplicitGraph:
+    """Multipartite graph of a network that starts with a convolution or a flattening.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Made of the modules below and `Residual`, or one of the paper's networks.
+    input_shape : tuple of int
+        Channels, height and width.
+    wiring : {"exact", "published"}
+        ``published`` lays stride-2 3 x 3 convolutions as the released code does.
+    """
+    model = _as_sequence(model)
+    edges = _Edges()
+    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Flatten))
+    padding = first.padding if isinstance(first, nn.Conv2d) else (0, 0)
+    channels, height, width = input_shape
+    height, width = height + 2 * padding[0], width + 2 * padding[1]
+    start = edges.new_layer(channels * height * width)
+    _Walk(edges, wiring, first).walk(model, _map_of(start, channels, height, width))
+    return edges.graph()
+
+
+def explicit_bipartite(matrix: np.ndarray) -> ExplicitGraph:
+    """Bipartite graph of a matrix of weights (left, right); zero means no edge."""
+    left, right = matrix.shape
+    edges = _Edges()
+    edges.new_layer(left)
+    edges.new_layer(right)
+    for i in range(left):
+        for j in range(right):
+            if matrix[i, j] != 0:
+                edges.add([i], left + j, abs(float(matrix[i, j])))
+    return edges.graph()
+
+
+def _map_of(start: int, channels: int, height: int, width: int) -> np.ndarray:
+    """Feature map whose every position stands for one node: object array of lists of ids."""
+    positions = np.empty((channels, height, width), object)
+    for node, place in enumerate(np.ndindex(channels, height, width), start):
+        positions[place] = [node]
+    return positions
+
+
+class _Walk:
+    """Follows the feature map through the modules. `target` is the first node of the layer that
+    a shortcut ends in; without it a layer makes a node layer of its own."""
+
+    def __init__(self, edges: _Edges, wiring: str, first: nn.Module) -> None:
+        self.edges, self.wiring, self.first = edges, wiring, first
+
+    def walk(self, module: nn.Module, view: np.ndarray, target: int | None = None) -> np.ndarray:
+        if isinstance(module, nn.Sequential):
+            for child in module:
+                view = self.walk(child, view, target)
+            return view
+        if isinstance(module, Residual):
+            out = self.walk(module.body, view)
+            self.walk(module.shortcut, view, target=out[0, 0, 0][0])
+            return out
+        if isinstance(module, nn.Conv2d):
+            return self.convolution(module, view, target)
+        if isinstance(module, nn.Linear):
+            return self.linear(module, view)
+        if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+            return _pooled(view, module.kernel_size)
+        if isinstance(module, nn.AdaptiveAvgPool2d):
+            assert module.output_size == 1
+            return _pooled(view, view.shape[1:])
+        if isinstance(module, nn.Flatten):
+            return view.reshape(-1, 1, 1)
+        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.ReLU | nn.Identity), module
+        return view
+
+    def convolution(self, layer: nn.Conv2d, view: np.ndarray, target: int | None) -> np.ndarray:
+        weight = layer.weight.detach().numpy()
+        (stride_y, stride_x), (dilation_y, dilation_x) = layer.stride, layer.dilation
+        # The padding of the network's input is made of nodes already.
+        padding_y, padding_x = (0, 0) if layer is self.first else layer.padding
+        channels, height, width = view.shape
+        span_y = height + 2 * padding_y - dilation_y * (weight.shape[2] - 1)
+        span_x = width + 2 * padding_x - dilation_x * (weight.shape[3] - 1)
+        size = (len(weight), (span_y - 1) // stride_y + 1, (span_x - 1) // stride_x + 1)
+        if target is None:
+            target = self.edges.new_layer(size[0] * size[1] * size[2])
+        out = _map_of(target, *size)
+        if self.wiring == "published" and self._is_miswired(layer):
+            # One row and one column of positions fewer, but the numbering goes on without them:
+            # the input's nodes are counted off in the smaller map, then come the output's.
+            start = view[0, 0, 0][0]
+            height, width = height - 1, width - 1
+            view = _map_of(start, channels, height, width)
+            targets = _map_of(start + channels * height * width, *size)
+        else:
+            targets = out
+        for c_out, c_in, tap_y, tap_x in np.argwhere(weight):
+            value = abs(float(weight[c_out, c_in, tap_y, tap_x]))
+            source_channel = c_in + c_out // (len(weight) // layer.groups) * weight.shape[1]
+            for y in range(size[1]):
+                source_y = stride_y * y + dilation_y * tap_y - padding_y
+                if not 0 <= source_y < height:
+                    continue
+                for x in range(size[2]):
+                    source_x = stride_x * x + dilation_x * tap_x - padding_x
+                    if 0 <= source_x < width:
+                        sources = view[source_channel, source_y, source_x]
+                        self.edges.add(sources, targets[c_out, y, x][0], value)
+        return out
+
+    def _is_miswired(self, layer: nn.Conv2d) -> bool:
+        geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+        return layer is not self.first and geometry == ((3, 3), (2, 2), (1, 1), (1, 1))
+
+    def linear(self, layer: nn.Linear, view: np.ndarray) -> np.ndarray:
+        weight = layer.weight.detach().numpy()
+        start = self.edges.new_layer(len(weight))
+        for j, i in np.argwhere(weight):
+            self.edges.add(view[i, 0, 0], start + int(j), abs(float(weight[j, i])))
+        return _map_of(start, len(weight), 1, 1)
+
+
+def _pooled(view: np.ndarray, window: int | tuple[int, int]) -> np.ndarray:
+    """Every position stands for all nodes of its window; a border that fills none is dropped."""
+    rows, columns = (window, window) if isinstance(window, int) else window
+    channels, height, width = view.shape
+    pooled = np.empty((channels, height // rows, width // columns), object)
+    for c, y, x in np.ndindex(pooled.shape):
+        part = view[c, y * rows : (y + 1) * rows, x * columns : (x + 1) * columns]
+        pooled[c, y, x] = [node for nodes in part.ravel() for node in nodes]
+    return pooled
+
+
+def _as_sequence(model: nn.Module) -> nn.Module:
+    """The paper's networks as sequences of the modules above."""
+    if isinstance(model, Conv6):
+        return nn.Sequential(model.convs1, nn.Flatten(), model.linear)
+    if isinstance(model, Resnet):
+        blocks = [
+            Residual(nn.Sequential(block.conv1, block.conv2), block.shortcut)
+            for group in (model.layer1, model.layer2, model.layer3)
+            for block in group
+        ]
+        return nn.Sequential(model.conv1, *blocks, model.pool, nn.Flatten(), model.linear)
+    if isinstance(model, WideResnet):
+        blocks = [
+            Residual(nn.Sequential(block.conv1, block.conv2), block.convShortcut or nn.Identity())
+            for group in (model.block1, model.block2, model.block3)
+            for block in group.layer
+        ]
+        return nn.Sequential(model.conv1, *blocks, model.pool, nn.Flatten(), model.fc)
+    return model

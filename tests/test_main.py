@@ -1,0 +1,458 @@
+"""The main job: its command line, its errors, whole runs on digits, and their result files."""
+
+import csv
+import errno
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import arguments
+import main
+from graph_data import results
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch, capsys):
+    """Run main.py's `main` in an empty folder; gives exit status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        capsys.readouterr()
+        status = main.main(argv)
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No network: whatever asks for an address is told that there is none."""
+
+    def refuse(*_, **__):
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+def python(code, cwd):
+    """Run code in a process of its own, with main.py's folder on the path."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def table(file):
+    with open(file, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def assert_one_line(status, out, err, message):
+    assert status == 2
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[-1].startswith("main.py: error: ")
+    assert re.search(message, lines[-1]), lines[-1]
+    assert "Traceback" not in err
+    assert [line for line in lines[:-1] if not line.startswith("[")] == []  # stages may precede it
+
+
+def test_a_registered_pruner_is_a_choice_at_once(monkeypatch):
+    import pruning
+
+    with pytest.raises(arguments.UsageError):
+        arguments.parse(["--pruning", "random-again"])
+    monkeypatch.setitem(pruning.PRUNERS, "random-again", pruning.PRUNERS["uniform"])
+    assert arguments.parse(["--pruning", "random-again"]).pruning == "random-again"
+
+
+def test_defaults():
+    options = vars(arguments.parse([]))
+    assert options == {
+        "model": "Resnet-20",
+        "dataset": None,
+        "seed": 0,
+        "pruning": "snip",
+        "sparsity": 0.98,
+        "training": False,
+        "epochs": None,
+        "batch_size": None,
+        "lr": None,
+        "encoding": "unrolled",
+        "wiring": "exact",
+        "graph_metrics": "topometrics",
+        "data_root": Path("data"),
+        "output_dir": Path("results"),
+        "force": False,
+        "device": "cpu",
+        "threads": None,
+    }
+
+
+@pytest.mark.parametrize("spelling", ["--data-root", "--data_root"])
+@pytest.mark.parametrize("equals", [False, True])
+def test_hyphens_and_underscores(spelling, equals):
+    argv = [f"{spelling}=my_data"] if equals else [spelling, "my_data"]
+    assert arguments.parse(argv).data_root == Path("my_data")
+
+
+@pytest.mark.parametrize(
+    ("argv", "value"),
+    [
+        ([], False),
+        (["--training"], True),
+        (["--training", "--seed", "1"], True),
+        *((["--training", text], True) for text in ("true", "True", "YES", "1")),
+        *((["--training", text], False) for text in ("false", "False", "no", "0")),
+    ],
+)
+def test_training_takes_words(argv, value):
+    assert arguments.parse(argv).training is value
+
+
+def test_the_papers_spelling_of_ramanujan():
+    options = arguments.parse(["--graph_metrics", "ramanunjan", "--encoding", "rolled"])
+    assert options.graph_metrics == "ramanujan"
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("--model Resnet-21", "--model.*'Resnet-21'.*Resnet-20.*Resnet-32"),
+        ("--dataset MNIST", "--dataset.*'MNIST'.*digits"),
+        ("--pruning magnitude", "--pruning.*'magnitude'.*synflow"),
+        ("--encoding folded", "--encoding.*'folded'.*rolled-channel"),
+        ("--wiring loose", "--wiring.*'loose'.*published"),
+        ("--device tpu", "--device.*'tpu'.*cuda"),
+        ("--graph-metrics all", "--graph-metrics.*'all'.*ramanujan"),
+        ("--sparsity -0.1", "--sparsity.*0 <= number < 1"),
+        ("--sparsity 1.0", "--sparsity.*0 <= number < 1"),
+        ("--sparsity nan", "--sparsity.*0 <= number < 1"),
+        ("--sparsity=-inf", "--sparsity.*0 <= number < 1"),
+        ("--sparsity much", "--sparsity.*0 <= number < 1"),
+        ("--seed -1", "--seed.*whole number from 0"),
+        ("--seed 1.5", "--seed.*whole number from 0"),
+        ("--threads 0", "--threads.*whole number from 1"),
+        ("--training perhaps", "--training.*true, yes, 1"),
+        ("--training --lr -1", "--lr.*positive"),
+        ("--training --epochs 0", "--epochs.*whole number from 1"),
+        ("--epochs 3", "--epochs.*--training"),
+        ("--sparsity", "--sparsity.*expected one argument.*--help"),
+        ("--sparse 0.9", "unrecognized arguments.*--help"),
+        ("extra", "unrecognized arguments: extra.*--help"),
+        ("--graph_metrics ramanujan", "--encoding rolled or --encoding rolled-channel"),
+        ("--output-dir /dev/null/results", "/dev/null/results.*--output-dir"),
+        ("--data-root=a\nb --sparsity=2\n2", "--sparsity"),
+    ],
+)
+def test_bad_input_is_one_line(job, argv, message):
+    assert_one_line(*job(*argv.split(" ")), message)
+
+
+def test_folder_without_permission_is_one_line(job, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(results.tempfile, "TemporaryFile", refuse)
+    assert_one_line(*job("--output-dir", "here"), "here: Permission denied.*--output-dir")
+
+
+def test_cuda_where_there_is_none_is_one_line(job, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert_one_line(*job("--device", "cuda"), "no CUDA device.*--device cpu")
+
+
+@pytest.mark.parametrize("argv", ["'--help'", "'--sparsity', '2'"])
+def test_help_and_errors_import_nothing_heavy(tmp_path, argv):
+    code = f"""
+import sys, main
+try:
+    main.main([{argv}])
+finally:
+    heavy = {{"torch", "scipy", "pandas", "numba"}} & set(sys.modules)
+    print("heavy:", sorted(heavy))
+"""
+    assert "heavy: []" in python(code, tmp_path).stdout
+
+
+def test_help_shows_every_flag_with_its_default(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        main.main(["--help"])
+    assert leaving.value.code == 0
+    text = capsys.readouterr().out
+    for flag in vars(arguments.parse([])):
+        entry = re.search(rf"^  --{flag.replace('_', '-')} .*?(?=^  -|\Z|^\S)", text, re.M | re.S)
+        assert entry, flag
+        assert "default" in entry[0], flag
+
+
+def test_interruption(job, monkeypatch):
+    def interrupt(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main, "run", interrupt)
+    assert job() == (130, "", "main.py: interrupted\n")
+
+
+def test_unrolled_run(job):
+    status, out, err = job("--dataset=digits", "--pruning=erk", "--sparsity=0.99")
+    assert status == 0
+    (row,) = table("results/graph_metrics/unrolled/unrolled-digits-Resnet-20.csv")
+    assert list(row)[:10] == list(results.CONFIGURATION)
+    assert list(row)[10:] == [
+        "nodes",
+        "edges",
+        "sink_nodes",
+        "source_nodes",
+        "disconnected_nodes",
+        "removable_out",
+        "removable_in",
+        "1-hop",
+        "2-hop",
+        "motifs",
+        "strength",
+        "k-core",
+        "cut-edges",
+        "cut-nodes",
+        "connected_components",
+        "avg_connected_components",
+        "spectral-gap",
+        "spectral-radius",
+    ]
+    assert row["nodes"] == "191894"
+    assert abs(float(row["achieved_sparsity"]) - 0.99) < 0.001
+    assert (row["training"], row["accuracy"], row["wiring"]) == ("False", "", "exact")
+    assert float(row["1-hop"]) == pytest.approx(1 + int(row["edges"]) / 191894, rel=1e-12)
+    titles = [line for line in out.splitlines() if line in main_groups()]
+    assert titles == main_groups()
+    assert re.search(r"^ +nodes +191,894$", out, re.M)
+    assert "[1/6] data: none needed" in err  # plain lines: standard error is no terminal
+
+
+def main_groups():
+    import metrics
+
+    return list(metrics.GROUPS)
+
+
+def test_same_run_again_and_force(job, monkeypatch):
+    argv = ["--dataset=digits", "--encoding=rolled"]
+    file = Path("results/graph_metrics/rolled/rolled-digits-Resnet-20.csv")
+    status, out, _ = job(*argv)
+    assert status == 0
+    assert f"written to {file}" in out
+    first = file.read_bytes()
+    assert len(table(file)) == 22
+
+    with monkeypatch.context() as patch:
+        patch.setattr(main, "measure", None)  # calling it would fail
+        status, again, _ = job(*argv)
+    assert status == 0
+    assert "already in" in again
+    assert "--force" in again
+    assert again.split("\n\n")[:-1] == out.split("\n\n")[:-1]
+    assert file.read_bytes() == first
+
+    assert job(*argv, "--seed=1")[0] == 0
+    both = file.read_bytes()
+    assert both.startswith(first)
+    assert len(table(file)) == 44
+    assert job(*argv, "--force")[0] == 0  # the same seed gives the same rows, in the same place
+    assert file.read_bytes() == both
+
+
+def test_ramanujan_run(job):
+    status, out, _ = job("--pruning=erk", "--encoding=rolled", "--graph_metrics=ramanunjan")
+    assert status == 0
+    rows = table("results/ramanujan_results/Resnet-20/rolled-CIFAR-10-Resnet-20.csv")
+    assert [row["layer_id"] for row in rows] == [str(i) for i in range(22)]
+    assert list(rows[0])[10:] == [
+        "layer_id",
+        "layer_name",
+        "layer_density",
+        "delta_r",
+        "imdb",
+        "iterative_spectral_gap",
+        "edges",
+        "nodes",
+        "no_weights",
+        "no_params",
+    ]
+    for row in rows:
+        assert float(row["layer_density"]) == int(row["no_weights"]) / int(row["no_params"])
+    assert "layer1.0.conv1" in out
+
+
+def test_wiring_of_bipartite_graphs_and_sparsity_of_dense_are_one_run(job):
+    argv = ["--dataset=digits", "--pruning=dense", "--encoding=rolled-channel"]
+    assert job(*argv, "--wiring=published", "--sparsity=0.5")[0] == 0
+    rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
+    assert {(r["wiring"], r["sparsity"], r["achieved_sparsity"]) for r in rows} == {
+        ("exact", "0.0", "0.0")
+    }
+    status, out, _ = job(*argv)
+    assert status == 0
+    assert "already in" in out
+
+
+def test_erk_opens_no_data_and_imports_no_torchvision(tmp_path):
+    code = """
+import socket, sys
+def refuse(*_, **__):
+    raise AssertionError("network used")
+socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
+import datasets, main
+datasets.load = datasets.choose_default = refuse
+print("status", main.main(["--pruning", "erk", "--encoding", "rolled-channel"]))
+print("torchvision", "torchvision" in sys.modules)
+"""
+    done = python(code, tmp_path)
+    assert "status 0" in done.stdout, done.stderr
+    assert "torchvision False" in done.stdout
+    assert not (tmp_path / "data").exists()
+    folder = tmp_path / "results/graph_metrics/rolled-channel"
+    assert {row["dataset"] for row in table(folder / "rolled-channel-CIFAR-10-Resnet-20.csv")} == {
+        "CIFAR-10"
+    }
+
+
+def test_without_network_the_digits_stand_in_with_two_warnings(job, offline):
+    status, _, err = job("--encoding=rolled-channel")
+    assert status == 0
+    lines = err.splitlines()
+    assert lines[0].startswith("main.py: warning: the digits stand in for CIFAR-10: ")
+    assert lines[-1] == lines[0]
+    assert err.count("warning") == 2
+    rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
+    assert {row["dataset"] for row in rows} == {"digits"}
+
+
+def test_download_that_fails_after_all_gives_digits_too(job, monkeypatch):
+    import datasets
+
+    load = datasets.load
+
+    def fail(name, *args, **kwargs):
+        if name == "CIFAR-10":
+            raise datasets.DataUnavailable("the connection was lost")
+        return load(name, *args, **kwargs)
+
+    monkeypatch.setattr(datasets, "choose_default", lambda root: ("CIFAR-10", None))
+    monkeypatch.setattr(datasets, "load", fail)
+    status, _, err = job("--encoding=rolled-channel")
+    assert status == 0
+    assert err.count("stand in for CIFAR-10: the connection was lost") == 2
+    assert_one_line(*job("--dataset=CIFAR-10"), "the connection was lost")
+
+
+@pytest.mark.parametrize("dataset", ["CIFAR-10", "CIFAR-100", "tinyimagenet"])
+def test_named_data_that_cannot_be_had_is_one_line(job, offline, dataset):
+    assert_one_line(
+        *job("--dataset", dataset), dataset if dataset != "tinyimagenet" else "(?i)tiny"
+    )
+    assert list(Path("results").rglob("*.csv")) == []
+
+
+def test_corrupt_data_is_one_line(job, offline):
+    Path("data").mkdir()
+    Path("data/cifar-10-python.tar.gz").write_bytes(b"not an archive")
+    batches = Path("data/cifar-10-batches-py")
+    batches.mkdir()
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]:
+        (batches / name).write_bytes(b"not a pickle")
+    assert_one_line(*job("--dataset=CIFAR-10"), "CIFAR-10")
+
+
+def test_full_disk_is_one_line(job, monkeypatch):
+    def fail(file, columns, rows):
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    monkeypatch.setattr(results, "append", fail)
+    message = r"rolled-channel-CIFAR-10-Resnet-20\.csv: No space left on device"
+    assert_one_line(*job("--pruning=erk", "--encoding=rolled-channel"), message)
+
+
+def test_foreign_result_file_is_one_line_before_the_work(job, monkeypatch):
+    file = Path("results/graph_metrics/unrolled/unrolled-CIFAR-10-Resnet-20.csv")
+    file.parent.mkdir(parents=True)
+    file.write_text("a,b\n1,2\n")
+    monkeypatch.setattr(main, "measure", None)
+    assert_one_line(*job("--pruning=erk"), f"{file}: its columns are not those written now")
+    assert file.read_text() == "a,b\n1,2\n"
+
+
+def test_too_few_images_for_a_pruner_is_one_line(job, monkeypatch):
+    import pruning
+
+    def fail(*_, **__):
+        raise ValueError("needs 25 images of each class")
+
+    monkeypatch.setattr(pruning, "prune", fail)
+    assert_one_line(*job("--pruning=grasp", "--dataset=digits"), "grasp: needs 25 images")
+
+
+def test_training_run(job):
+    argv = ["--dataset=digits", "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel"]
+    assert job(*argv, "--training", "--epochs=1", "--batch-size=256", "--lr=0.05")[0] == 0
+    assert job(*argv)[0] == 0
+    rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
+    trained, untrained = rows[:22], rows[22:]
+    assert {row["training"] for row in trained} == {"True"}
+    assert {row["training"] for row in untrained} == {"False"}
+    (accuracy,) = {row["accuracy"] for row in trained}
+    assert 0 <= float(accuracy) <= 1
+    for after, before in zip(trained, untrained, strict=True):
+        assert int(after["edges"]) <= int(before["edges"])  # a removed weight stays removed
+        assert after["strength"] != before["strength"]
+
+
+def test_overrides_change_the_papers_schedule(monkeypatch):
+    import dataclasses
+
+    import datasets
+    from models import training
+
+    paper = training.paper_schedule("Resnet-20", "CIFAR-10")
+    assert paper.epochs == 160
+    monkeypatch.setattr(datasets, "load", lambda *_, **__: [])
+    monkeypatch.setattr(datasets, "batches", lambda data, size, **__: size)
+    seen = {}
+
+    def remember(model, masks, train_loader, test_loader, **kwargs):
+        seen.update(kwargs, batch_size=train_loader)
+        return 0.5
+
+    monkeypatch.setattr(training, "train", remember)
+    for argv in ([], ["--epochs=16", "--batch-size=7", "--lr=0.5"]):
+        options = arguments.parse(["--training", *argv])
+        assert main.train(options, "CIFAR-10", None, None, False) == 0.5
+        if not argv:
+            expected = dataclasses.asdict(paper)
+            assert {k: v for k, v in seen.items() if k in expected} == expected
+    assert (seen["epochs"], seen["batch_size"], seen["lr"]) == (16, 7, 0.5)
+    assert tuple(seen["milestones"]) == tuple(m // 10 for m in paper.milestones)
+
+
+def test_threads_bound_every_library(tmp_path):
+    code = """
+import main
+main.use_threads(1)
+import numba, threadpoolctl, torch
+print("threads", torch.get_num_threads(), numba.get_num_threads(),
+      {pool["num_threads"] for pool in threadpoolctl.threadpool_info()})
+"""
+    assert "threads 1 1 {1}" in python(code, tmp_path).stdout

@@ -1,0 +1,132 @@
+#!/usr/bin/env bash
+# Download Tiny ImageNet, check it, and lay it out by class.
+#
+#   tinyimagenet/load_tiny_imagenet.sh [FOLDER]      FOLDER is ./data unless given
+#
+# It leaves FOLDER/tiny-imagenet-200 with train/CLASS/images/*.JPEG and val/CLASS/images/*.JPEG, and
+# the archive beside it. Run again it does nothing; after an interruption it goes on where it was.
+# TINY_IMAGENET_URL and TINY_IMAGENET_MD5 name another source and its checksum.
+set -euo pipefail
+unset CDPATH
+
+url=${TINY_IMAGENET_URL:-http://cs231n.stanford.edu/tiny-imagenet-200.zip}
+md5=${TINY_IMAGENET_MD5:-90528d7ca1a48142e341f4ef8d21d0de}
+
+fail() {
+    printf 'load_tiny_imagenet.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+have() { command -v "$1" > /dev/null 2>&1; }
+
+have md5sum || have md5 || fail "md5sum or md5 is needed"
+have curl || have wget || fail "curl or wget is needed"
+have unzip || have python3 || fail "unzip or python3 is needed"
+
+if (($# > 1)) || [[ ${1:-} == -* ]]; then
+    printf 'usage: %s [FOLDER]    (./data unless given)\n' "$0" >&2
+    [[ ${1:-} == -h || ${1:-} == --help ]] && exit 0
+    exit 2
+fi
+mkdir -p -- "${1:-data}" || fail "cannot make the folder ${1:-data}"
+cd -- "${1:-data}"
+target=tiny-imagenet-200
+archive=tiny-imagenet-200.zip
+part=$archive.part
+unpacked=.$target.unpacking
+
+if have flock; then
+    exec 9> ".$target.lock"
+    flock -n 9 || fail "another run is at work in $PWD"
+fi
+
+checksum_of() {
+    if have md5sum; then
+        md5sum < "$1" | cut -d ' ' -f 1
+    else
+        md5 -q "$1"
+    fi
+}
+
+is_whole() { [[ -e $1 && $(checksum_of "$1") == "$md5" ]]; }
+
+# Download into file $1, going on with what it holds.
+fetch() {
+    if have curl; then
+        curl --fail --location --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1 \
+            --progress-bar --continue-at - --output "$1" "$url"
+    else
+        wget --continue --tries 3 --timeout 60 --progress=dot:giga --output-document "$1" "$url"
+    fi
+}
+
+download() {
+    local resumed='' code=0
+    if is_whole "$archive"; then return; fi
+    if [[ -e $archive ]]; then mv -f -- "$archive" "$part"; fi
+    if ! is_whole "$part"; then
+        if [[ -s $part ]]; then resumed=yes; fi
+        fetch "$part" || code=$?
+    fi
+    # It came to its end and is wrong, or the server refused to go on with it (curl: 22, 33, 36;
+    # wget: 8): what was here before is no beginning of the archive. Any other failure is a broken
+    # connection, whose part is kept.
+    if [[ $resumed && $code =~ ^(0|8|22|33|36)$ ]] && ! is_whole "$part"; then
+        rm -f -- "$part.fresh"
+        code=0
+        fetch "$part.fresh" || code=$?
+        if [[ -s $part.fresh ]]; then mv -f -- "$part.fresh" "$part"; fi
+    fi
+    if ! is_whole "$part"; then
+        ((code == 0)) || fail "$url could not be downloaded; run again to go on"
+        rm -f -- "$part"
+        fail "what $url sent has not the checksum $md5"
+    fi
+    mv -f -- "$part" "$archive"
+}
+
+# Move every validation image from val/images into the folder of its class. Images that are already
+# there are passed over, so an interrupted sort can be repeated.
+sort_validation() {
+    local folder=$1 image class previous='' files=()
+    [[ -d $folder/val/images ]] || return 0
+    [[ -r $folder/val/val_annotations.txt ]] || fail "$folder/val/val_annotations.txt is missing"
+    flush() {
+        ((${#files[@]})) || return 0
+        mkdir -p -- "$folder/val/$previous/images"
+        mv -- "${files[@]}" "$folder/val/$previous/images/"
+        files=()
+    }
+    while IFS=$'\t' read -r image class _; do
+        if [[ $class != "$previous" ]]; then
+            flush
+            previous=$class
+        fi
+        if [[ -e $folder/val/images/$image ]]; then
+            files+=("$folder/val/images/$image")
+        elif [[ ! -e $folder/val/$class/images/$image ]]; then
+            fail "validation image $image is missing"
+        fi
+    done < <(LC_ALL=C sort -t $'\t' -k 2,2 -k 1,1 "$folder/val/val_annotations.txt")
+    flush
+    rmdir -- "$folder/val/images" || fail "$folder/val/images holds images without a class"
+}
+
+if [[ ! -d $target ]]; then
+    download
+    # Unpacked and sorted aside, so that the folder appears only when it is complete.
+    rm -rf -- "$unpacked"
+    mkdir -- "$unpacked"
+    printf 'unpacking %s\n' "$archive"
+    if have unzip; then
+        unzip -q "$archive" -d "$unpacked"
+    else
+        python3 -m zipfile -e "$archive" "$unpacked"
+    fi
+    sort_validation "$unpacked/$target"
+    mv -- "$unpacked/$target" "$target"
+    rmdir -- "$unpacked"
+else
+    sort_validation "$target" # unpacked by hand, perhaps
+fi
+printf 'Tiny ImageNet is ready in %s\n' "$PWD/$target"
