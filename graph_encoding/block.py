@@ -50,13 +50,6 @@ class Block:
     kept_weights: int
     total_weights: int
 
-    def __post_init__(self) -> None:
-        if self.rows.repeats_edges or self.columns.repeats_edges:
-            raise NotImplementedError(
-                f"layer {self.name}: a kernel larger than 1 over overlapping pooling windows "
-                "would join the same two nodes twice"
-            )
-
     @classmethod
     def from_weight(
         cls,

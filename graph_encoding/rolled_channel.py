@@ -12,7 +12,7 @@ def rolled_channel(name: str, weight: np.ndarray) -> Graph:
     """Bipartite graph of one layer, a left node for every input channel.
 
     Two channels are joined if any weight of the kernel between them is kept; the edge weighs the
-    sum of the kernel's absolute weights (float64 sum, rounded to float32).
+    Euclidean norm of the kernel, as in the released code.
 
     Parameters
     ----------
@@ -26,5 +26,5 @@ def rolled_channel(name: str, weight: np.ndarray) -> Graph:
     Graph
         ``in`` left nodes and ``out`` right nodes.
     """
-    kernels = np.abs(weight.reshape(*weight.shape[:2], -1))
-    return bipartite(name, kernels.sum(axis=2, dtype=np.float64), weight, "rolled-channel")
+    kernels = weight.reshape(*weight.shape[:2], -1).astype(np.float64)
+    return bipartite(name, np.linalg.norm(kernels, axis=2), weight, "rolled-channel")

@@ -296,6 +296,10 @@ class _Tracer:
         columns: Axis,
         groups: int = 1,
     ) -> Feature:
+        if rows.repeats_edges or columns.repeats_edges:
+            raise NotImplementedError(
+                "a kernel larger than 1 over overlapping pooling windows joins nodes twice"
+            )
         source, target = self.trace.root(value.layer), len(self.trace.layers)
         self.trace.layers[source].read = True
         channels = len(weight)

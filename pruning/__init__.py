@@ -126,11 +126,6 @@ def prune(
         fraction = -1.0
     if not 0.0 <= fraction < 1.0:  # also refuses nan
         raise ValueError(f"sparsity must be a number with 0 <= sparsity < 1, not {sparsity!r}")
-    import torch
-
-    from pruning.settings import Settings
-    from pruning.working_copy import device_of
-
     pruner = PRUNERS[name]
     if pruner.needs_data and loader is None:
         raise ValueError(f"{name} needs data: give it a loader of (images, labels) batches")
@@ -144,4 +139,4 @@ def prune(
     # A loader or a model with dropout may draw from the global generators: put them back after.
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.default_generator.manual_seed(seed)
-        return resolve_name(pruner.function)(model, fraction, settings)
+        return pruner.function(model, fraction, settings)

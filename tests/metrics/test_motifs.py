@@ -11,6 +11,7 @@ from networks import Network, Residual, sparsify
 from pairs import bipartite_graph, pairs, unrolled
 from torch import nn
 
+from graph_encoding import encode
 from metrics.motifs import four_cycles, motifs
 
 
@@ -104,8 +105,14 @@ def test_complete_bipartite_graph():
 
 
 def test_counts_beyond_the_integers_of_a_double():
-    left = 500_000
-    graph = bipartite_graph(np.ones((left, 2), np.float32))
-    expected = comb(left + 2, 4) - comb(left, 4)
+    """A spider: one output, as many legs as the map has positions, each leg two edges long."""
+    side = 800
+    module = nn.Sequential(
+        nn.Conv2d(1, 1, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1, 1)
+    )
+    (graph,) = encode(module, "unrolled", (1, side, side))
+    legs = side * side
+    # The body with three legs' knees, or with one whole leg and another's knee.
+    expected = comb(legs, 3) + legs * (legs - 1)
     assert expected > 2**53
     assert motifs(graph) == {"motifs": expected}
