@@ -260,7 +260,10 @@ def measure(options: argparse.Namespace, row: dict[str, object], graphs, report)
 
     if options.encoding == "unrolled":
         (graph,) = graphs
-        return [row | metrics.topometrics(graph, threads=threads(options), progress=report)]
+        values = metrics.topometrics(
+            graph, threads=threads(options), device=options.device, progress=report
+        )
+        return [row | values]
     rows = []
     for number, graph in enumerate(graphs):
         report(number, len(graphs), graph.layer_name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import networkx
     import scipy.sparse
 
-    from .product import AdjacencyProduct
+    from .product import BlockwiseProduct
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +36,8 @@ class Graph:
         ``exact`` or ``published``.
     layer_name : str, optional
         For a bipartite graph, the network layer that it stands for.
+    device : str
+        Where products with vectors run: ``cpu``, or a torch device such as ``cuda``.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Graph:
     encoding: str
     wiring: str = "exact"
     layer_name: str | None = None
+    device: str = "cpu"
 
     @property
     def num_nodes(self) -> int:
@@ -108,8 +111,12 @@ class Graph:
         return strength
 
     @cached_property
-    def product(self) -> AdjacencyProduct:
+    def product(self) -> BlockwiseProduct:
         """Products of the weighted adjacency matrix with vectors."""
+        if self.device != "cpu":
+            from .torch_product import TorchProduct
+
+            return TorchProduct(self, self.device)
         from .product import AdjacencyProduct
 
         return AdjacencyProduct(self)

@@ -7,6 +7,8 @@ multiply-add of a whole map at a constant offset.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -15,27 +17,39 @@ from .block import Block
 from .graph import Graph
 
 
-class AdjacencyProduct:
-    """Products with ``D``, the directed adjacency matrix (source x target), in float64.
+class BlockwiseProduct:
+    """Products with ``D``, the directed adjacency matrix (source x target), block by block.
 
     Parameters
     ----------
-    graph : Graph
-    weighted : bool
-        Whether an edge counts its weight or one.
+    num_nodes : int
+    blocks : list
+        Each adds its part of a product to a vector: ``forward(x, y)`` and ``backward(x, y)``.
     """
 
-    def __init__(self, graph: Graph, weighted: bool = True) -> None:
-        self.num_nodes = graph.num_nodes
-        self.blocks = [BlockProduct(block, weighted) for block in graph.blocks]
+    def __init__(self, num_nodes: int, blocks: list) -> None:
+        self.num_nodes = num_nodes
+        self.blocks = blocks
+
+    def zeros(self) -> Any:
+        """A vector of zeros, where the blocks compute."""
+        return np.zeros(self.num_nodes)
+
+    def load(self, x: np.ndarray) -> Any:
+        """A float64 vector, where the blocks compute."""
+        return x
+
+    def unload(self, y: Any) -> np.ndarray:
+        """A vector as a numpy array."""
+        return y
 
     def symmetric(self, x: np.ndarray) -> np.ndarray:
         """``(D + D^T) x`` for a float64 vector of length `num_nodes`."""
-        y = np.zeros(self.num_nodes)
+        x, y = self.load(x), self.zeros()
         for block in self.blocks:
             block.forward(x, y)
             block.backward(x, y)
-        return y
+        return self.unload(y)
 
     def across(self, x: np.ndarray, side: np.ndarray) -> np.ndarray:
         """What flows from the nodes of one side to the other, along or against the edges.
@@ -46,27 +60,41 @@ class AdjacencyProduct:
         side : numpy.ndarray of bool, shape (num_nodes,)
             A side of a two-colouring: whole node layers, and every edge leaves or enters it.
         """
-        y = np.zeros(self.num_nodes)
+        x, y = self.load(x), self.zeros()
         for block in self.blocks:
             if side[block.source.offset]:
                 block.forward(x, y)
             else:
                 block.backward(x, y)
-        return y
+        return self.unload(y)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``D^T x``: what flows along the edges."""
-        y = np.zeros(self.num_nodes)
+        x, y = self.load(x), self.zeros()
         for block in self.blocks:
             block.forward(x, y)
-        return y
+        return self.unload(y)
 
     def backward(self, x: np.ndarray) -> np.ndarray:
         """``D x``: what flows against the edges."""
-        y = np.zeros(self.num_nodes)
+        x, y = self.load(x), self.zeros()
         for block in self.blocks:
             block.backward(x, y)
-        return y
+        return self.unload(y)
+
+
+class AdjacencyProduct(BlockwiseProduct):
+    """Products in compiled code on the CPU, in float64; the work grows with the kept weights.
+
+    Parameters
+    ----------
+    graph : Graph
+    weighted : bool
+        Whether an edge counts its weight or one.
+    """
+
+    def __init__(self, graph: Graph, weighted: bool = True) -> None:
+        super().__init__(graph.num_nodes, [BlockProduct(block, weighted) for block in graph.blocks])
 
 
 class BlockProduct:

@@ -1,0 +1,55 @@
+"""The torch products, run on CPU tensors, against those in compiled code and the explicit graph."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import graph_encoding
+import metrics
+import models
+import pruning
+from graph_encoding.product import AdjacencyProduct
+from graph_encoding.torch_product import TorchProduct
+from tests.networks import networks
+
+
+@settings(max_examples=60)
+@given(networks())
+def test_products_are_those_of_the_written_out_matrix(network):
+    (graph,) = graph_encoding.encode(network.module, "unrolled", network.input_shape)
+    matrix = graph.to_scipy().astype(np.float64)
+    x = np.random.default_rng(0).standard_normal(graph.num_nodes)
+    for product in (AdjacencyProduct(graph), TorchProduct(graph, "cpu")):
+        assert product.forward(x) == pytest.approx(matrix.T @ x)
+        assert product.backward(x) == pytest.approx(matrix @ x)
+        assert product.symmetric(x) == pytest.approx(matrix @ x + matrix.T @ x)
+
+
+@pytest.mark.parametrize("wiring", graph_encoding.WIRINGS)
+def test_a_papers_network(wiring):
+    model = models.build("Resnet-20", 10)
+    pruning.apply_masks(model, pruning.prune("erk", model, 0.98))
+    (graph,) = graph_encoding.encode(model, wiring=wiring)
+    x = np.random.default_rng(0).standard_normal(graph.num_nodes)
+    side = np.zeros(graph.num_nodes, bool)
+    side[graph.layers[0].offset : graph.layers[0].stop] = True
+    compiled, dense = AdjacencyProduct(graph), TorchProduct(graph, "cpu")
+    assert dense.symmetric(x) == pytest.approx(compiled.symmetric(x), rel=1e-9, abs=1e-9)
+    assert dense.across(x, side) == pytest.approx(compiled.across(x, side), rel=1e-9, abs=1e-9)
+
+
+def test_the_spectra_do_not_depend_on_where_products_run(monkeypatch):
+    model = models.build("Resnet-20", 10)
+    pruning.apply_masks(model, pruning.prune("erk", model, 0.99))
+    (graph,) = graph_encoding.encode(model)
+    expected = metrics.topometrics(graph)
+    asked = []
+
+    def on_cpu(graph, device):
+        asked.append(device)
+        return TorchProduct(graph, "cpu")
+
+    monkeypatch.setattr("graph_encoding.torch_product.TorchProduct", on_cpu)
+    values = metrics.topometrics(graph, device="cuda:0")
+    assert asked == ["cuda:0"]
+    assert values == pytest.approx(expected, rel=1e-7)
