@@ -1,0 +1,1 @@
+"""Drawings of graphs and plots of results, and the code that draws them."""

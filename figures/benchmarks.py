@@ -1,0 +1,101 @@
+"""Plots of the benchmarks: time and memory against edges, with fitted growth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+COLOURS = {  # Okabe and Ito: tells apart for the colour-blind
+    "ours": "#0072B2",
+    "scipy": "#D55E00",
+    "igraph": "#009E73",
+    "networkit": "#CC79A7",
+    "networkx": "#E69F00",
+}
+
+
+def growth(x: np.ndarray, y: np.ndarray) -> float:
+    """Exponent of the power law that fits best: slope of log y over log x."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
+    """Time and memory of all metrics against edges, ours and the peers'.
+
+    Parameters
+    ----------
+    whole : pandas.DataFrame
+        Whole commands: columns run, edges, seconds, megabytes.
+    metrics : pandas.DataFrame
+        Metric by metric: columns by, edges, seconds, megabytes.
+    file : pathlib.Path
+        PNG to write; an SVG goes beside it.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    ours = whole[whole.run == "second run"].sort_values("edges")
+    lines = {"ours": ours[["edges", "seconds", "megabytes"]]}
+    for library, part in metrics[metrics.by != "ours"].groupby("by"):
+        sums = part.groupby("edges").agg({"seconds": "sum", "megabytes": "max"}).reset_index()
+        lines[library] = sums
+    for panel, column, unit in zip(
+        panels, ("seconds", "megabytes"), ("seconds", "peak memory (MB)"), strict=True
+    ):
+        for library, line in lines.items():
+            label = "ours, all metrics, whole process" if library == "ours" else library
+            if len(line) > 2:
+                label += f" (grows as edges^{growth(line.edges, line[column]):.2f})"
+            panel.loglog(line.edges, line[column], "o-", color=COLOURS[library], label=label)
+        panel.set(xlabel="edges", ylabel=unit)
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=7)
+    _write(figure, file)
+
+
+def plot_scaling(table: pd.DataFrame, file: Path) -> None:
+    """Time against edges and memory against nodes as the image grows.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns side, nodes, edges, seconds, megabytes, base_megabytes.
+    file : pathlib.Path
+        PNG to write; an SVG goes beside it.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    added = (table.megabytes - table.base_megabytes).clip(lower=1)
+    for panel, x, y, labels in (
+        (panels[0], table.edges, table.seconds, ("edges", "seconds")),
+        (panels[1], table.nodes, added, ("nodes", "memory over the loaded program (MB)")),
+    ):
+        panel.loglog(
+            x, y, "o-", color=COLOURS["ours"], label=f"grows as {labels[0]}^{growth(x, y):.2f}"
+        )
+        for side, at_x, at_y in zip(table.side, x, y, strict=True):
+            panel.annotate(
+                f"{side} x {side}",
+                (at_x, at_y),
+                fontsize=7,
+                xytext=(4, -8),
+                textcoords="offset points",
+            )
+        panel.set(xlabel=labels[0], ylabel=labels[1])
+        panel.grid(alpha=0.3)
+        panel.legend(fontsize=8)
+    _write(figure, file)
+
+
+def _write(figure, file: Path) -> None:
+    figure.savefig(file, dpi=150)
+    figure.savefig(file.with_suffix(".svg"), metadata={"Date": None})
