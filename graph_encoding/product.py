@@ -7,14 +7,16 @@ multiply-add of a whole map at a constant offset.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
 
 from .axis import Axis
 from .block import Block
-from .graph import Graph
+
+if TYPE_CHECKING:
+    from .graph import Graph
 
 
 class BlockwiseProduct:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from .axis import Axis
 from .block import Block
-from .graph import Graph
 from .product import BlockwiseProduct
+
+if TYPE_CHECKING:
+    from .graph import Graph
 
 
 class TorchProduct(BlockwiseProduct):
