@@ -168,7 +168,7 @@ def run_one(options: argparse.Namespace, dataset: str, needs_data: bool) -> None
                     progress=report,
                 )
             except ValueError as error:  # such as too few images a class
-                raise UsageError(f"{options.pruning}: {error}") from error
+                raise UsageError(str(error)) from error
             pruning.apply_masks(model, masks)
             row["achieved_sparsity"] = pruning.achieved_sparsity(masks)
         if options.training:

@@ -27,6 +27,10 @@ through the steps: it is their adjoint recursion, run backwards from the stored 
 
 where H_t is the Hessian of L_t at theta_t, met only in products that are summed over micro-batches.
 Memory is that of one micro-batch.
+
+The arithmetic is that of the model, float32. Repeated runs agree bit for bit, but another number of
+threads adds in another order, and three steps at this learning rate magnify the rounding: on
+Resnet-20 at sparsity 0.98 one and two threads chose 4 % of the kept weights differently.
 """
 
 from collections.abc import Sequence
