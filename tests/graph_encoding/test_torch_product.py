@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from networks import networks
 
 import graph_encoding
 import metrics
@@ -10,7 +11,6 @@ import models
 import pruning
 from graph_encoding.product import AdjacencyProduct
 from graph_encoding.torch_product import TorchProduct
-from tests.networks import networks
 
 
 @settings(max_examples=60)
