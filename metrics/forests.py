@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from graph_encoding import Graph
-from graph_encoding.neighbours import Tables, neighbours
+from graph_encoding.neighbours import Tables, neighbours, tables
 
 
 def spanning_forest(graph: Graph, flat: Tables, without: np.ndarray | None = None) -> np.ndarray:
@@ -39,6 +39,44 @@ def spanning_forest(graph: Graph, flat: Tables, without: np.ndarray | None = Non
     first = int(degree.argmax()) if len(degree) else 0
     barred = np.empty(0, np.int32) if without is None else without
     return _search(flat, degree.astype(np.int32), first, barred)
+
+
+def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
+    """Connected components of the undirected graph, without the nodes that have no edge.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Returns
+    -------
+    labels : numpy.ndarray of int64, shape (num_nodes,)
+        Number of each node's component, -1 for a node without an edge.
+    sizes : numpy.ndarray of int64
+        Nodes of each component.
+    """
+    labels = _label(spanning_forest(graph, tables(graph)), graph.degree)
+    return labels, np.bincount(labels[labels >= 0])
+
+
+@njit(cache=True, nogil=True)
+def _label(parent, degree):
+    labels = np.full(len(parent), -1, np.int64)
+    count = 0
+    for node in range(len(parent)):
+        if degree[node] == 0 or labels[node] >= 0:
+            continue
+        top = node
+        while parent[top] >= 0 and labels[top] < 0:
+            top = parent[top]
+        if labels[top] < 0:
+            labels[top] = count
+            count += 1
+        below = node
+        while labels[below] < 0:
+            labels[below] = labels[top]
+            below = parent[below]
+    return labels
 
 
 @njit(cache=True, nogil=True)

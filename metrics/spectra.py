@@ -1,19 +1,51 @@
-"""Expansion: extreme eigenvalues of the weighted adjacency matrix and of its Laplacian."""
+"""Expansion: extreme eigenvalues of the weighted adjacency matrix and of its Laplacian.
+
+A matrix's eigenvalues are those of the graph's components. A few products bound the eigenvalues
+of all components at once, and only those that can hold an extreme one are solved: small ones by a
+dense solver, which finds equal eigenvalues of equal components, large ones by Lanczos iterations
+(ARPACK; Lehoucq, Sorensen and Yang, 1998). Their products never write an edge out, unless the graph
+has so few edges that the written-out matrix is the faster one.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import warnings
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, eigsh
+import scipy.sparse
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from graph_encoding import Graph
 
-DENSE_SIZE = 256
-"""Matrices up to this size are solved by a dense solver, larger ones by Lanczos iterations."""
+from .forests import component_labels
 
-TOLERANCE = 1e-9
-"""Bound on the residual of an eigenvalue, relative to it."""
+DENSE_SIZE = 256
+"""Components up to this number of nodes are solved as dense matrices."""
+
+TOLERANCES = (1e-7, 1e-6, 1e-5)
+"""Bounds on the residual of an eigenvalue, relative to it, and so on its error. Where eigenvalues
+stand apart the error is about its square. The next one is tried, with a warning, where very many
+eigenvalues lie closer together than the one before."""
+
+RESTARTS = 10
+"""Lanczos restarts of a basis of 100 vectors before the next tolerance is tried."""
+
+EXPLICIT_EDGES = 500_000
+"""Graphs up to this number of edges are written out for Lanczos iterations. Near-empty networks
+have long thin components whose close eigenvalues take thousands of products."""
+
+BASIS_ELEMENTS = 4 << 20
+"""Elements of the Lanczos basis, within 20 to 100 vectors."""
+
+BOUND_STEPS = 5
+"""Products spent on bounding the components' eigenvalues; twelve times as many when written out."""
+
+BATCH_ELEMENTS = 8 << 20
+"""Elements of the dense matrices held at a time."""
+
+Product = Callable[[np.ndarray], np.ndarray]
 
 
 def spectral_gap(graph: Graph) -> dict[str, float | None]:
@@ -42,27 +74,34 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
     Notes
     -----
     In a bipartite graph the eigenvalues come in pairs of opposite sign, the singular values of
-    the matrix between the two sides, so the first and the third modulus are the two largest
-    singular values. They come from Lanczos iterations (ARPACK; Lehoucq, Sorensen and Yang,
-    1998) on products that never write an edge out, or from a dense solver where few nodes have
-    edges.
+    the matrix between the two sides, so Lanczos iterations look for singular values there.
     """
-    nodes = np.flatnonzero(graph.degree)
     side = two_colouring(graph)
-    if side is None:
-        product = _within(graph, nodes, graph.product.symmetric)
-        values = _largest(product, graph.node_strength[nodes], 3, "LM")
-        return np.sort(np.abs(values))[::-1]
-    # Singular values from the side with fewer nodes that have edges.
-    one, other = nodes[side[nodes]], nodes[~side[nodes]]
-    small, mask = (one, side) if len(one) <= len(other) else (other, ~side)
+    matrix = _written_out(graph)
 
-    def gram(x: np.ndarray) -> np.ndarray:
-        return graph.product.across(graph.product.across(x, mask), ~mask)
+    def solve(nodes: np.ndarray) -> np.ndarray:
+        if side is None:
+            product = _within(graph, nodes, graph.product.symmetric, matrix)
+            return np.abs(_lanczos(product, graph.node_strength[nodes], 3, "LM"))
+        one, other = nodes[side[nodes]], nodes[~side[nodes]]
+        small, mask = (one, side) if len(one) <= len(other) else (other, ~side)
+        if matrix is None:
+            gram = _within(
+                graph, small, lambda x: graph.product.across(graph.product.across(x, mask), ~mask)
+            )
+        else:
+            between = matrix[one][:, other] if small is one else matrix[other][:, one]
+            transposed = between.T.tocsr()
 
-    values = _largest(_within(graph, small, gram), graph.node_strength[small], 2, "LA")
-    singular = np.sqrt(np.maximum(np.sort(values)[::-1], 0))
-    return singular[[0, 0, 1]]
+            def gram(x: np.ndarray) -> np.ndarray:
+                return between @ (transposed @ x)
+
+        values = _largest(gram, graph.node_strength[small], 2)
+        return np.repeat(np.sqrt(np.maximum(values, 0)), 2)
+
+    return _extreme(
+        graph, matrix, 3, solve, lambda dense, strength: np.abs(np.linalg.eigvalsh(dense))
+    )
 
 
 def laplacian_radius(graph: Graph) -> float:
@@ -76,15 +115,22 @@ def laplacian_radius(graph: Graph) -> float:
     -------
     float
     """
-    nodes = np.flatnonzero(graph.degree)
-    strength = graph.node_strength[nodes]
-    start = strength.copy()
     side = two_colouring(graph)
-    if side is not None:
-        # D - A is similar to D + A, whose first eigenvector is positive: flip one side's signs.
-        start[side[nodes]] *= -1
-    adjacency = _within(graph, nodes, graph.product.symmetric)
-    return float(_largest(lambda x: strength * x.ravel() - adjacency(x), start, 1, "LA")[0])
+    matrix = _written_out(graph)
+
+    def solve(nodes: np.ndarray) -> np.ndarray:
+        strength = graph.node_strength[nodes]
+        start = strength.copy()
+        if side is not None:
+            # D - A is similar to D + A, whose first eigenvector is positive: flip one side.
+            start[side[nodes]] *= -1
+        adjacency = _within(graph, nodes, graph.product.symmetric, matrix)
+        return _lanczos(lambda x: strength * x.ravel() - adjacency(x.ravel()), start, 1, "LA")
+
+    def solve_dense(dense: np.ndarray, strength: np.ndarray) -> np.ndarray:
+        return np.linalg.eigvalsh(strength[..., None] * np.eye(dense.shape[-1]) - dense)
+
+    return float(_extreme(graph, matrix, 1, solve, solve_dense, laplacian=True)[0])
 
 
 def two_colouring(graph: Graph) -> np.ndarray | None:
@@ -117,10 +163,134 @@ def two_colouring(graph: Graph) -> np.ndarray | None:
     return np.concatenate([np.full(layer.size, colour[layer]) for layer in graph.layers])
 
 
+def _extreme(
+    graph: Graph,
+    matrix: scipy.sparse.csr_array | None,
+    count: int,
+    solve: Callable[[np.ndarray], np.ndarray],
+    solve_dense: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    laplacian: bool = False,
+) -> np.ndarray:
+    """The `count` largest values over all components.
+
+    Parameters
+    ----------
+    solve : callable
+        Largest values of the component on some nodes.
+    solve_dense : callable
+        All values of stacked symmetric matrices (m, n, n), given with their strengths (m, n).
+    laplacian : bool
+        Whether the values are those of the Laplacian, or moduli of adjacency eigenvalues.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (count,)
+        In falling order; zeros where there are fewer.
+    """
+    labels, sizes = component_labels(graph)
+    best = np.zeros(count)
+    if not len(sizes):
+        return best
+    members = np.argsort(labels, kind="stable")[np.count_nonzero(labels < 0) :]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    upper, lower = (np.full(len(sizes), np.inf), np.zeros(len(sizes)))
+    if len(sizes) > 1:
+        upper, lower = _bounds(graph, matrix, labels, len(sizes), laplacian)
+    # Every component holds a value that reaches its lower bound.
+    enough = np.sort(lower)[-count] if len(sizes) >= count else 0.0
+    is_small = sizes <= DENSE_SIZE
+    # The component with the highest bound may rule out those of the other kind.
+    for small in (True, False) if is_small[upper.argmax()] else (False, True):
+        if small:
+            wanted = is_small & (upper >= max(enough, best[-1]))
+            for matrices in _dense_parts(graph, labels, members, starts, wanted):
+                best = _best(best, solve_dense(matrices, matrices.sum(axis=-1)).ravel())
+            continue
+        for part in np.argsort(-upper, kind="stable"):
+            if not is_small[part] and upper[part] >= max(enough, best[-1]):
+                best = _best(best, solve(members[starts[part] : starts[part + 1]]))
+    return best
+
+
+def _best(best: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.sort(np.concatenate([best, values]))[::-1][: len(best)]
+
+
+def _bounds(
+    graph: Graph,
+    matrix: scipy.sparse.csr_array | None,
+    labels: np.ndarray,
+    parts: int,
+    laplacian: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Upper and lower bounds of the largest value of each component.
+
+    For a non-negative matrix M and a positive vector x, the largest eigenvalue is at most the
+    largest ratio ``(M x)_i / x_i`` (Collatz and Wielandt) and at least ``x M x / x x``. M is the
+    adjacency matrix, or ``D + A``, which bounds the Laplacian from above; the Laplacian is bounded
+    from below by its diagonal.
+    """
+    inside = np.flatnonzero(labels >= 0)
+    label, strength = labels[inside], graph.node_strength[inside]
+    product = _within(graph, inside, graph.product.symmetric, matrix)
+    x, lower, upper = strength, np.zeros(parts), np.full(parts, np.inf)
+    for _ in range(BOUND_STEPS if matrix is None else 12 * BOUND_STEPS):
+        y = product(x) + (strength * x if laplacian else 0.0)
+        ratio = np.zeros(parts)
+        np.maximum.at(ratio, label, y / x)
+        upper = np.minimum(upper, ratio)
+        if not laplacian:
+            lower = np.bincount(label, x * y) / np.bincount(label, x * x)
+        # Half a step, so that the two sides of a bipartite graph do not swing.
+        x = y / upper[label] + x
+    if laplacian:
+        np.maximum.at(lower, label, strength)
+    # Rounding must not put a bound on the wrong side of the value.
+    return upper * (1 + 1e-12), lower * (1 - 1e-12)
+
+
+def _dense_parts(
+    graph: Graph, labels: np.ndarray, members: np.ndarray, starts: np.ndarray, wanted: np.ndarray
+):
+    """Symmetric adjacency matrices of some components, stacked by size: float64 (m, n, n)."""
+    if not wanted.any():
+        return
+    place = np.zeros(graph.num_nodes, np.int64)
+    place[members] = np.arange(len(members)) - np.repeat(starts[:-1], np.diff(starts))
+    edges = [tuple(column[wanted[labels[chunk[0]]]] for column in chunk) for chunk in graph.edges()]
+    source, target, weight = (np.concatenate(columns) for columns in zip(*edges, strict=True))
+    part = labels[source]
+    sizes = np.diff(starts)
+    for size in np.unique(sizes[wanted]):
+        chosen = np.flatnonzero(wanted & (sizes == size))
+        step = max(1, BATCH_ELEMENTS // size**2)
+        for batch in np.split(chosen, range(step, len(chosen), step)):
+            row = np.full(len(sizes), -1)
+            row[batch] = np.arange(len(batch))
+            held = row[part] >= 0
+            at = row[part[held]], place[source[held]], place[target[held]]
+            matrices = np.zeros((len(batch), size, size))
+            matrices[at] = weight[held]
+            yield matrices + matrices.transpose(0, 2, 1)
+
+
+def _written_out(graph: Graph) -> scipy.sparse.csr_array | None:
+    """Symmetric adjacency matrix of a graph of few edges, None for a larger one."""
+    if graph.num_edges > EXPLICIT_EDGES:
+        return None
+    directed = graph.to_scipy().astype(np.float64)
+    return (directed + directed.T).tocsr()
+
+
 def _within(
-    graph: Graph, nodes: np.ndarray, product: Callable[[np.ndarray], np.ndarray]
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A product with vectors over all nodes, as one over some of them."""
+    graph: Graph,
+    nodes: np.ndarray,
+    product: Product,
+    matrix: scipy.sparse.csr_array | None = None,
+) -> Product:
+    """A product with vectors over all nodes (or the written-out matrix), over some of them."""
+    if matrix is not None:
+        return matrix[nodes][:, nodes].__matmul__
 
     def restricted(x: np.ndarray) -> np.ndarray:
         whole = np.zeros(graph.num_nodes)
@@ -130,9 +300,15 @@ def _within(
     return restricted
 
 
-def _largest(
-    product: Callable[[np.ndarray], np.ndarray], start: np.ndarray, count: int, which: str
-) -> np.ndarray:
+def _largest(product: Product, start: np.ndarray, count: int) -> np.ndarray:
+    """Largest eigenvalues of a symmetric matrix, by a dense solver where it is small."""
+    size = len(start)
+    if size > DENSE_SIZE:
+        return _lanczos(product, start, count, "LA")
+    return np.linalg.eigvalsh(np.stack([product(row) for row in np.eye(size)]))[-count:]
+
+
+def _lanczos(product: Product, start: np.ndarray, count: int, which: str) -> np.ndarray:
     """Eigenvalues of a symmetric matrix given by its product with a vector.
 
     Parameters
@@ -141,27 +317,31 @@ def _largest(
     start : numpy.ndarray of float64, shape (n,)
         Guess of the first eigenvector.
     count : int
-        How many eigenvalues; zeros are added where the matrix has fewer.
+        How many eigenvalues.
     which : {"LM", "LA"}
         Largest in modulus, or algebraically.
     """
-    size = len(start)
-    if size <= DENSE_SIZE:
-        matrix = np.stack([product(row) for row in np.eye(size)]) if size else np.zeros((0, 0))
-        values = np.linalg.eigvalsh(matrix)
-        if which == "LM":
-            values = values[np.argsort(np.abs(values))]
-        return np.pad(values, (max(0, count - size), 0))[-count:]
     # The guess may be orthogonal to an eigenvector: a fixed pseudo-random part is not.
     generator = np.random.default_rng(0)
-    start = start + 1e-3 * np.abs(start).max() * (generator.random(size) + 0.5)
-    operator = LinearOperator((size, size), product, dtype=np.float64)
-    return eigsh(
-        operator,
-        k=count,
-        which=which,
-        v0=start,
-        tol=TOLERANCE,
-        return_eigenvectors=False,
-        rng=generator,
-    )
+    start = start + 1e-3 * np.abs(start).max() * (generator.random(len(start)) + 0.5)
+    operator = LinearOperator((len(start),) * 2, product, dtype=np.float64)
+    basis = min(len(start), max(20, min(100, BASIS_ELEMENTS // len(start))))
+    for tolerance in TOLERANCES:
+        with contextlib.suppress(ArpackNoConvergence):
+            return eigsh(
+                operator,
+                k=count,
+                which=which,
+                v0=start,
+                ncv=basis,
+                tol=tolerance,
+                maxiter=RESTARTS * 100 // basis,
+                return_eigenvectors=False,
+                rng=generator,
+            )
+        warnings.warn(
+            f"eigenvalues closer than {tolerance:g} of the largest: computed less exactly",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    raise ArithmeticError(f"eigenvalues did not converge to {TOLERANCES[-1]:g} of the largest")

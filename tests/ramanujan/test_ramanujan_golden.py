@@ -11,7 +11,7 @@ TOLERANCES = {
     # The released code solves for gaps and counts the density in single precision.
     "iterative_spectral_gap": {"rel": 1e-4},
     "layer_density": {"rel": 1e-6},
-    **dict.fromkeys(("edges", "nodes", "no_weights", "no_params"), {"abs": 0}),
+    **{key: {"abs": 0} for key in ("edges", "nodes", "no_weights", "no_params")},
 }
 
 
