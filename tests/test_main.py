@@ -402,7 +402,7 @@ def test_too_few_images_for_a_pruner_is_one_line(job, monkeypatch):
         raise ValueError("needs 25 images of each class")
 
     monkeypatch.setattr(pruning, "prune", fail)
-    assert_one_line(*job("--pruning=grasp", "--dataset=digits"), "grasp: needs 25 images")
+    assert_one_line(*job("--pruning=grasp", "--dataset=digits"), "needs 25 images")
 
 
 def test_training_run(job):

@@ -27,7 +27,7 @@ def expected_edges(matrix) -> np.ndarray:
     return edges[np.lexsort(edges.T[::-1])]
 
 
-@settings(max_examples=120)
+@settings(max_examples=200)
 @given(networks())
 def test_edges_and_layers_are_those_of_the_written_out_graph(network):
     graph, explicit = unrolled(network)

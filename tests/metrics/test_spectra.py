@@ -5,9 +5,11 @@ import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import networks
+from networks import networks, sparsify
 from pairs import bipartite, pairs, unrolled
+from torch import nn
 
+from graph_encoding import encode
 from metrics.spectra import adjacency_moduli, spectral_gap, spectral_radius
 
 
@@ -56,6 +58,23 @@ def test_equal_eigenvalues_are_all_found():
     graph = bipartite(matrix).graph
     assert spectral_gap(graph)["spectral-gap"] == pytest.approx(0, abs=1e-6)
     assert adjacency_moduli(graph) == pytest.approx([np.sqrt(15_000)] * 3, rel=1e-8)
+
+
+@pytest.mark.parametrize("channels", [5, 150])
+@pytest.mark.parametrize("shape", [(4, 4), (1, 1)])
+def test_equal_components_at_every_position(channels, shape):
+    """A 1 x 1 convolution is one component a position, all with the same eigenvalues."""
+    module = nn.Sequential(nn.Conv2d(channels, channels, 1, bias=False))
+    sparsify(module, seed=2, densities=[0.3])
+    (graph,) = encode(module, "unrolled", (channels, *shape))
+    weight = np.abs(module[0].weight.detach().numpy()[:, :, 0, 0].astype(np.float64))
+    first, second = np.linalg.svd(weight, compute_uv=False)[:2]
+    third = first if shape[0] * shape[1] > 1 else second
+    assert adjacency_moduli(graph) == pytest.approx([first, first, third], rel=1e-9)
+    row, column = weight.sum(axis=1), weight.sum(axis=0)
+    laplacian = np.block([[np.diag(row), -weight], [-weight.T, np.diag(column)]])
+    radius = np.linalg.eigvalsh(laplacian)[-1]
+    assert spectral_radius(graph)["spectral-radius"] == pytest.approx(radius, rel=1e-9)
 
 
 def test_complete_bipartite_graph():
