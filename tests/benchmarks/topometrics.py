@@ -10,6 +10,7 @@ once for every library that holds the graph written out (up to a size: see `peer
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import tempfile
 from pathlib import Path
@@ -47,6 +48,9 @@ def main() -> None:
         metrics += [row(name, size, "ours", line) for line in ours[1:]]
         for library, (_, _, most_edges) in peers.PEERS.items():
             if options.no_peers or size["edges"] > most_edges:
+                continue
+            if importlib.util.find_spec(library) is None:
+                print(f"{library} is not installed: left out", file=sys.stderr)
                 continue
             lines = measure.lines_of("tests.benchmarks.worker", name, library)
             metrics += [row(name, size, library, line) for line in lines]
