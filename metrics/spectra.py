@@ -51,12 +51,17 @@ Product = Callable[[np.ndarray], np.ndarray]
 def spectral_gap(graph: Graph) -> dict[str, float | None]:
     """``spectral-gap``: first minus third eigenvalue modulus (None below three nodes)."""
     moduli = adjacency_moduli(graph)
-    return {"spectral-gap": float(moduli[0] - moduli[2]) if graph.num_nodes >= 3 else None}
+    return {"spectral-gap": _known(moduli[0] - moduli[2]) if graph.num_nodes >= 3 else None}
 
 
 def spectral_radius(graph: Graph) -> dict[str, float | None]:
     """``spectral-radius``: the largest Laplacian eigenvalue (None without nodes)."""
-    return {"spectral-radius": laplacian_radius(graph) if graph.num_nodes else None}
+    return {"spectral-radius": _known(laplacian_radius(graph)) if graph.num_nodes else None}
+
+
+def _known(value: float) -> float | None:
+    """A number, None where the iterations did not converge."""
+    return None if np.isnan(value) else float(value)
 
 
 def adjacency_moduli(graph: Graph) -> np.ndarray:
@@ -69,7 +74,8 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of float64, shape (3,)
-        In falling order; zeros stand for the eigenvalues that a smaller graph lacks.
+        In falling order; zeros stand for the eigenvalues that a smaller graph lacks. NaN, after a
+        warning, where the iterations did not converge.
 
     Notes
     -----
@@ -344,4 +350,9 @@ def _lanczos(product: Product, start: np.ndarray, count: int, which: str) -> np.
             RuntimeWarning,
             stacklevel=2,
         )
-    raise ArithmeticError(f"eigenvalues did not converge to {TOLERANCES[-1]:g} of the largest")
+    warnings.warn(
+        f"eigenvalues do not converge to {TOLERANCES[-1]:g} of the largest: left empty",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return np.full(count, np.nan)

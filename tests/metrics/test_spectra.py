@@ -10,6 +10,8 @@ from pairs import bipartite, pairs, unrolled
 from torch import nn
 
 from graph_encoding import encode
+from graph_encoding.rolled import rolled
+from metrics import spectra
 from metrics.spectra import adjacency_moduli, spectral_gap, spectral_radius
 
 
@@ -82,3 +84,30 @@ def test_complete_bipartite_graph():
     # One pair of eigenvalues of modulus 2 sqrt(500 * 300), the rest 0; Laplacian 2 (500 + 300).
     assert spectral_gap(graph)["spectral-gap"] == pytest.approx(2 * np.sqrt(150_000), rel=1e-9)
     assert spectral_radius(graph)["spectral-radius"] == pytest.approx(1600, rel=1e-9)
+
+
+def test_what_does_not_converge_is_said_and_left_empty(monkeypatch):
+    from scipy.sparse.linalg import ArpackNoConvergence
+
+    asked = []
+
+    def give_up(*_, tol, **__):
+        asked.append(tol)
+        raise ArpackNoConvergence("no", np.zeros(0), np.zeros((0, 0)))
+
+    monkeypatch.setattr(spectra, "eigsh", give_up)
+    graph = rolled("layer", np.random.default_rng(0).random((300, 300), dtype=np.float32))
+    with pytest.warns(RuntimeWarning, match="left empty"):
+        assert spectra.spectral_gap(graph) == {"spectral-gap": None}
+    assert asked == list(spectra.TOLERANCES)
+    with pytest.warns(RuntimeWarning, match="left empty"):
+        assert spectra.spectral_radius(graph) == {"spectral-radius": None}
+
+
+def test_equal_components_share_their_eigenvalues():
+    """Two equal stars far apart: the three largest moduli are equal, so there is no gap."""
+    weight = np.zeros((2, 800), np.float32)
+    weight[0, :400] = weight[1, 400:] = 1
+    graph = rolled("layer", weight)
+    assert spectra.adjacency_moduli(graph) == pytest.approx([20, 20, 20])
+    assert spectra.laplacian_radius(graph) == pytest.approx(401)
