@@ -8,7 +8,7 @@ from .block import Block
 from .graph import Graph
 from .grid import NodeLayer
 from .published import published
-from .tracing import trace
+from .tracing import UnsupportedNetwork, trace
 
 
 def unrolled(
@@ -56,4 +56,11 @@ def unrolled(
         blocks.append(
             Block.from_weight(joint.name, source, target, joint.weight, rows, columns, joint.groups)
         )
+    ends = [(traced.root(joint.source), traced.root(joint.target)) for joint in traced.connections]
+    for joint, pair in zip(traced.connections, ends, strict=True):
+        if ends.count(pair) > 1:
+            raise UnsupportedNetwork(
+                f"{joint.name}: runs beside another layer between the same nodes, which would be "
+                "joined twice"
+            )
     return Graph(list(layers.values()), blocks, "unrolled", wiring)

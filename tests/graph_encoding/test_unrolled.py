@@ -213,6 +213,20 @@ def test_what_has_no_multipartite_graph_is_named(module, named):
         encode(module, "unrolled", (1, 4, 4))
 
 
+def test_a_layer_beside_another_between_the_same_nodes_is_refused():
+    class Parallel(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Conv2d(2, 2, 3, padding=1)
+            self.shortcut = nn.Conv2d(2, 2, 1)
+
+        def forward(self, x):
+            return self.body(x) + self.shortcut(x)
+
+    with pytest.raises(ValueError, match="body: runs beside another layer"):
+        encode(nn.Sequential(nn.Conv2d(1, 2, 1), Parallel()), "unrolled", (1, 4, 4))
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 @pytest.mark.parametrize("encoding", ["unrolled", "rolled", "rolled-channel"])
 def test_weights_that_are_not_finite_are_refused(bad, encoding):

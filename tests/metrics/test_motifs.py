@@ -13,6 +13,7 @@ from torch import nn
 
 from graph_encoding import encode
 from metrics.motifs import four_cycles, motifs
+from metrics.ways import exact_dot
 
 
 @settings(max_examples=50)
@@ -116,3 +117,11 @@ def test_counts_beyond_the_integers_of_a_double():
     expected = comb(legs, 3) + legs * (legs - 1)
     assert expected > 2**53
     assert motifs(graph) == {"motifs": expected}
+
+
+def test_dot_products_of_large_counts_are_exact():
+    one = np.array([2.0**40 + 1, 3, 2.0**52 - 1, 0, 7])
+    other = np.array([2.0**41 + 5, 2.0**50 + 1, 2.0**51 + 3, 9, 1])
+    expected = sum(int(a) * int(b) for a, b in zip(one, other, strict=True))
+    assert int(one @ other) != expected
+    assert exact_dot(one, other) == expected
