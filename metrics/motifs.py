@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -43,21 +44,27 @@ def motifs(graph: Graph) -> dict[str, int]:
     ICDM 2015, for such identities.
     """
     counts = _closed_walks_and_triangles(graph)
-    values, nodes = np.unique(graph.degree, return_counts=True)
-    degrees = [(int(d), int(n)) for d, n in zip(values, nodes, strict=True)]
-    wedges = sum(n * (d * (d - 1) // 2) for d, n in degrees)
-    stars = sum(n * (d * (d - 1) * (d - 2) // 6) for d, n in degrees)
     triangle = counts.triangles
     paths = _degree_products(graph) - 3 * triangle.total
-    four_cycles = (counts.closed_walks - 2 * graph.num_edges - 4 * wedges) // 8
-    return {"motifs": paths + stars - 3 * four_cycles - 2 * triangle.tails + 4 * triangle.diamonds}
+    cycles = _cycles_among(graph, counts.closed_walks)
+    tails, diamonds = triangle.tails, triangle.diamonds
+    return {"motifs": paths + _stars(graph, 3) - 3 * cycles - 2 * tails + 4 * diamonds}
 
 
 def four_cycles(graph: Graph) -> int:
     """Number of cycles on four vertices, induced or not."""
-    degree = graph.degree
-    wedges = int((degree * (degree - 1) // 2).sum())
-    return (_closed_walks_and_triangles(graph).closed_walks - 2 * graph.num_edges - 4 * wedges) // 8
+    return _cycles_among(graph, _closed_walks_and_triangles(graph).closed_walks)
+
+
+def _cycles_among(graph: Graph, closed_walks: int) -> int:
+    """Four-cycles, from the closed 4-walks that they are among."""
+    return (closed_walks - 2 * graph.num_edges - 4 * _stars(graph, 2)) // 8
+
+
+def _stars(graph: Graph, rays: int) -> int:
+    """Number of stars with so many rays: sum over nodes of C(degree, rays), exact."""
+    degrees, nodes = np.unique(graph.degree, return_counts=True)
+    return sum(comb(d, rays) * n for d, n in zip(degrees.tolist(), nodes.tolist(), strict=True))
 
 
 def _closed_walks_and_triangles(graph: Graph) -> _Counts:

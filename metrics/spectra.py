@@ -105,9 +105,7 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
         values = _largest(gram, graph.node_strength[small], 2)
         return np.repeat(np.sqrt(np.maximum(values, 0)), 2)
 
-    return _extreme(
-        graph, matrix, 3, solve, lambda dense, strength: np.abs(np.linalg.eigvalsh(dense))
-    )
+    return _extreme(graph, matrix, 3, solve, lambda dense: np.abs(np.linalg.eigvalsh(dense)))
 
 
 def laplacian_radius(graph: Graph) -> float:
@@ -133,7 +131,8 @@ def laplacian_radius(graph: Graph) -> float:
         adjacency = _within(graph, nodes, graph.product.symmetric, matrix)
         return _lanczos(lambda x: strength * x.ravel() - adjacency(x.ravel()), start, 1, "LA")
 
-    def solve_dense(dense: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    def solve_dense(dense: np.ndarray) -> np.ndarray:
+        strength = dense.sum(axis=-1)
         return np.linalg.eigvalsh(strength[..., None] * np.eye(dense.shape[-1]) - dense)
 
     return float(_extreme(graph, matrix, 1, solve, solve_dense, laplacian=True)[0])
@@ -174,7 +173,7 @@ def _extreme(
     matrix: scipy.sparse.csr_array | None,
     count: int,
     solve: Callable[[np.ndarray], np.ndarray],
-    solve_dense: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    solve_dense: Callable[[np.ndarray], np.ndarray],
     laplacian: bool = False,
 ) -> np.ndarray:
     """The `count` largest values over all components.
@@ -184,7 +183,7 @@ def _extreme(
     solve : callable
         Largest values of the component on some nodes.
     solve_dense : callable
-        All values of stacked symmetric matrices (m, n, n), given with their strengths (m, n).
+        All values of stacked symmetric adjacency matrices (m, n, n).
     laplacian : bool
         Whether the values are those of the Laplacian, or moduli of adjacency eigenvalues.
 
@@ -210,7 +209,7 @@ def _extreme(
         if small:
             wanted = is_small & (upper >= max(enough, best[-1]))
             for matrices in _dense_parts(graph, labels, members, starts, wanted):
-                best = _best(best, solve_dense(matrices, matrices.sum(axis=-1)).ravel())
+                best = _best(best, solve_dense(matrices).ravel())
             continue
         for part in np.argsort(-upper, kind="stable"):
             if not is_small[part] and upper[part] >= max(enough, best[-1]):
