@@ -2,50 +2,35 @@
 
 A matrix's eigenvalues are those of the graph's components. A few products bound the eigenvalues
 of all components at once, and only those that can hold an extreme one are solved: small ones by a
-dense solver, which finds equal eigenvalues of equal components, large ones by Lanczos iterations
-(ARPACK; Lehoucq, Sorensen and Yang, 1998). Their products never write an edge out, unless the graph
-has so few edges that the written-out matrix is the faster one.
+dense solver, which finds equal eigenvalues of equal components, large ones by Lanczos iterations.
+Their products never write an edge out, unless the graph has so few edges that the written-out
+matrix is the faster one.
 """
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 import scipy.sparse
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from graph_encoding import Graph
 
 from .forests import component_labels
+from .lanczos import Product, extreme_eigenvalues
 
 DENSE_SIZE = 256
 """Components up to this number of nodes are solved as dense matrices."""
 
-TOLERANCES = (1e-7, 1e-6, 1e-5)
-"""Bounds on the residual of an eigenvalue, relative to it, and so on its error. Where eigenvalues
-stand apart the error is about its square. The next one is tried, with a warning, where very many
-eigenvalues lie closer together than the one before."""
-
-RESTARTS = 10
-"""Lanczos restarts of a basis of 100 vectors before the next tolerance is tried."""
-
 EXPLICIT_EDGES = 500_000
 """Graphs up to this number of edges are written out for Lanczos iterations. Near-empty networks
 have long thin components whose close eigenvalues take thousands of products."""
-
-BASIS_ELEMENTS = 4 << 20
-"""Elements of the Lanczos basis, within 20 to 100 vectors."""
 
 BOUND_STEPS = 5
 """Products spent on bounding the components' eigenvalues; twelve times as many when written out."""
 
 BATCH_ELEMENTS = 8 << 20
 """Elements of the dense matrices held at a time."""
-
-Product = Callable[[np.ndarray], np.ndarray]
 
 
 def spectral_gap(graph: Graph) -> dict[str, float | None]:
@@ -88,7 +73,9 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
     def solve(nodes: np.ndarray) -> np.ndarray:
         if side is None:
             product = _within(graph, nodes, graph.product.symmetric, matrix)
-            return np.abs(_lanczos(product, graph.node_strength[nodes], 3, "LM"))
+            return np.abs(
+                extreme_eigenvalues(product, graph.node_strength[nodes], 3, by_modulus=True)
+            )
         one, other = nodes[side[nodes]], nodes[~side[nodes]]
         small, mask = (one, side) if len(one) <= len(other) else (other, ~side)
         if matrix is None:
@@ -102,7 +89,8 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
             def gram(x: np.ndarray) -> np.ndarray:
                 return between @ (transposed @ x)
 
-        values = _largest(gram, graph.node_strength[small], 2)
+        start = graph.node_strength[small]
+        values = extreme_eigenvalues(gram, start, min(2, len(small)))
         return np.repeat(np.sqrt(np.maximum(values, 0)), 2)
 
     return _extreme(graph, matrix, 3, solve, lambda dense: np.abs(np.linalg.eigvalsh(dense)))
@@ -129,7 +117,7 @@ def laplacian_radius(graph: Graph) -> float:
             # D - A is similar to D + A, whose first eigenvector is positive: flip one side.
             start[side[nodes]] *= -1
         adjacency = _within(graph, nodes, graph.product.symmetric, matrix)
-        return _lanczos(lambda x: strength * x.ravel() - adjacency(x.ravel()), start, 1, "LA")
+        return extreme_eigenvalues(lambda x: strength * x - adjacency(x), start, 1)
 
     def solve_dense(dense: np.ndarray) -> np.ndarray:
         strength = dense.sum(axis=-1)
@@ -299,59 +287,7 @@ def _within(
 
     def restricted(x: np.ndarray) -> np.ndarray:
         whole = np.zeros(graph.num_nodes)
-        whole[nodes] = x.ravel()
+        whole[nodes] = x
         return product(whole)[nodes]
 
     return restricted
-
-
-def _largest(product: Product, start: np.ndarray, count: int) -> np.ndarray:
-    """Largest eigenvalues of a symmetric matrix, by a dense solver where it is small."""
-    size = len(start)
-    if size > DENSE_SIZE:
-        return _lanczos(product, start, count, "LA")
-    return np.linalg.eigvalsh(np.stack([product(row) for row in np.eye(size)]))[-count:]
-
-
-def _lanczos(product: Product, start: np.ndarray, count: int, which: str) -> np.ndarray:
-    """Eigenvalues of a symmetric matrix given by its product with a vector.
-
-    Parameters
-    ----------
-    product : callable
-    start : numpy.ndarray of float64, shape (n,)
-        Guess of the first eigenvector.
-    count : int
-        How many eigenvalues.
-    which : {"LM", "LA"}
-        Largest in modulus, or algebraically.
-    """
-    # The guess may be orthogonal to an eigenvector: a fixed pseudo-random part is not.
-    generator = np.random.default_rng(0)
-    start = start + 1e-3 * np.abs(start).max() * (generator.random(len(start)) + 0.5)
-    operator = LinearOperator((len(start),) * 2, product, dtype=np.float64)
-    basis = min(len(start), max(20, min(100, BASIS_ELEMENTS // len(start))))
-    for tolerance in TOLERANCES:
-        with contextlib.suppress(ArpackNoConvergence):
-            return eigsh(
-                operator,
-                k=count,
-                which=which,
-                v0=start,
-                ncv=basis,
-                tol=tolerance,
-                maxiter=RESTARTS * 100 // basis,
-                return_eigenvectors=False,
-                rng=generator,
-            )
-        warnings.warn(
-            f"eigenvalues closer than {tolerance:g} of the largest: computed less exactly",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    warnings.warn(
-        f"eigenvalues do not converge to {TOLERANCES[-1]:g} of the largest: left empty",
-        RuntimeWarning,
-        stacklevel=2,
-    )
-    return np.full(count, np.nan)

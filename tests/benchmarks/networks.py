@@ -28,6 +28,7 @@ NETWORKS: dict[str, Network] = {
     "CONV-6 0.98": Network("CONV-6", "erk", 0.98),
     "Wide-Resnet-28-2 0.6": Network("Wide-Resnet-28-2", "erk", 0.6),
     "CONV-6 SynFlow 0.6": Network("CONV-6", "synflow", 0.6),
+    "Resnet-50 uniform 0.9": Network("Resnet-50", "uniform", 0.9, (3, 224, 224), 1000),
     "Resnet-50 0.9": Network("Resnet-50", "erk", 0.9, (3, 224, 224), 1000),
 }
 

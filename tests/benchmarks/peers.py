@@ -17,9 +17,37 @@ Values = dict[str, int | float]
 
 
 def scipy_graph(graph: Graph) -> Any:
-    """Adjacency matrix, and its symmetric version."""
+    """Adjacency matrix, its symmetric version, end of the inputs and start of the outputs."""
     directed = graph.to_scipy().astype(np.float64)
-    return directed, (directed + directed.T).tocsr()
+    ends = graph.layers[0].stop, graph.layers[-1].offset
+    return directed, (directed + directed.T).tocsr(), ends
+
+
+def scipy_degrees(explicit: Any) -> Values:
+    """Local connectivity from the lengths of rows and columns; all nodes but the outermost."""
+    directed, first, last = explicit[0], *explicit[2]
+    out_degree = np.diff(directed.indptr)
+    in_degree = np.bincount(directed.indices, minlength=directed.shape[0])
+    node = np.arange(directed.shape[0])
+    sink = (in_degree > 0) & (out_degree == 0) & (node < last)
+    source = (out_degree > 0) & (in_degree == 0) & (node >= first)
+    return {
+        "sink_nodes": int(sink.sum()),
+        "source_nodes": int(source.sum()),
+        "disconnected_nodes": int(((in_degree == 0) & (out_degree == 0)).sum()),
+        "removable_out": int(in_degree[sink].sum()),
+        "removable_in": int(out_degree[source].sum()),
+    }
+
+
+def scipy_one_hop(explicit: Any) -> Values:
+    """Non-zeros of I + D."""
+    return {"1-hop": 1 + explicit[0].nnz / explicit[0].shape[0]}
+
+
+def scipy_strength(explicit: Any) -> Values:
+    """Mean row sum."""
+    return {"strength": float(explicit[1].sum() / explicit[1].shape[0])}
 
 
 def scipy_two_hop(explicit: Any) -> Values:
@@ -161,7 +189,16 @@ def networkx_cuts(explicit: Any) -> Values:
 PEERS: dict[str, tuple[Callable[[Graph], Any], list[Callable[[Any], Values]], float]] = {
     "scipy": (
         scipy_graph,
-        [scipy_components, scipy_radius, scipy_gap, scipy_two_hop, scipy_motifs],
+        [
+            scipy_degrees,
+            scipy_one_hop,
+            scipy_strength,
+            scipy_components,
+            scipy_radius,
+            scipy_gap,
+            scipy_two_hop,
+            scipy_motifs,
+        ],
         30e6,
     ),
     "igraph": (igraph_graph, [igraph_cores, igraph_cuts], 30e6),

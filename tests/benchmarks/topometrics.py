@@ -55,15 +55,15 @@ def main() -> None:
             lines = measure.lines_of("tests.benchmarks.worker", name, library)
             metrics += [row(name, size, library, line) for line in lines]
             compared += list(comparison(name, size, library, ours, lines))
-    tables = {
-        "whole": pd.DataFrame(whole),
-        "metrics": pd.DataFrame(metrics),
-        "compared": pd.DataFrame(compared),
-    }
+        tables = {
+            "whole": pd.DataFrame(whole),
+            "metrics": pd.DataFrame(metrics),
+            "compared": pd.DataFrame(compared),
+        }
+        if options.save:  # after every network, so that a killed run keeps what it has
+            save(tables, options.save)
     for title, table in tables.items():
         print(f"\n{title}\n{table.to_string(index=False)}")
-    if options.save:
-        save(tables, options.save)
 
 
 def whole_command(name: str) -> list[dict]:
