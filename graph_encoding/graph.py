@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     import scipy.sparse
 
     from .product import BlockwiseProduct
+
+
+EXPLICIT_BYTES = {"scipy": 40, "igraph": 140, "networkx": 440}
+"""Peak bytes an edge while a library builds the explicit graph (Python 3.11, measured)."""
+
+EXPLICIT_WARNING = 1 << 30
+"""Bytes from which on writing a graph out says beforehand what it will take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,13 +161,36 @@ class Graph:
         for block in self.blocks:
             yield from block.edges(chunk_size)
 
+    def explicit_size(self, library: str) -> int:
+        """About how many bytes the graph takes at most while it is written out.
+
+        Parameters
+        ----------
+        library : {"scipy", "igraph", "networkx"}
+
+        Returns
+        -------
+        int
+        """
+        return EXPLICIT_BYTES[library] * self.num_edges
+
+    def _announce(self, library: str) -> None:
+        size = self.explicit_size(library)
+        if size >= EXPLICIT_WARNING:
+            warnings.warn(
+                f"writing out {self.num_edges:,} edges takes about {size / 1e9:.1f} GB in "
+                f"{library}; edges() streams them",
+                stacklevel=3,
+            )
+
     def to_scipy(self) -> scipy.sparse.csr_array:
         """Directed weighted adjacency matrix, (num_nodes, num_nodes), float32.
 
-        Holds every edge (about 12 bytes each, twice that while it is built).
+        Holds every edge: `explicit_size` tells what that takes, a warning where it is much.
         """
         import scipy.sparse
 
+        self._announce("scipy")
         index = np.int32 if self.num_nodes < 2**31 else np.int64
         source = np.empty(self.num_edges, index)
         target = np.empty(self.num_edges, index)
@@ -177,6 +208,7 @@ class Graph:
         """The written-out graph in networkx, with the edge attribute ``weight``."""
         import networkx
 
+        self._announce("networkx")
         graph = networkx.DiGraph()
         graph.add_nodes_from(range(self.num_nodes))
         for source, target, weight in self.edges():
@@ -189,6 +221,7 @@ class Graph:
         """The written-out graph in igraph (directed), with the edge attribute ``weight``."""
         import igraph
 
+        self._announce("igraph")
         chunks = list(self.edges())
         edges = np.empty((self.num_edges, 2), np.int64)
         weights = np.empty(self.num_edges, np.float32)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from .axis import Axis
+from .compiled import compiled
 from .graph import Graph
 from .grid import NodeLayer
 
@@ -111,7 +111,7 @@ class _Intervals:
         return np.concatenate(self.parts) if self.parts else np.zeros(0, np.int32)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def neighbours(tables, node, out):
     """Write the neighbours of a node into a buffer.
 

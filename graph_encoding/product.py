@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numba import njit
 
 from .axis import Axis
 from .block import Block
+from .compiled import compiled
 
 if TYPE_CHECKING:
     from .graph import Graph
@@ -209,7 +209,7 @@ def _starts(sorted_channels: np.ndarray, channels: int) -> np.ndarray:
     return np.searchsorted(sorted_channels, np.arange(channels + 1)).astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _to_planes(x, row_windows, column_windows, row_place, column_place, shape):
     """Pool (sum) a map over windows and spread it over zero-padded planes."""
     channels = x.shape[0]
@@ -231,7 +231,7 @@ def _to_planes(x, row_windows, column_windows, row_place, column_place, shape):
     return planes.reshape(-1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _accumulate(total, vector, offsets, weights, start, stop, run):
     """total[i] += sum over entries of weight * vector[offset + i]; four entries at a time."""
     e = start
@@ -252,7 +252,7 @@ def _accumulate(total, vector, offsets, weights, start, stop, run):
         e += 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _forward(starts, offsets, weights, planes, run, pitch, y):
     total = np.empty(run)
     for c in range(y.shape[0]):
@@ -265,7 +265,7 @@ def _forward(starts, offsets, weights, planes, run, pitch, y):
                 y[c, i, j] += total[i * pitch + j]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _backward(
     starts,
     targets,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from graph_encoding import Graph
+from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
 
 
@@ -39,7 +39,7 @@ def k_core(graph: Graph) -> dict[str, float | None]:
     return {"k-core": float(core_numbers(graph).sum() / graph.num_nodes)}
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _peel(tables, degree):
     count = len(degree)
     core = np.zeros(count, np.int64)

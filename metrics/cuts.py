@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from graph_encoding import Graph
+from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import tables
 
 from .forests import spanning_forest
@@ -76,7 +76,7 @@ def global_connectivity(graph: Graph) -> dict[str, int | float | None]:
     }
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _adjacency(first, second):
     """Compressed neighbour lists of the union of two forests without common edges."""
     count = len(first)
@@ -101,7 +101,7 @@ def _adjacency(first, second):
     return start, other
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _low_points(start, other):
     """Bridges and articulation points by an iterative depth-first search."""
     count = len(start) - 1

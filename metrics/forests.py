@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from graph_encoding import Graph
+from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import Tables, neighbours, tables
 
 
@@ -59,7 +59,7 @@ def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
     return labels, np.bincount(labels[labels >= 0])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _label(parent, degree):
     labels = np.full(len(parent), -1, np.int64)
     count = 0
@@ -79,7 +79,7 @@ def _label(parent, degree):
     return labels
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _search(tables, degree, first, barred):
     count = len(degree)
     parent = np.full(count, -1, np.int32)
@@ -160,6 +160,6 @@ def _search(tables, degree, first, barred):
     return parent
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _is_barred(barred, one, other):
     return len(barred) > 0 and (barred[one] == other or barred[other] == one)

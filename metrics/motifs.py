@@ -6,9 +6,9 @@ from math import comb
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from graph_encoding import Graph
+from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
 from graph_encoding.product import AdjacencyProduct
 
@@ -81,7 +81,7 @@ def _degree_products(graph: Graph) -> int:
     return exact_dot(AdjacencyProduct(graph, weighted=False).forward(others), others)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count_by_walking(tables, degree):
     """Closed 4-walks and triangles by visiting every path of two steps of the undirected graph."""
     count = len(degree)

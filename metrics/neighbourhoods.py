@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from graph_encoding import Block, Graph, NodeLayer
 from graph_encoding.axis import Axis
+from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
 
 
@@ -165,7 +165,7 @@ def _axis_links(first: Axis, second: Axis | None) -> list[np.ndarray]:
     return all_links
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mark(
     starts,
     channels,
@@ -191,7 +191,7 @@ def _mark(
                         reached[c, row_links[i, 1], column_links[j, 1], w] |= bits[tap, middle, w]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _count_by_walking(tables, count, out_degree):
     """Total two-hop count by visiting every path of two steps."""
     size = out_degree.max() if count else 0

@@ -22,7 +22,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write table and plot there")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write the table there, and the plot in figures/")
     options = parser.parse_args()
     if options.side:
         print(json.dumps(one_side(options.side)))
@@ -39,7 +39,7 @@ def main() -> None:
 
         options.save.mkdir(parents=True, exist_ok=True)
         table.to_csv(options.save / "scaling.csv", index=False)
-        plot_scaling(table, options.save / "scaling.png")
+        plot_scaling(table, measure.ROOT / "figures" / "scaling.png")
 
 
 def one_side(side: int) -> dict:

@@ -37,7 +37,7 @@ def main() -> None:
     )
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--no-peers", action="store_true", help="measure ours only")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write tables and plots there")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write the tables there, and the plot in figures/")
     options = parser.parse_args()
     whole, metrics, compared = [], [], []
     for name in options.networks:
@@ -138,7 +138,7 @@ def comparison(name: str, size: dict, library: str, ours: list[dict], theirs: li
 
 
 def save(tables: dict[str, pd.DataFrame], folder: Path) -> None:
-    """Write the tables as CSV and Markdown, and the plot."""
+    """Write the tables as CSV and Markdown, and the plot in figures/."""
     from figures.benchmarks import plot_cost
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def save(tables: dict[str, pd.DataFrame], folder: Path) -> None:
         for title, table in tables.items():
             table.to_csv(folder / f"topometrics_{title}.csv", index=False)
             report.write(f"## {title}\n\n{markdown(table)}\n\n")
-    plot_cost(tables["whole"], tables["metrics"], folder / "topometrics.png")
+    plot_cost(tables["whole"], tables["metrics"], measure.ROOT / "figures" / "topometrics.png")
 
 
 if __name__ == "__main__":
