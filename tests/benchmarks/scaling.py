@@ -22,7 +22,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--side", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write the table there, and the plot in figures/")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="write the table there, and the plot in figures/"
+    )
     options = parser.parse_args()
     if options.side:
         print(json.dumps(one_side(options.side)))

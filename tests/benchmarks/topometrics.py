@@ -37,7 +37,9 @@ def main() -> None:
     )
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--no-peers", action="store_true", help="measure ours only")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write the tables there, and the plot in figures/")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="write the tables there, and the plot in figures/"
+    )
     options = parser.parse_args()
     whole, metrics, compared = [], [], []
     for name in options.networks:
