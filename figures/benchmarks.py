@@ -15,6 +15,13 @@ COLOURS = {  # Okabe and Ito: tells apart for the colour-blind
     "networkx": "#E69F00",
 }
 
+LABELS = {  # what each library answers, its own graph included
+    "scipy": "SciPy: 2-hop, motifs, spectra, components, degrees",
+    "igraph": "igraph: cores, cuts, components",
+    "networkit": "NetworKit: cores, components",
+    "networkx": "networkx: cores, cuts, components",
+}
+
 
 def growth(x: np.ndarray, y: np.ndarray) -> float:
     """Exponent of the power law that fits best: slope of log y over log x."""
@@ -38,7 +45,7 @@ def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     ours = whole[whole.run == "second run"].sort_values("edges")
     lines = {"ours": ours[["edges", "seconds", "megabytes"]]}
     for library, part in metrics[metrics.by != "ours"].groupby("by"):
@@ -48,13 +55,18 @@ def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
         panels, ("seconds", "megabytes"), ("seconds", "peak memory (MB)"), strict=True
     ):
         for library, line in lines.items():
-            label = "ours, all metrics, whole process" if library == "ours" else library
+            label = "ours: all metrics, whole process" if library == "ours" else LABELS[library]
             if len(line) > 2:
-                label += f" (grows as edges^{growth(line.edges, line[column]):.2f})"
-            panel.loglog(line.edges, line[column], "o-", color=COLOURS[library], label=label)
+                exponent, factor = np.polyfit(np.log(line.edges), np.log(line[column]), 1)
+                label += f" (edges$^{{{exponent:.2f}}}$)"
+                ends = np.array([line.edges.min(), line.edges.max()])
+                panel.plot(
+                    ends, np.exp(factor) * ends**exponent, "--", color=COLOURS[library], alpha=0.6
+                )
+            panel.loglog(line.edges, line[column], "o", color=COLOURS[library], label=label)
         panel.set(xlabel="edges", ylabel=unit)
-        panel.grid(alpha=0.3)
-        panel.legend(fontsize=7)
+        panel.grid(alpha=0.3, which="both")
+        panel.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.01), frameon=False)
     _write(figure, file)
 
 

@@ -203,7 +203,7 @@ PEERS: dict[str, tuple[Callable[[Graph], Any], list[Callable[[Any], Values]], fl
     ),
     "igraph": (igraph_graph, [igraph_cores, igraph_cuts], 30e6),
     "networkit": (networkit_graph, [networkit_cores, networkit_components], 30e6),
-    "networkx": (networkx_graph, [networkx_cores, networkx_cuts], 1e6),
+    "networkx": (networkx_graph, [networkx_cores, networkx_cuts], 2e6),
 }
 
 
