@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -318,4 +319,7 @@ def reason(error: OSError) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    # Looking through torch's objects once more for cycles to free would add 0.6 s to every exit.
+    gc.freeze()
+    sys.exit(status)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
+
 import graph_encoding
 import models
 import pruning
@@ -38,6 +40,7 @@ def graph(network: Network) -> Graph:
     if network.model == "Resnet-50":
         from datasets.torchvision_import import import_torchvision
 
+        torch.manual_seed(0)
         model = import_torchvision().models.resnet50(num_classes=network.num_classes)
     else:
         model = models.build(network.model, network.num_classes)
