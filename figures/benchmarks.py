@@ -23,9 +23,10 @@ LABELS = {  # what each library answers, its own graph included
 }
 
 
-def growth(x: np.ndarray, y: np.ndarray) -> float:
-    """Exponent of the power law that fits best: slope of log y over log x."""
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+def power_law(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Exponent and factor of the power law that fits best: a line through log y over log x."""
+    exponent, intercept = np.polyfit(np.log(x), np.log(y), 1)
+    return float(exponent), float(np.exp(intercept))
 
 
 def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
@@ -57,12 +58,10 @@ def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
         for library, line in lines.items():
             label = "ours: all metrics, whole process" if library == "ours" else LABELS[library]
             if len(line) > 2:
-                exponent, factor = np.polyfit(np.log(line.edges), np.log(line[column]), 1)
+                exponent, factor = power_law(line.edges, line[column])
                 label += f" (edges$^{{{exponent:.2f}}}$)"
                 ends = np.array([line.edges.min(), line.edges.max()])
-                panel.plot(
-                    ends, np.exp(factor) * ends**exponent, "--", color=COLOURS[library], alpha=0.6
-                )
+                panel.plot(ends, factor * ends**exponent, "--", color=COLOURS[library], alpha=0.6)
             panel.loglog(line.edges, line[column], "o", color=COLOURS[library], label=label)
         panel.set(xlabel="edges", ylabel=unit)
         panel.grid(alpha=0.3, which="both")
@@ -92,7 +91,11 @@ def plot_scaling(table: pd.DataFrame, file: Path) -> None:
         (panels[1], table.nodes, added, ("nodes", "memory over the loaded program (MB)")),
     ):
         panel.loglog(
-            x, y, "o-", color=COLOURS["ours"], label=f"grows as {labels[0]}^{growth(x, y):.2f}"
+            x,
+            y,
+            "o-",
+            color=COLOURS["ours"],
+            label=f"grows as {labels[0]}^{power_law(x, y)[0]:.2f}",
         )
         for side, at_x, at_y in zip(table.side, x, y, strict=True):
             panel.annotate(

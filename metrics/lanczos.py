@@ -76,17 +76,16 @@ def extreme_eigenvalues(
         if not (is_full or is_invariant or held % CHECK_EVERY == 0):
             continue
         values, vectors = np.linalg.eigh(projected[:held, :held])
-        order = np.argsort(-np.abs(values) if by_modulus else -values, kind="stable")
+        order = np.argsort(-np.abs(values) if by_modulus else -values, kind="stable")[:count]
+        found = values[order]
         scale = np.abs(values).max()
-        error = _errors(values, np.abs(norm * vectors[-1]))[order[:count]].max() / (scale or 1.0)
+        error = _errors(values, np.abs(norm * vectors[-1]))[order].max() / (scale or 1.0)
         if is_invariant:  # its values are exact, and there are no others to be seen
-            wanted = np.zeros(count)
-            wanted[: min(count, held)] = values[order[:count]]
-            return wanted
+            return np.pad(found, (0, count - len(found)))
         if held >= count and error <= TOLERANCE:
-            return values[order[:count]]
+            return found
         if products >= MOST_PRODUCTS:
-            return _late(values[order[:count]], error)
+            return _late(found, error)
         if is_full:
             held = _restart(basis, projected, values, vectors, norm, count, by_modulus)
 
@@ -134,8 +133,8 @@ def _column_ranges(size: int, step: int = 1 << 13) -> list[slice]:
 
 def _errors(values: np.ndarray, residuals: np.ndarray) -> np.ndarray:
     """Estimated errors of Ritz values, in their (rising) order."""
-    step = np.diff(values)
-    apart = np.minimum(np.append(step, np.inf), np.insert(step, 0, np.inf))
+    step = np.diff(values, prepend=-np.inf, append=np.inf)
+    apart = np.minimum(step[:-1], step[1:])
     with np.errstate(divide="ignore", invalid="ignore"):
         squared = residuals**2 / apart
     return np.fmin(residuals, squared)
@@ -153,8 +152,8 @@ def _restart(
     """Keep the Ritz vectors at the wanted ends and the last vector; return how many are kept."""
     held = len(values)
     # As many as leave room for about as many new vectors (Wu and Simon, section 5).
-    room = max(count, min(held // 2, held - 4))
-    lowest = min(room // 2, held - 1) if by_modulus else 0
+    room = max(count, held // 2)
+    lowest = room // 2 if by_modulus else 0
     kept = np.concatenate([np.arange(lowest), np.arange(held - (room - lowest), held)])
     part = vectors[:, kept]
     for columns in _column_ranges(basis.shape[1]):

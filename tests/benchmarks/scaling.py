@@ -46,22 +46,19 @@ def main() -> None:
 
 def one_side(side: int) -> dict:
     """Encode Resnet-20 (ERK, 0.9) for images of this side and measure all topometrics."""
-    import graph_encoding
     import metrics
-    import models
-    import pruning
 
-    model = models.build("Resnet-20", 10)
-    pruning.apply_masks(model, pruning.prune("erk", model, 0.9))
-    small = graph_encoding.encode(model, "unrolled")[0]
-    metrics.topometrics(small)  # loads the compiled code
+    from .networks import Network, graph
+
+    network = Network("Resnet-20", "erk", 0.9)
+    metrics.topometrics(graph(network))  # loads the compiled code
     _, before = measure.measured(lambda: None)
-    graph = graph_encoding.encode(model, "unrolled", (3, side, side))[0]
-    _, cost = measure.measured(lambda: metrics.topometrics(graph, threads=2))
+    scaled = graph(network._replace(input_shape=(3, side, side)))
+    _, cost = measure.measured(lambda: metrics.topometrics(scaled, threads=2))
     return {
         "side": side,
-        "nodes": graph.num_nodes,
-        "edges": graph.num_edges,
+        "nodes": scaled.num_nodes,
+        "edges": scaled.num_edges,
         "seconds": cost.seconds,
         "megabytes": cost.megabytes,
         "base_megabytes": before.megabytes,
