@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .product import BlockwiseProduct
 
 
-EXPLICIT_BYTES = {"scipy": 40, "igraph": 200, "networkx": 670}
+EXPLICIT_BYTES = {"scipy": 21, "igraph": 210, "networkx": 383}
 """Peak bytes an edge while a library builds the explicit graph (Python 3.11, measured)."""
 
 EXPLICIT_WARNING = 1 << 30
