@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-COLOURS = {  # Okabe and Ito: tells apart for the colour-blind
-    "ours": "#0072B2",
-    "scipy": "#D55E00",
-    "igraph": "#009E73",
-    "networkit": "#CC79A7",
-    "networkx": "#E69F00",
+from .style import BLUE, GREEN, ORANGE, PINK, YELLOW, pyplot, save
+
+COLOURS = {
+    "ours": BLUE,
+    "scipy": ORANGE,
+    "igraph": GREEN,
+    "networkit": PINK,
+    "networkx": YELLOW,
 }
 
 LABELS = {  # what each library answers, its own graph included
@@ -41,12 +43,7 @@ def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
     file : pathlib.Path
         PNG to write; an SVG goes beside it.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
+    figure, panels = pyplot().subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     ours = whole[whole.run == "second run"].sort_values("edges")
     lines = {"ours": ours[["edges", "seconds", "megabytes"]]}
     for library, part in metrics[metrics.by != "ours"].groupby("by"):
@@ -66,7 +63,7 @@ def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
         panel.set(xlabel="edges", ylabel=unit)
         panel.grid(alpha=0.3, which="both")
         panel.legend(fontsize=7, loc="lower center", bbox_to_anchor=(0.5, 1.01), frameon=False)
-    _write(figure, file)
+    save(figure, file)
 
 
 def plot_scaling(table: pd.DataFrame, file: Path) -> None:
@@ -79,12 +76,7 @@ def plot_scaling(table: pd.DataFrame, file: Path) -> None:
     file : pathlib.Path
         PNG to write; an SVG goes beside it.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
+    figure, panels = pyplot().subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     added = (table.megabytes - table.base_megabytes).clip(lower=1)
     for panel, x, y, labels in (
         (panels[0], table.edges, table.seconds, ("edges", "seconds")),
@@ -108,9 +100,4 @@ def plot_scaling(table: pd.DataFrame, file: Path) -> None:
         panel.set(xlabel=labels[0], ylabel=labels[1])
         panel.grid(alpha=0.3)
         panel.legend(fontsize=8)
-    _write(figure, file)
-
-
-def _write(figure, file: Path) -> None:
-    figure.savefig(file, dpi=150)
-    figure.savefig(file.with_suffix(".svg"), metadata={"Date": None})
+    save(figure, file)

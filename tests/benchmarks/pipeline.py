@@ -19,9 +19,9 @@ import metrics
 import models
 import pruning
 import ramanujan
+from graph_data.markdown import markdown
 
 from . import measure
-from .tables import markdown
 
 
 def main() -> None:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from graph_data.markdown import markdown
+
 from . import measure, peers
 from .networks import NETWORKS, Network
-from .tables import markdown
 
 # The metric of ours that answers what a library's function answers.
 ANSWERED_BY = {

@@ -1,0 +1,67 @@
+"""Metrics by the size of their graph, as the paper's authors publish them.
+
+Result files hold raw values; the study compares graphs of different sizes and so divides each
+metric by the nodes or edges of its graph. The divisors are those of the released
+``graph_metrics/unrolled/unrolled.csv``: undoing them gives whole numbers for every count there,
+the motif count included, which is by edges.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+DIVISORS = {
+    "sink_nodes": "nodes",
+    "source_nodes": "nodes",
+    "disconnected_nodes": "nodes",
+    "removable_out": "edges",
+    "removable_in": "edges",
+    "1-hop": "edges",
+    "2-hop": "edges",
+    "motifs": "edges",
+    "strength": "edges",
+    "k-core": "edges",
+    "cut-edges": "edges",
+    "cut-nodes": "edges",
+    "avg_connected_components": "nodes",
+}
+
+
+def normalise(table: pd.DataFrame) -> pd.DataFrame:
+    """Divide each metric by its divisor.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Raw values; with columns ``nodes`` and ``edges``, and any of the metrics.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The same columns; what has no divisor is as it was. A graph without edges has 0 where the
+        divisor is its edges.
+    """
+    return _scale(table, lambda values, size: values / size.where(size > 0, 1))
+
+
+def undo(table: pd.DataFrame) -> pd.DataFrame:
+    """Raw values from normalised ones; the inverse of `normalise`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    return _scale(table, lambda values, size: values * size)
+
+
+def _scale(table: pd.DataFrame, how) -> pd.DataFrame:
+    scaled = {
+        metric: how(table[metric], table[size])
+        for metric, size in DIVISORS.items()
+        if metric in table
+    }
+    return table.assign(**scaled)

@@ -1,0 +1,87 @@
+"""The result CSVs that main.py writes, as tables for the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+import metrics
+import ramanujan
+
+from . import results
+from .tables import Column, Number, TableError, Text, read, refuse_duplicates
+
+LAYERS: dict[str, Column] = {"layer_id": Number(0, whole=True), "layer_name": Text()}
+CONFIGURATION: dict[str, Column] = {
+    "model": Text(),
+    "dataset": Text(),
+    "pruning": Text(),
+    "sparsity": Number(0, 1),
+    "seed": Number(0, whole=True),
+    "encoding": Text(),
+    "wiring": Text(),
+    "training": Text(),
+    "accuracy": Number(0, 1, empty=True),
+}
+
+
+def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFrame]:
+    """All tables of a results folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        An ``--output-dir`` of main.py.
+    wiring : {"exact", "published"}
+        Which unrolled graphs to take.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Those of ``unrolled``, ``rolled``, ``rolled-channel`` and ``ramanujan`` (of the rolled
+        encoding) that are there; raw values, rows with an accuracy only.
+
+    Raises
+    ------
+    TableError
+        If a file is malformed, no file is found, or no row is left.
+    """
+    folder = Path(folder)
+    tables = {}
+    for encoding in ("unrolled", "rolled", "rolled-channel"):
+        files = sorted((folder / "graph_metrics" / encoding).glob("*.csv"))
+        if files:
+            tables[encoding] = _table(files, encoding, metrics.COLUMNS, wiring)
+    files = sorted((folder / "ramanujan_results").glob("*/rolled-*.csv"))
+    files = [file for file in files if not file.name.startswith("rolled-channel-")]
+    if files:
+        tables["ramanujan"] = _table(files, "rolled", ramanujan.COLUMNS, wiring)
+    if not tables:
+        raise TableError(
+            f"{folder}: no result CSV: run main.py with --output-dir {folder}, or give another "
+            "--data; python -m graph_data.fetch gets the released ones"
+        )
+    for name, table in tables.items():
+        if not len(table):
+            raise TableError(
+                f"{folder}: no {name} row with an accuracy (of --wiring {wiring}): run main.py "
+                "with --training true"
+            )
+    return tables
+
+
+def _table(files: list[Path], encoding: str, names: tuple[str, ...], wiring: str) -> pd.DataFrame:
+    wanted = wiring if encoding == "unrolled" else "exact"
+    tables = []
+    for file in files:
+        columns = dict(CONFIGURATION)
+        key = list(results.IDENTITY)
+        if encoding != "unrolled":
+            columns |= LAYERS
+            key.append("layer_id")
+        columns |= {name: Number(empty=True) for name in names}
+        table = read(file, columns)
+        refuse_duplicates(file, table, key)
+        tables.append(table[(table["wiring"] == wanted) & table["accuracy"].notna()])
+    return pd.concat(tables, ignore_index=True)

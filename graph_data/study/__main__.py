@@ -1,0 +1,226 @@
+"""The paper's study from result CSVs, in one command.
+
+    python -m graph_data.fetch                      # the CSVs that the authors released
+    python -m graph_data.study                      # the study on them
+    python -m graph_data.study --data results       # the study on results of main.py
+
+Writes a report, tidy CSVs and plots. The same CSVs and seed give the same files, to the byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from joblib import Parallel, cpu_count, parallel_config
+from tqdm import tqdm
+
+from figures import study as figures
+from graph_data import fetch
+from graph_data.tables import TableError
+
+from . import correlation, importance, networks, ranking, regression, report, sensitivity
+
+SECTIONS = {
+    "correlation": correlation,
+    "regression": regression,
+    "importance": importance,
+    "ranking": ranking,
+    "sensitivity": sensitivity,
+}
+COMMITTED = Path(__file__).parents[1] / "paper_results"
+FIGURES = Path(__file__).parents[2] / "figures"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the study.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
+    """
+    options = parser().parse_args(argv)
+    try:
+        run(options)
+        return 0
+    except TableError as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename or ''}: {error.strerror or error}"
+    except KeyboardInterrupt:
+        print("graph_data.study: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    print("graph_data.study: error:", " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """The flags."""
+    p = argparse.ArgumentParser(
+        prog="python -m graph_data.study",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    p.add_argument(
+        "--data",
+        type=Path,
+        default=fetch.PUBLISHED,
+        metavar="DIR",
+        help="result CSVs: the released ones (default: where graph_data.fetch puts them) or an "
+        "output folder of main.py",
+    )
+    p.add_argument(
+        "--output-dir",
+        type=Path,
+        metavar="DIR",
+        help="where report and tables go (default: graph_data/paper_results for the released "
+        "CSVs, otherwise paper_results in the folder of the data)",
+    )
+    p.add_argument(
+        "--figures-dir",
+        type=Path,
+        metavar="DIR",
+        help="where plots go (default: figures for the released CSVs, otherwise figures in the "
+        "output folder)",
+    )
+    p.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    p.add_argument("--models", nargs="+", metavar="M", help="default: the paper's four")
+    p.add_argument("--datasets", nargs="+", metavar="D", help="default: all there are")
+    p.add_argument("--pruners", nargs="+", metavar="P", help="default: the paper's seven")
+    p.add_argument(
+        "--all",
+        action="store_true",
+        help="all models and pruners there are: in the released CSVs also MobileNetV2 and dynamic "
+        "sparse training (rigl, itop, snfs, dsr)",
+    )
+    p.add_argument(
+        "--aggregation",
+        choices=networks.AGGREGATIONS,
+        default="mean",
+        help="how Ramanujan metrics and density of the layers become one number a network: mean, "
+        "or weighted by parameters (the density is then that of the whole network, nearly the same "
+        "for all networks of one sparsity) (default: %(default)s)",
+    )
+    p.add_argument(
+        "--drop",
+        choices=networks.DROPS,
+        default="relative",
+        help="accuracy drop as a share of the dense accuracy, or as a difference "
+        "(default: %(default)s)",
+    )
+    p.add_argument(
+        "--dense-accuracy",
+        type=Path,
+        metavar="CSV",
+        help="columns model, dataset, accuracy (default: mean of the dense rows, or without them "
+        "the best accuracy of the model and dataset)",
+    )
+    p.add_argument(
+        "--wiring",
+        choices=("exact", "published"),
+        default="exact",
+        help="which unrolled graphs of main.py to take (default: %(default)s)",
+    )
+    p.add_argument("--seed", type=int, default=0, help="of folds and resamples (default: 0)")
+    p.add_argument(
+        "--jobs",
+        type=int,
+        default=cpu_count(),
+        metavar="N",
+        help="processes; the results do not depend on it (default: all cores)",
+    )
+    return p
+
+
+def run(options: argparse.Namespace) -> None:
+    """Read, compute, write.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From `parser`.
+    """
+    committed = options.data.resolve() == fetch.PUBLISHED.resolve()
+    if committed and not options.data.is_dir():
+        raise TableError(
+            f"{options.data}: not there: python -m graph_data.fetch gets the released CSVs; "
+            "--data takes another folder"
+        )
+    output = options.output_dir or (COMMITTED if committed else options.data / "paper_results")
+    plots = options.figures_dir or (FIGURES if committed else output / "figures")
+    data = networks.load(
+        options.data,
+        models=options.models,
+        datasets=options.datasets,
+        pruners=options.pruners,
+        everything=options.all,
+        wiring=options.wiring,
+        aggregation=options.aggregation,
+        drop=options.drop,
+        dense_accuracy=options.dense_accuracy,
+    )
+    tables = compute(data, options.sections, options.seed, options.jobs)
+    text = report.write(data, tables, options)
+    for section, found in tables.items():
+        for name, table in found.items():
+            lines = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
+            put(output / section / f"{name}.csv", lines)
+        figures.plot(section, found, plots)
+    put(output / "report.md", text)
+    print(text)
+    print(f"written to {output} and {plots}")
+
+
+def compute(
+    data: networks.Networks, sections: Sequence[str], seed: int = 0, jobs: int = 1
+) -> dict[str, dict]:
+    """Tables of each section that the data allow.
+
+    Parameters
+    ----------
+    data : Networks
+    sections : sequence of str
+        Of `SECTIONS`.
+    seed : int
+    jobs : int
+        Processes, each with one thread.
+
+    Returns
+    -------
+    dict of str to dict of str to pandas.DataFrame
+        A section that has nothing to compute (one dataset cannot be held out) is empty.
+    """
+    tasks = {name: SECTIONS[name].tasks(data, seed) for name in SECTIONS if name in sections}
+    bar = tqdm(total=sum(map(len, tasks.values())), unit="task", disable=not sys.stderr.isatty())
+    tables = {}
+    with bar, parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
+        for name, todo in tasks.items():
+            bar.set_description(name)
+            results = []
+            for result in Parallel(return_as="generator")(todo):
+                results.append(result)
+                bar.update()
+            tables[name] = SECTIONS[name].collect(results) if results else {}
+    return tables
+
+
+def put(file: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(unfinished, file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""The networks of the study: one row each, with what every encoding says about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import metrics
+from graph_data import own, released
+from graph_data.normalisation import normalise
+from graph_data.tables import Number, TableError, Text, read, refuse_duplicates
+
+RUN = ["model", "dataset", "pruning", "sparsity", "seed"]
+CONFIGURATION = ["model", "dataset", "pruning", "sparsity"]
+CELL = ["model", "dataset", "sparsity"]
+
+MODELS = ("CONV-6", "Resnet-20", "Resnet-32", "Wide-Resnet-28-2")
+PRUNERS = ("snip", "grasp", "synflow", "prospr", "uniform", "er", "erk")
+
+ENCODINGS = ("unrolled", "rolled", "rolled-channel")
+RAMANUJAN = ("delta_r", "imdb", "iterative_spectral_gap")
+PREDICTORS = (*ENCODINGS, "ramanujan", "density", "sparsity")
+
+GROUPS = {group: columns for group, columns in metrics.GROUPS.items() if group != "Size"}
+TOPOMETRICS = tuple(column for columns in GROUPS.values() for column in columns)
+# A bipartite graph has no sink and source nodes by definition, and its 2-hop neighbourhood is its
+# 1-hop neighbourhood.
+NOT_BIPARTITE = {"sink_nodes", "source_nodes", "removable_out", "removable_in", "2-hop"}
+
+AGGREGATIONS = ("mean", "weighted")
+DROPS = ("relative", "absolute")
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Networks and what may predict their accuracy.
+
+    Attributes
+    ----------
+    runs : pandas.DataFrame
+        One row a network: the `RUN` columns, ``accuracy``, ``dense_accuracy``, ``drop``, and
+        ``nodes`` of the unrolled graph (NaN if not measured).
+    features : dict of str to pandas.DataFrame
+        For each of `PREDICTORS` that is known, its metrics in the rows of `runs`; NaN where
+        undefined or not measured. Topometrics are normalised.
+    wiring : {"exact", "published"}
+        Of the unrolled graphs.
+    notes : tuple of str
+        What was left out, in sentences.
+    """
+
+    runs: pd.DataFrame
+    features: dict[str, pd.DataFrame]
+    wiring: str = "exact"
+    notes: tuple[str, ...] = ()
+
+    def take(self, rows: pd.Series | np.ndarray) -> Networks:
+        """The networks for which a boolean vector is true."""
+        keep = np.asarray(rows)
+        return replace(
+            self,
+            runs=self.runs[keep].reset_index(drop=True),
+            features={k: v[keep].reset_index(drop=True) for k, v in self.features.items()},
+        )
+
+    def complete(self, names: Sequence[str] | None = None) -> Networks:
+        """The networks with every metric of these predictors defined; of all by default."""
+        known = np.ones(len(self.runs), dtype=bool)
+        for name in names or self.features:
+            known &= self.features[name].notna().all(axis=1).to_numpy()
+        return self.take(known)
+
+    @property
+    def configurations(self) -> np.ndarray:
+        """A number for each network; equal for the seeds of one configuration."""
+        return self.runs.groupby(CONFIGURATION, sort=True).ngroup().to_numpy()
+
+    @property
+    def strata(self) -> list[tuple[str, str, np.ndarray]]:
+        """Kind, name and members (boolean) of: all, each sparsity, each model, each dataset."""
+        strata = [("overall", "all", np.ones(len(self.runs), dtype=bool))]
+        for kind in ("sparsity", "model", "dataset"):
+            values = self.runs[kind]
+            for value in sorted(values.unique()):
+                strata.append((kind, name_of(value), (values == value).to_numpy()))
+        return strata
+
+
+def load(
+    folder: str | Path,
+    *,
+    models: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
+    pruners: Sequence[str] | None = None,
+    everything: bool = False,
+    wiring: str = "exact",
+    aggregation: str = "mean",
+    drop: str = "relative",
+    dense_accuracy: str | Path | None = None,
+) -> Networks:
+    """Read a folder of result CSVs.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The released CSVs (`graph_data.fetch`), or an output folder of main.py.
+    models, datasets, pruners : sequence of str, optional
+        Which to take. By default the paper's `MODELS` and `PRUNERS`, and all datasets.
+    everything : bool
+        Take all models and pruners by default.
+    wiring : {"exact", "published"}
+        Which unrolled graphs of a project's folder to take.
+    aggregation : {"mean", "weighted"}
+        How Ramanujan metrics and density of the layers become one number a network: their mean,
+        or weighted by the layers' numbers of parameters. Layers where a metric is undefined do
+        not count.
+    drop : {"relative", "absolute"}
+        Accuracy drop as a share of the dense accuracy, or as a difference.
+    dense_accuracy : str or Path, optional
+        CSV with columns model, dataset, accuracy. Without it the dense accuracy is the mean of the
+        ``dense`` rows, or else the best accuracy of any row of the model and dataset in the
+        folder, selected or not.
+
+    Returns
+    -------
+    Networks
+
+    Raises
+    ------
+    TableError
+        If a file is malformed, what is asked for is not there, or nothing is left.
+    """
+    if released.is_released(folder):
+        wiring = "published"
+        tables = released.read_all(folder)
+    else:
+        tables = own.read_all(folder, wiring)
+    features = {name: _topometrics(tables[name], name) for name in ENCODINGS if name in tables}
+    if "ramanujan" in tables:
+        features |= _ramanujan(tables["ramanujan"], aggregation)
+    notes = []
+
+    runs = pd.concat([table[[*RUN, "accuracy"]] for table in tables.values()]).drop_duplicates()
+    refuse_duplicates(f"{folder}: accuracies differ between files", runs.reset_index(), RUN)
+    runs["dense_accuracy"] = _dense(runs, dense_accuracy)
+    runs["drop"] = runs["dense_accuracy"] - runs["accuracy"]
+    if drop == "relative":
+        runs["drop"] /= runs["dense_accuracy"]
+    for column, wanted, usual in (
+        ("model", models, MODELS),
+        ("dataset", datasets, None),
+        ("pruning", pruners, PRUNERS),
+    ):
+        known = sorted(runs[column].unique())
+        for name in wanted or ():
+            if name not in known:
+                raise TableError(f"{folder}: no {column} {name!r}; it has {', '.join(known)}")
+        chosen = wanted or (known if everything or usual is None else usual)
+        runs = runs[runs[column].isin(chosen)]
+    if not len(runs):
+        raise TableError(
+            f"{folder}: no network of the paper's models and pruners; --all takes what there is"
+        )
+    runs = runs.sort_values(RUN, ignore_index=True)
+
+    keys = pd.MultiIndex.from_frame(runs[RUN])
+    runs["nodes"] = np.nan
+    if "unrolled" in tables:
+        runs["nodes"] = tables["unrolled"].set_index(RUN)["nodes"].reindex(keys).to_numpy()
+    for name, table in features.items():
+        table = table.reindex(keys).reset_index(drop=True)
+        missing = int(table.isna().all(axis=1).sum())
+        if missing:
+            notes.append(f"{name}: {missing} of {len(runs)} networks are not in the files.")
+        # A metric that the files of one model and dataset lack cannot serve to compare networks.
+        there = table.notna().groupby([runs["model"], runs["dataset"]]).any()
+        there = there[there.any(axis=1)]
+        partial = [column for column in table if not there[column].all()]
+        if partial:
+            notes.append(f"{name}: {', '.join(partial)} left out: some files lack it.")
+        features[name] = table.drop(columns=partial)
+    features["sparsity"] = runs[["sparsity"]].copy()
+    return Networks(runs, features, wiring, tuple(notes))
+
+
+def group_of(metric: str) -> str:
+    """The paper's group of a topometric."""
+    return next(group for group, columns in GROUPS.items() if metric in columns)
+
+
+def name_of(value: object) -> str:
+    """A stratum's value as text: 0.6, Resnet-20."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _topometrics(table: pd.DataFrame, encoding: str) -> pd.DataFrame:
+    """Normalised topometrics by run; of the mean over layers for bipartite graphs."""
+    names = [n for n in TOPOMETRICS if encoding == "unrolled" or n not in NOT_BIPARTITE]
+    names = [n for n in names if n in table]
+    raw = table.groupby(RUN, sort=True)[["nodes", "edges", *names]].mean()
+    return normalise(raw)[names]
+
+
+def _ramanujan(table: pd.DataFrame, aggregation: str) -> dict[str, pd.DataFrame]:
+    """Ramanujan metrics and density by run, aggregated over the layers where they are defined."""
+    names = [*RAMANUJAN, "layer_density"]
+    weights = table["no_params"] if aggregation == "weighted" else 1.0
+    known = table[names].notna().mul(weights, axis=0)
+    keys = [table[name] for name in RUN]
+    sums = table[names].mul(weights, axis=0).groupby(keys, sort=True).sum(min_count=1)
+    values = sums / known.groupby(keys, sort=True).sum()
+    return {"ramanujan": values[list(RAMANUJAN)], "density": values[["layer_density"]]}
+
+
+def _dense(runs: pd.DataFrame, file: str | Path | None) -> pd.Series:
+    """Dense accuracy of each row's model and dataset."""
+    keys = [runs["model"], runs["dataset"]]
+    if file is None:
+        best = runs["accuracy"].groupby(keys).transform("max")
+        dense = runs["accuracy"].where(runs["pruning"] == "dense").groupby(keys).transform("mean")
+        return dense.fillna(best)
+    table = read(file, {"model": Text(), "dataset": Text(), "accuracy": Number(1e-9, 1)})
+    refuse_duplicates(file, table, ["model", "dataset"])
+    known = table.set_index(["model", "dataset"])["accuracy"]
+    values = known.reindex(pd.MultiIndex.from_frame(runs[["model", "dataset"]])).to_numpy()
+    unknown = np.isnan(values)
+    if unknown.any():
+        model, dataset = runs.loc[unknown, ["model", "dataset"]].iloc[0]
+        raise TableError(f"{file}: no dense accuracy of {model} on {dataset}")
+    return pd.Series(values, runs.index)

@@ -1,0 +1,188 @@
+"""Section 4.2.3: can metrics rank the pruners as accuracy does?
+
+In each cell (model, dataset, sparsity) the pruners are ranked by accuracy, by each metric and by
+mixtures of metrics, on means over the seeds. Nothing of a cell's dataset serves to rank it: the
+direction of a metric and the weights of a mixture are learned from the other datasets, at the same
+sparsity. Ramanujan metrics are also taken as proposed: the larger the better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+from scipy import stats
+
+from .estimators import ridge
+from .networks import CELL, RAMANUJAN, Networks, name_of
+from .statistics import expected_overlap, rank_biased_overlap
+from .validation import RESAMPLES, interval
+
+LEAST = 3  # pruners that a ranking needs
+
+
+def tasks(networks: Networks, seed: int) -> list:
+    """One for each sparsity and held-out dataset."""
+    datasets = sorted(networks.runs["dataset"].unique())
+    if len(datasets) < 2:
+        return []
+    means, features = by_pruner(networks)
+    found = []
+    for sparsity in sorted(means["sparsity"].unique()):
+        here = (means["sparsity"] == sparsity).to_numpy()
+        part = {name: table[here].reset_index(drop=True) for name, table in features.items()}
+        cells = means[here].reset_index(drop=True)
+        found += [delayed(rank)(cells, part, dataset) for dataset in datasets]
+    return found
+
+
+def by_pruner(networks: Networks) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Means over the seeds: accuracy by pruner, and its metrics in the same rows."""
+    keys = [networks.runs[name] for name in (*CELL, "pruning")]
+    means = networks.runs[["accuracy"]].groupby(keys, sort=True).mean()
+    features = {
+        name: table.groupby(keys, sort=True).mean().reset_index(drop=True)
+        for name, table in networks.features.items()
+        if name != "sparsity"  # the same for all pruners of a cell
+    }
+    return means.reset_index(), features
+
+
+def rank(runs: pd.DataFrame, features: dict[str, pd.DataFrame], dataset: str) -> list[dict]:
+    """Rank the pruners in every cell of one dataset, at one sparsity.
+
+    Parameters
+    ----------
+    runs : pandas.DataFrame
+        From `by_pruner`: one row a model, dataset and pruner.
+    features : dict of str to pandas.DataFrame
+        In the rows of `runs`.
+    dataset : str
+        Held out: directions and weights are learned without it.
+
+    Returns
+    -------
+    list of dict
+        One row a cell, predictor and score.
+    """
+    test = (runs["dataset"] == dataset).to_numpy()
+    centre = [runs["model"], runs["dataset"]]
+    accuracy = runs["accuracy"]
+    target = accuracy - accuracy.groupby(centre).transform("mean")
+    rows = []
+    for predictor, table in features.items():
+        centred = table - table.groupby(centre).transform("mean")
+        scores = {}
+        for metric in table:
+            sign = _direction(runs[~test], table.loc[~test, metric])
+            scores[metric] = ("learned", sign * table[metric])
+            if metric in RAMANUJAN:
+                scores[f"{metric}, larger is better"] = ("proposed", table[metric])
+        known = centred.notna().all(axis=1).to_numpy()
+        if len(table.columns) > 1 and (known & ~test).sum() > LEAST:
+            fitted = ridge().fit(
+                centred[known & ~test].to_numpy(), target[known & ~test].to_numpy()
+            )
+            mixed = pd.Series(np.nan, table.index)
+            mixed[known] = fitted.predict(centred[known].to_numpy())
+            scores["mixture"] = ("mixture", mixed)
+        for name, (kind, score) in scores.items():
+            rows += _compare(
+                runs[test], score[test], {"predictor": predictor, "score": name, "kind": kind}
+            )
+    return rows
+
+
+def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
+    """Tables from the results of `tasks`.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``cells``: Kendall's tau-b and rank-biased overlap in each cell. ``summary``: their means
+        for each sparsity and over all, with intervals from resampled cells. ``differences``: the
+        mixture of unrolled topometrics minus each other score, in the cells that have both.
+    """
+    cells = pd.DataFrame([row for result in results for row in result])
+    cells["sparsity"] = cells["sparsity"].map(name_of)
+    summary, differences = [], []
+    for sparsity in [*cells["sparsity"].unique(), "all"]:
+        part = cells if sparsity == "all" else cells[cells["sparsity"] == sparsity]
+        wide = {
+            measure: part.pivot(index=CELL, columns=["predictor", "score"], values=measure)
+            for measure in ("tau", "rbo")
+        }
+        kinds = part.drop_duplicates(["predictor", "score"]).set_index(["predictor", "score"])
+        best = wide["tau"].get(("unrolled", "mixture"))
+        for key in wide["tau"]:
+            predictor, score = key
+            label = {"sparsity": sparsity, "predictor": predictor, "score": score}
+            row = label | {"kind": kinds.loc[key, "kind"]}
+            row["cells"] = int(wide["tau"][key].notna().sum())
+            for measure, table in wide.items():
+                row[measure] = table[key].mean()
+                row[f"{measure}_low"], row[f"{measure}_high"] = _mean_interval(table[key])
+            row["rbo_of_chance"] = part.loc[
+                (part["predictor"] == predictor) & (part["score"] == score), "rbo_of_chance"
+            ].mean()
+            summary.append(row)
+            if best is not None and key != ("unrolled", "mixture"):
+                paired = best - wide["tau"][key]
+                low, high = _mean_interval(paired)
+                row = label | {"cells": int(paired.notna().sum()), "difference": paired.mean()}
+                differences.append(row | {"low": low, "high": high})
+    return {
+        "cells": cells,
+        "summary": pd.DataFrame(summary),
+        "differences": pd.DataFrame(differences),
+    }
+
+
+def _direction(runs: pd.DataFrame, metric: pd.Series) -> int:
+    """Whether larger values go with more accuracy (1) or less (-1): the sign of the mean tau."""
+    taus = [
+        _tau(metric[part.index], part["accuracy"])
+        for _, part in runs.groupby(["model", "dataset"], sort=True)
+    ]
+    known = [tau for tau in taus if not np.isnan(tau)]
+    return -1 if known and np.mean(known) < 0 else 1
+
+
+def _compare(runs: pd.DataFrame, score: pd.Series, label: dict[str, str]) -> list[dict]:
+    rows = []
+    for cell, part in runs.groupby(CELL, sort=True):
+        values = score[part.index]
+        part, values = part[values.notna()], values[values.notna()]
+        if len(part) < LEAST:
+            continue
+        tau = _tau(values, part["accuracy"])
+        rows.append(
+            dict(zip(CELL, cell))
+            | label
+            | {
+                "pruners": len(part),
+                # A score that is the same for all pruners does not rank them.
+                "tau": 0.0 if np.isnan(tau) else tau,
+                "rbo": rank_biased_overlap(values.to_numpy(), part["accuracy"].to_numpy()),
+                "rbo_of_chance": expected_overlap(len(part)),
+            }
+        )
+    return rows
+
+
+def _tau(first: pd.Series, second: pd.Series) -> float:
+    known = first.notna() & second.notna()
+    if known.sum() < LEAST:
+        return np.nan
+    return float(stats.kendalltau(first[known], second[known]).statistic)
+
+
+def _mean_interval(values: pd.Series) -> tuple[float, float]:
+    """Interval of a mean over cells: cells are drawn with replacement."""
+    known = values.dropna().to_numpy()
+    if not len(known):
+        return np.nan, np.nan
+    draws = np.random.default_rng(0).integers(0, len(known), (RESAMPLES, len(known)))
+    return interval(known[draws].mean(axis=1))

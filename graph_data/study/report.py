@@ -1,0 +1,274 @@
+"""The report of the study: the claims first, then each section's tables and how to read them."""
+
+from __future__ import annotations
+
+import argparse
+
+import pandas as pd
+
+from graph_data.markdown import markdown
+
+from . import claims
+from .claims import with_interval
+from .networks import Networks
+from .sensitivity import AS_GIVEN
+
+DIGITS = ".3f"
+
+Tables = dict[str, dict[str, pd.DataFrame]]
+
+
+def write(networks: Networks, tables: Tables, options: argparse.Namespace) -> str:
+    """The report.
+
+    Parameters
+    ----------
+    networks : Networks
+    tables : dict of str to dict of str to pandas.DataFrame
+        By section and name, as the sections' ``collect`` return them.
+    options : argparse.Namespace
+        The command line, for what was chosen.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = [PARTS[name](found) for name, found in tables.items() if found]
+    skipped = [name for name, found in tables.items() if not found]
+    verdicts = [verdict for verdict, _ in parts if verdict]
+    lines = ["# Study: what topometrics say about accuracy", "", *_data(networks, options)]
+    if skipped:
+        lines += ["", f"Not computed, for lack of data: {', '.join(skipped)}."]
+    if verdicts:
+        lines += ["", "## The paper's claims", ""]
+        lines += [f"- {verdict}" for verdict in verdicts]
+    for _, text in parts:
+        lines += ["", text]
+    return "\n".join(lines) + "\n"
+
+
+def correlation(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
+    """Section 4.1."""
+    summary = tables["summary"]
+    table = summary.rename(
+        columns={
+            "mean_abs_r": "mean r",
+            "mean_abs_density_r": "of density",
+            "mean_r": "mean r, signed",
+            "mean_density_r": "of density, signed",
+        }
+    )
+    table = table.assign(
+        difference=[with_interval(*v) for v in summary[["mean_difference", "low", "high"]].values]
+    )
+    shown = ["metric", "method", "scope", "groups", "mean r, signed", "of density, signed"]
+    shown += ["mean r", "of density", "difference", "better", "worse"]
+    text = f"""## Section 4.1: Ramanujan metrics and layer density
+
+For each model and dataset (and sparsity): modulus of the correlation with accuracy, on the
+networks where the metric is defined; mean over the groups. The interval (95 %) of the difference
+is from networks drawn with replacement within each group; seeds of one configuration are alike,
+which makes it narrow. `better` and `worse`: groups in which Williams' test for dependent
+correlations says so at 5 % after Holm's adjustment. The modulus forgives a metric that errs in
+opposite directions in different groups; `mean r, signed` does not. The claim holds if no interval
+of a mean difference lies above 0, and in part if some lie above and some below.
+
+{markdown(table[shown], DIGITS)}
+
+All groups: [correlation/correlations.csv](correlation/correlations.csv)."""
+    return claims.ramanujan_and_density(summary), text
+
+
+def regression(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
+    """Section 4.2.1."""
+    scores = tables["scores"]
+    joint = scores[scores["level"] == "joint"]
+    wide = joint.pivot_table(
+        index=["kind", "stratum", "estimator"], columns="predictor", values="r2", sort=False
+    ).reset_index()
+    groups = scores[(scores["kind"] == "overall") & (scores["level"] != "metric")]
+    groups = groups.pivot_table(
+        index=["predictor", "name"], columns="estimator", values="r2", sort=False
+    ).reset_index()
+    single = scores[
+        (scores["kind"] == "overall")
+        & (scores["level"] == "metric")
+        & (scores["predictor"] == "unrolled")
+    ]
+    single = single.pivot_table(index="name", columns="estimator", values="r2", sort=False)
+    text = f"""## Section 4.2.1: regression of the accuracy drop
+
+R2 on networks whose configuration (model, dataset, pruner, sparsity) was not in training,
+predictions of 5 folds pooled; 0 is as good as the mean, below 0 is worse. `held-out`: trained on
+all other datasets (models), tested on this one; there the level of the drop is unknown too, and a
+linear fit extrapolates, so that R2 can fall far below 0 (the CSV has Spearman's correlation
+beside it). All predictors on the same networks. The claim holds if, over all networks, the
+interval (95 %, configurations drawn with replacement) of the difference in R2 is above 0 for
+every estimator against every other encoding.
+
+{markdown(wide, DIGITS)}
+
+By group of metrics, all networks:
+
+{markdown(groups, DIGITS)}
+
+Each unrolled topometric alone, all networks:
+
+{markdown(single.reset_index(), DIGITS)}
+
+All scores, with adjusted R2, mean absolute error and intervals:
+[regression/scores.csv](regression/scores.csv); differences between encodings:
+[regression/differences.csv](regression/differences.csv)."""
+    return claims.encodings(scores, tables["differences"]), text
+
+
+def importance(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
+    """Section 4.2.2."""
+    table, agreement = tables["importance"], tables["agreement"]
+    inflation = tables["collinearity"]
+    overall = inflation[inflation["kind"] == "overall"]
+    method = "trees permutation"
+    top = table[(table["method"] == method) & (table["rank"] <= 3)]
+    # A metric whose interval reaches 0 is not counted among the first three.
+    top = top[top["low"] > 0]
+    firsts = top.sort_values(["kind", "stratum", "rank"]).groupby(["kind", "stratum"], sort=False)
+    listed = {key: ", ".join(part["metric"]) for key, part in firsts}
+    alike = agreement.groupby(["kind", "method"], sort=False)[["spearman", "common_of_five"]].mean()
+    tops = pd.DataFrame(
+        [
+            {"kind": k, "stratum": s, "of the first three, above 0": v}
+            for (k, s), v in listed.items()
+        ]
+    )
+    main = table[(table["kind"] == "overall")].assign(
+        value=lambda t: [with_interval(*v) for v in t[["importance", "low", "high"]].values]
+    )
+    main = main.pivot(index="metric", columns="method", values="value")
+    main = main.reindex(index=overall["metric"], columns=list(dict.fromkeys(table["method"])))
+    main = main.reset_index().merge(
+        overall[["metric", "variance_inflation", "closest", "r_with_closest"]], on="metric"
+    )
+    means = alike.reset_index()
+    text = f"""## Section 4.2.2: importance of the unrolled topometrics
+
+Over the folds of 5-fold cross-validation repeated 4 times (the middle 95 % of the folds in
+brackets). Coefficients are of standardised metrics on the standardised drop; permutation
+importance is the loss of R2 on the test part; Shapley importance the mean modulus of the Shapley
+values by the standard deviation of the drop. Metrics that carry the same information share
+importance arbitrarily: read a metric with a variance inflation far above 10 together with the
+closest other one, and its coefficient not at all.
+
+All networks:
+
+{markdown(main, DIGITS)}
+
+Largest permutation importance (trees) by stratum, of the first three those whose interval is
+above 0:
+
+{markdown(tops)}
+
+How alike importance is between strata (means over pairs: Spearman correlation, and how many
+metrics are among the first five in both). Claim b holds if strata agree less with each other than
+halves of the folds of one and the same stratum do:
+
+{markdown(means, DIGITS)}
+
+All strata: [importance/importance.csv](importance/importance.csv),
+[importance/agreement.csv](importance/agreement.csv),
+[importance/repeatability.csv](importance/repeatability.csv),
+[importance/collinearity.csv](importance/collinearity.csv)."""
+    return claims.importance(agreement, tables["repeatability"], inflation), text
+
+
+def ranking(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
+    """Section 4.2.3."""
+    summary = tables["summary"]
+    shown = summary.pivot_table(
+        index=["predictor", "score"], columns="sparsity", values="tau", sort=False
+    )
+    overlap = summary[summary["sparsity"] == "all"].set_index(["predictor", "score"])
+    shown = shown.join(overlap[["rbo", "rbo_of_chance"]]).reset_index()
+    text = f"""## Section 4.2.3: ranking the pruners
+
+Kendall's tau-b with the ranking by accuracy by sparsity and over all, means over the cells (model
+and dataset), and rank-biased overlap (p = 0.9) beside that of a random ranking. The direction of
+a metric and the weights of a mixture (ridge regression of deviations from the cell's mean) come
+from the other datasets only; `larger is better` is a Ramanujan metric as proposed. A score that
+is the same for all pruners has tau 0. The claim holds if the interval (95 %, cells drawn with
+replacement) of the difference in tau is above 0 against every Ramanujan score, their mixture
+included.
+
+{markdown(shown, DIGITS)}
+
+All cells: [ranking/cells.csv](ranking/cells.csv); intervals:
+[ranking/summary.csv](ranking/summary.csv); differences:
+[ranking/differences.csv](ranking/differences.csv)."""
+    return claims.ranking(summary, tables["differences"]), text
+
+
+def sensitivity(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
+    """Section on the faults of the released data."""
+    scores = tables["scores"]
+    changed = scores[scores["variant"] != AS_GIVEN]
+    wide = changed.assign(
+        value=[with_interval(*v) for v in changed[["change", "change_low", "change_high"]].values]
+    ).pivot_table(
+        index=["kind", "stratum", "estimator"],
+        columns="variant",
+        values="value",
+        aggfunc="first",
+        sort=False,
+    )
+    given = scores[scores["variant"] == AS_GIVEN].set_index(["kind", "stratum", "estimator"])["r2"]
+    wide = wide.join(given.rename("R2 as given")).reset_index()
+    text = f"""## Sensitivity: motif estimate, phantom nodes, trained weights
+
+The regression on all unrolled topometrics again without the motif count, which is a random
+estimate in the released CSVs, and with the phantom sink and source nodes of the published wiring
+subtracted (ResNets only). Change of R2, with its interval. Only the counts of sinks and sources
+can be corrected from the CSVs: the edges and neighbourhoods of phantoms stay in the other
+metrics. The phantoms depend on the model alone where a network is not very sparse, so they also
+tell predictors which model a row belongs to. The weighted metrics (strength, spectral gap and
+radius) are of trained weights, so they may know how training went, which topology at
+initialisation cannot.
+
+{markdown(wide, DIGITS)}
+
+All scores: [sensitivity/scores.csv](sensitivity/scores.csv)."""
+    return claims.faults(scores, AS_GIVEN), text
+
+
+PARTS = {
+    "correlation": correlation,
+    "regression": regression,
+    "importance": importance,
+    "ranking": ranking,
+    "sensitivity": sensitivity,
+}
+
+
+def _data(networks: Networks, options: argparse.Namespace) -> list[str]:
+    runs = networks.runs
+    named = [
+        f"{len(values)} {what} ({', '.join(map(str, values))})"
+        for what, values in (
+            ("models", sorted(runs["model"].unique())),
+            ("datasets", sorted(runs["dataset"].unique())),
+            ("pruners", sorted(runs["pruning"].unique())),
+        )
+    ]
+    sparsities = ", ".join(f"{value:g}" for value in sorted(runs["sparsity"].unique()))
+    drop = {
+        "relative": "(dense accuracy - accuracy) / dense accuracy",
+        "absolute": "dense accuracy - accuracy",
+    }
+    layers = {"mean": "by their mean", "weighted": "weighted by parameters"}
+    complete = len(networks.complete().runs)
+    lines = [
+        f"{len(runs)} networks: {', '.join(named)}, sparsities {sparsities}. {complete} of them "
+        "have every predictor defined; comparisons between predictors use these. Wiring of the "
+        f"unrolled graphs: {networks.wiring}. Accuracy drop: {drop[options.drop]}; layer metrics "
+        f"aggregated {layers[options.aggregation]}; seed {options.seed}.",
+    ]
+    return [*lines, "", *(f"- {note}" for note in networks.notes)] if networks.notes else lines

@@ -1,0 +1,182 @@
+"""Strict reading of a result CSV into a table: one clear line for whatever is wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class TableError(ValueError):
+    """A CSV that cannot be used; one line that names file, row and column."""
+
+
+class Number(NamedTuple):
+    """What the cells of a numeric column may hold.
+
+    Attributes
+    ----------
+    low, high : float
+        Least and largest value.
+    whole : bool
+        Whether it must be a whole number.
+    empty : bool
+        Whether a cell may be empty: the value is then undefined (NaN).
+    undefined : tuple of str
+        Other texts that stand for undefined.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    whole: bool = False
+    empty: bool = False
+    undefined: tuple[str, ...] = ()
+
+
+class Text(NamedTuple):
+    """A column of names: no cell may be empty."""
+
+
+Column = Number | Text
+
+
+def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
+    """Read and check the columns asked for.
+
+    Parameters
+    ----------
+    file : str or Path
+        CSV with a header, UTF-8.
+    columns : mapping of str to Number or Text
+        The columns that must be there, and what their cells may hold. Others are not read.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns in the order asked for: text as str, numbers as float64. The index is each row's
+        line number in the file (the header is line 1), for later messages.
+
+    Raises
+    ------
+    TableError
+        If the file is missing, empty, not UTF-8 or not a table, lacks a column, or a cell is not
+        what it must be.
+    """
+    file = Path(file)
+    names = header(file)
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise TableError(f"{file}, line 1: no column {missing[0]!r}; it has {', '.join(names)}")
+    try:
+        text = pd.read_csv(
+            file,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+            skip_blank_lines=False,
+            encoding="utf-8-sig",
+        )
+    except UnicodeDecodeError as error:
+        raise TableError(f"{file}: not a UTF-8 text file ({error.reason})") from None
+    except pd.errors.ParserError as error:
+        raise TableError(f"{file}: not a table ({' '.join(str(error).split())})") from None
+    if not len(text):
+        raise TableError(f"{file}: no row after the header")
+    if not isinstance(text.index, pd.RangeIndex):  # pandas takes surplus first cells for an index
+        raise TableError(f"{file}, line 2: more cells than the header has columns")
+    text.index = pd.RangeIndex(2, len(text) + 2)
+    return pd.DataFrame(
+        {name: _column(file, name, text[name], kind) for name, kind in columns.items()}
+    )
+
+
+def refuse_duplicates(file: str | Path, table: pd.DataFrame, key: Sequence[str]) -> None:
+    """Refuse a table in which two rows have the same key.
+
+    Parameters
+    ----------
+    file : str or Path
+        For the message.
+    table : pandas.DataFrame
+        From `read`.
+    key : sequence of str
+        Columns that tell a row from all others.
+
+    Raises
+    ------
+    TableError
+        Naming both rows.
+    """
+    again = table.duplicated(list(key))
+    if not again.any():
+        return
+    line = again.idxmax()
+    same = (table[list(key)] == table.loc[line, list(key)]).all(axis=1)
+    run = ", ".join(f"{name} {_plain(table.at[line, name])}" for name in key)
+    raise TableError(f"{file}, line {line}: the run of line {same.idxmax()} again ({run})")
+
+
+def header(file: str | Path) -> list[str]:
+    """Column names of a CSV.
+
+    Parameters
+    ----------
+    file : str or Path
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    TableError
+        If there is none, or a name stands twice.
+    """
+    file = Path(file)
+    try:
+        with open(file, newline="", encoding="utf-8-sig") as lines:
+            names = next(csv.reader(lines), [])
+    except FileNotFoundError:
+        raise TableError(f"{file}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise TableError(f"{file}: not a UTF-8 text file ({error.reason})") from None
+    except csv.Error as error:
+        raise TableError(f"{file}, line 1: {error}") from None
+    if not any(names):
+        raise TableError(f"{file}: empty, without even a header")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise TableError(f"{file}, line 1: two columns {twice[0]!r}")
+    return names
+
+
+def _column(file: Path, name: str, cells: pd.Series, kind: Column) -> pd.Series:
+    if isinstance(kind, Text):
+        _refuse(file, name, cells, cells.str.strip() == "", "is empty")
+        return cells.astype(object)
+    blank = cells.isin(kind.undefined)
+    if kind.empty:
+        blank |= cells == ""
+    _refuse(file, name, cells, (cells == "") & ~blank, "is empty")
+    values = pd.to_numeric(cells.mask(blank), errors="coerce").astype(np.float64)
+    _refuse(file, name, cells, ~np.isfinite(values) & ~blank, "is not a number")
+    outside = ~blank & ~values.between(kind.low, kind.high)
+    _refuse(file, name, cells, outside, f"is outside {kind.low:g} to {kind.high:g}")
+    if kind.whole:
+        _refuse(file, name, cells, ~blank & (values % 1 != 0), "is not a whole number")
+    return values
+
+
+def _refuse(file: Path, name: str, cells: pd.Series, wrong: pd.Series, why: str) -> None:
+    if wrong.any():
+        line = wrong.idxmax()
+        raise TableError(f"{file}, line {line}, column {name!r}: {cells[line]!r} {why}")
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,533 @@
+"""The study's sections on networks whose answers are known: planted relations, noise, copies."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import study_folders as folders
+from scipy import stats
+from threadpoolctl import threadpool_limits
+
+import graph_encoding
+import metrics
+import models
+from graph_data.study import (
+    correlation,
+    estimators,
+    importance,
+    networks,
+    ranking,
+    regression,
+    sensitivity,
+    validation,
+)
+
+DENSE = 0.8
+PLANTED = {"2-hop": 0.3, "cut-edges": -0.2, "sink_nodes": 0.1, "connected_components": 0.15}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def single_thread():
+    """Threads of small boosted trees wait for each other most of the time on a busy CPU."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    for module in (validation, correlation, ranking):
+        monkeypatch.setattr(module, "RESAMPLES", 200)
+
+
+def load(folder, table, unrolled=None, layers=None, **choice):
+    """A folder of networks, with dense ones of accuracy 0.8, as the study reads it."""
+    dense = folders.runs(sorted(set(table["model"])), sorted(set(table["dataset"])), ("dense",))
+    dense = dense[dense["seed"] == 0].drop_duplicates(["model", "dataset"])
+    dense = dense.assign(accuracy=DENSE, sparsity=0.0)
+    both = pd.concat([table, dense], ignore_index=True)
+    graphs = None
+    if unrolled is not None:
+        more = folders.random(dense)
+        graphs = folders.raw(pd.concat([unrolled, more], ignore_index=True))
+    if layers is not None:
+        more = folders.layers(dense)
+        layers = [pd.concat(pair, ignore_index=True) for pair in zip(layers, more, strict=True)]
+    folders.write(folder, both, graphs, None, layers)
+    found = networks.load(folder, **choice)
+    assert len(found.runs) == len(table)  # the dense networks are no pruned ones
+    return found
+
+
+def run(tasks, collect, wanted=lambda label: True):
+    """Do the tasks whose label is wanted, here."""
+    results = [
+        function(*args, **kwargs)
+        for function, args, kwargs in tasks
+        if wanted(args[0])
+    ]
+    return collect(results)
+
+
+def overall(label):
+    return label["kind"] == "overall" and label.get("level", "joint") == "joint"
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """The drop is a linear function of four unrolled topometrics, nearly."""
+    table = folders.runs()
+    unrolled = folders.random(table)
+    noise = np.random.default_rng(7).normal(0, 0.002, len(table))
+    drop = 0.3 + sum(weight * unrolled[name] for name, weight in PLANTED.items()) + noise
+    table["accuracy"] = DENSE * (1 - drop)
+    return load(tmp_path_factory.mktemp("planted"), table, unrolled), drop, unrolled
+
+
+def test_drop_and_features_are_those_planted(planted):
+    study, drop, unrolled = planted
+    table = folders.runs().assign(drop=drop).join(unrolled)
+    found = study.runs.merge(table, on=folders.RUN, suffixes=("", "_planted"))
+    np.testing.assert_allclose(found["drop"], found["drop_planted"], rtol=1e-12)
+    for name in folders.TOPOMETRICS:
+        np.testing.assert_allclose(study.features["unrolled"][name], found[name], rtol=1e-12)
+
+
+def test_linear_relation_is_recovered_on_networks_not_seen(planted):
+    study, _, _ = planted
+    scores = run(regression.tasks(study, 0), regression.collect, overall)["scores"]
+    r2 = scores.set_index(["predictor", "estimator"])["r2"]
+    # Noise of 0.002 beside a deviation of about 0.12.
+    assert all(r2["unrolled", name] > 0.995 for name in ("ols", "ridge", "huber"))
+    assert r2["unrolled", "trees"] > 0.8
+    assert all(r2["sparsity", name] < 0.05 for name in estimators.ESTIMATORS)
+    row = scores.iloc[0]
+    assert row["r2_low"] <= row["r2"] <= row["r2_high"]
+    assert row[["networks", "configurations", "metrics"]].tolist() == [420, 140, 16]
+    assert row["adjusted_r2"] == pytest.approx(1 - (1 - row["r2"]) * 419 / (420 - 16 - 1))
+    assert row["spearman"] > 0.99
+
+
+def test_held_out_datasets_and_models_are_predicted_too(planted):
+    study, _, _ = planted
+    found = run(
+        regression.tasks(study, 0),
+        regression.collect,
+        lambda label: label["kind"].startswith("held-out") and label["level"] == "joint",
+    )["scores"]
+    found = found[(found["predictor"] == "unrolled") & (found["estimator"] == "ols")]
+    assert sorted(found["stratum"]) == sorted([*folders.MODELS, *folders.DATASETS])
+    assert (found["r2"] > 0.99).all()
+    assert (found["networks"] == 210).all()
+
+
+def test_importance_finds_the_planted_metrics_and_their_weights(planted):
+    study, drop, unrolled = planted
+    tables = run(importance.tasks(study, 0), importance.collect, overall)
+    table = tables["importance"].set_index(["method", "metric"])
+    assert set(table.index.get_level_values("method")) == set(importance.METHODS)
+    for method in ("ols coefficient", "ridge coefficient"):
+        for name in folders.TOPOMETRICS:
+            truth = PLANTED.get(name, 0) * unrolled[name].std() / drop.std()
+            row = table.loc[method, name]
+            assert row["importance"] == pytest.approx(truth, abs=0.01), (method, name)
+            if name in PLANTED:
+                assert row["low"] - 0.02 <= truth <= row["high"] + 0.02
+                assert row["same_sign"] == 1
+    for method in importance.METHODS:
+        ranks = table.loc[method]["rank"]
+        assert sorted(ranks[list(PLANTED)]) == [1, 2, 3, 4]
+        assert ranks["2-hop"] == 1
+        assert table.loc[(method, "2-hop"), "low"] > 0
+    # Permuting x of weight w loses 2 w^2 var(x) of the error, by the variance of the drop.
+    expected = 2 * (0.3 * unrolled["2-hop"].std() / drop.std()) ** 2
+    found = table.loc[("ridge permutation", "2-hop"), "importance"]
+    assert found == pytest.approx(expected, rel=0.15)
+    # Independent metrics.
+    assert tables["collinearity"]["variance_inflation"].between(1, 1.5).all()
+
+
+def test_metrics_without_relation_have_no_importance(planted):
+    study, _, _ = planted
+    table = run(importance.tasks(study, 0), importance.collect, overall)["importance"]
+    table = table[~table["metric"].isin(PLANTED)]
+    signed = table[table["method"] != "trees shapley"]
+    assert (signed["importance"].abs() < 0.02).all()
+    assert ((signed["low"] <= 0.001) & (signed["high"] >= -0.001)).mean() > 0.9
+    assert (table[table["method"] == "trees shapley"]["importance"] < 0.06).all()
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory):
+    """One metric alone makes the drop, with noise; another is nearly its copy and permuted."""
+    table = folders.runs()
+    unrolled = folders.random(table, seed=5)
+    noise = np.random.default_rng(8).normal(0, 0.02, len(table))
+    table["accuracy"] = DENSE * (0.9 - 0.6 * unrolled["k-core"] + noise)
+    copy = unrolled["k-core"] + 0.001 * unrolled["strength"]
+    unrolled["strength"] = np.random.default_rng(9).permutation(copy)
+    return load(tmp_path_factory.mktemp("single"), table, unrolled)
+
+
+def test_planted_metric_is_first_in_every_method_and_stratum(single):
+    chosen = [
+        ("overall", "all"),
+        ("sparsity", "0.9"),
+        ("model", "Resnet-20"),
+        ("dataset", "CIFAR-10"),
+    ]
+    tables = run(
+        importance.tasks(single, 0),
+        importance.collect,
+        lambda label: (label["kind"], label["stratum"]) in chosen,
+    )
+    table = tables["importance"]
+    first = table[table["rank"] == 1]
+    assert len(first) == len(chosen) * len(importance.METHODS)
+    assert (first["metric"] == "k-core").all()
+    assert (first["low"] > 0).all()
+    permuted = table[(table["metric"] == "strength") & (table["method"] != "trees shapley")]
+    assert (permuted["importance"].abs() < 0.1).all()
+    wide = permuted[permuted["kind"] == "overall"]
+    assert ((wide["low"] <= 0.005) & (wide["high"] >= -0.005)).all()
+    assert (table[table["metric"] == "k-core"]["group"] == "Strength").all()
+    assert (table["folds"] == validation.FOLDS * importance.REPEATS).all()
+
+
+def test_shapley_values_add_up_to_the_prediction(single):
+    import shap
+
+    x, y = single.features["unrolled"].to_numpy(), single.runs["drop"].to_numpy()
+    model = estimators.trees().fit(x, y)
+    explained = shap.TreeExplainer(model).shap_values(x[:20])
+    np.testing.assert_allclose(
+        explained.sum(axis=1), model.predict(x[:20]) - model.predict(x).mean(), atol=0.01
+    )
+    np.testing.assert_allclose(importance.shapley(model, x[:20]), np.abs(explained).mean(axis=0))
+
+
+def test_agreement_between_strata_is_1_where_importance_is_equal():
+    names = ["sink_nodes", "1-hop", "motifs", "k-core", "cut-edges", "spectral-gap"]
+    rows = [
+        {"kind": "model", "stratum": s, "method": "m", "metric": name, "importance": value}
+        for s, sign in (("a", 1), ("b", -2), ("c", 0))
+        for i, name in enumerate(names)
+        for value in [sign * (i + 1) if sign else 7 - i]
+    ]
+    table = importance.agreement(pd.DataFrame(rows)).set_index(["first", "second"])
+    assert table.loc[("a", "b"), "spearman"] == pytest.approx(1)
+    assert table.loc[("a", "b"), "common_of_five"] == 5
+    assert table.loc[("a", "c"), "spearman"] == pytest.approx(-1)
+    assert table.loc[("b", "c"), "common_of_five"] == 4
+
+
+def test_collinear_metrics_are_named(tmp_path):
+    table = folders.runs(sparsities=(0.9,)).assign(accuracy=0.5)
+    unrolled = folders.random(table)
+    unrolled["motifs"] = 1 - 0.5 * unrolled["1-hop"] + 0.01 * unrolled["strength"]
+    study = load(tmp_path, table, unrolled)
+    _, found = importance.collinearity({}, study.features["unrolled"])
+    found = found.set_index("metric")
+    assert found.loc["motifs", "closest"] == "1-hop"
+    assert found.loc["1-hop", "closest"] == "motifs"
+    assert found.loc["motifs", "r_with_closest"] < -0.99
+    assert found.loc["motifs", "variance_inflation"] > 1e3
+    assert found.loc["2-hop", "variance_inflation"] < 2
+
+
+def test_noise_predicts_nothing_though_seeds_are_alike(tmp_path):
+    """Configurations differ at random, seeds hardly: seen seeds would give the answer away."""
+    table = folders.runs()
+    accuracy = folders.random(table, ["a"], seed=1, each_run=False)["a"]
+    table["accuracy"] = 0.1 + 0.6 * accuracy
+    unrolled = folders.random(table, seed=2, each_run=False)
+    study = load(tmp_path, table, unrolled)
+    scores = run(regression.tasks(study, 0), regression.collect, overall)["scores"]
+    assert (scores["r2"] < 0.1).all()
+    assert (scores["r2_low"] < 0).all()
+    # The same trees where seeds are split between the folds, to see that this test can fail.
+    x, y = study.features["unrolled"].to_numpy(), study.runs["drop"].to_numpy()
+    splits = validation.folds(np.arange(len(y)), 0)
+    deep = pd.Series(validation.predict(estimators.trees, x, y, splits))
+    assert validation.r2(y, deep.to_numpy()) > 0.3
+
+
+def test_differences_between_encodings_are_paired(tmp_path):
+    table = folders.runs(sparsities=(0.9,), datasets=("CIFAR-10",))
+    unrolled = folders.random(table)
+    table["accuracy"] = DENSE * (0.9 - 0.5 * unrolled["motifs"])
+    study = load(tmp_path, table, unrolled, folders.layers(table))
+    tables = run(regression.tasks(study, 3), regression.collect, overall)
+    scores = tables["scores"].set_index(["predictor", "estimator"])["r2"]
+    differences = tables["differences"].set_index(["than", "estimator"])
+    assert sorted(set(tables["differences"]["than"])) == ["density", "ramanujan", "sparsity"]
+    for (than, estimator), row in differences.iterrows():
+        expected = scores["unrolled", estimator] - scores[than, estimator]
+        assert row["difference"] == pytest.approx(expected)
+        assert row["low"] <= row["high"]
+    assert (differences["low"] > 0).mean() > 0.9
+
+
+# Section 4.1
+
+
+@pytest.fixture(scope="module")
+def correlated(tmp_path_factory):
+    """The spectral gap is the accuracy, delta_r the density, imdb falls with accuracy."""
+    table = folders.runs()
+    table["accuracy"] = 0.1 + 0.7 * np.random.default_rng(11).random(len(table))
+    layers = folders.layers(table)
+    for layer in layers:
+        layer["iterative_spectral_gap"] = table["accuracy"]
+        layer["delta_r"] = layer["layer_density"]
+        layer["imdb"] = 3 - 2 * table["accuracy"]
+    layers[0]["iterative_spectral_gap"] += 0.1  # only the mean over the layers is exact
+    layers[1]["iterative_spectral_gap"] -= 0.1
+    layers[1].loc[::7, "imdb"] = np.nan  # undefined in a layer: the others count
+    study = load(tmp_path_factory.mktemp("correlated"), table, None, layers)
+    return study, run(correlation.tasks(study, 0), correlation.collect)
+
+
+def test_metric_that_is_the_accuracy_beats_the_density(correlated):
+    _, tables = correlated
+    table = tables["correlations"]
+    assert len(table) == 4 * 6 * 3 * 2  # cells, sparsities and all, metrics, methods
+    for metric, sign in (("iterative_spectral_gap", 1), ("imdb", -1)):
+        part = table[table["metric"] == metric]
+        np.testing.assert_allclose(part["r"], sign, atol=1e-12)
+        assert (part["difference"] > 0).all()
+        assert (part["williams_p_holm"] < 0.01).all()
+    summary = tables["summary"].set_index(["metric", "method", "scope"])
+    for method in correlation.METHODS:
+        row = summary.loc["iterative_spectral_gap", method, "one sparsity"]
+        assert row[["groups", "better", "worse"]].tolist() == [20, 20, 0]
+        assert row["low"] > 0
+        assert summary.loc["imdb", method, "all sparsities"]["better"] == 4
+
+
+def test_copy_of_the_density_is_neither_better_nor_worse(correlated):
+    _, tables = correlated
+    part = tables["correlations"]
+    part = part[part["metric"] == "delta_r"]
+    np.testing.assert_array_equal(part["r"], part["density_r"])
+    np.testing.assert_array_equal(part["difference"], 0)
+    np.testing.assert_array_equal(part["difference_low"], 0)
+    np.testing.assert_array_equal(part["difference_high"], 0)
+    assert (part["williams_p"].isna() | (part["williams_p"] > 0.99)).all()
+    summary = tables["summary"]
+    assert (summary[summary["metric"] == "delta_r"][["better", "worse"]] == 0).all(axis=None)
+
+
+def test_correlations_are_scipys(correlated):
+    study, tables = correlated
+    table = tables["correlations"].set_index(["model", "dataset", "sparsity", "metric", "method"])
+    runs = study.runs
+    for sparsity in ("0.9", "all"):
+        rows = (runs["model"] == "CONV-6") & (runs["dataset"] == "CIFAR-100")
+        if sparsity != "all":
+            rows &= runs["sparsity"] == 0.9
+        row = table.loc["CONV-6", "CIFAR-100", sparsity]
+        accuracy = runs.loc[rows, "accuracy"]
+        density = study.features["density"].loc[rows, "layer_density"]
+        for method, function in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+            expected = function(density, accuracy).statistic
+            assert row.loc[("imdb", method), "density_r"] == pytest.approx(expected, abs=1e-12)
+            assert row.loc[("imdb", method), "networks"] == rows.sum()
+
+
+@pytest.mark.parametrize("method", correlation.METHODS)
+def test_intervals_of_correlations_are_those_of_a_loop(monkeypatch, method):
+    monkeypatch.setattr(correlation, "RESAMPLES", 50)
+    stream = np.random.default_rng(12)
+    x, density, accuracy = stream.normal(size=(3, 25)).round(1)  # with ties
+    x[3] = np.nan
+    ramanujan = pd.DataFrame({name: x for name in networks.RAMANUJAN})
+    found = correlation.correlate({}, ramanujan, density, accuracy, 4)
+    row, sampled = next(pair for pair in found if pair[0]["method"] == method)
+    known = ~np.isnan(x)
+    function = stats.pearsonr if method == "pearson" else stats.spearmanr
+    expected = []
+    for draw in np.random.default_rng(4).integers(0, 24, (50, 24)):
+        rows = np.flatnonzero(known)[draw]
+        expected.append([function(v[rows], accuracy[rows]).statistic for v in (x, density)])
+    expected = np.array(expected)
+    signs = np.sign([function(v[known], accuracy[known]).statistic for v in (x, density)])
+    np.testing.assert_allclose(sampled, expected @ (signs * [1, -1]), atol=1e-12)
+    ends = np.percentile(expected[:, 0], (2.5, 97.5))
+    assert [row["r_low"], row["r_high"]] == pytest.approx(list(ends))
+    assert row["networks"] == 24
+
+
+def test_constant_metrics_and_too_few_networks_have_no_correlation():
+    ramanujan = pd.DataFrame({name: np.full(8, 0.1) for name in networks.RAMANUJAN})
+    ramanujan["imdb"] = [1, 2, 3] + 5 * [np.nan]
+    stream = np.random.default_rng(0)
+    found = correlation.correlate({"sparsity": "0.9"}, ramanujan, *stream.random((2, 8)), 0)
+    table = pd.DataFrame([row for row, _ in found])
+    assert table[["r", "difference", "williams_p", "r_low"]].isna().all(axis=None)
+    tables = correlation.collect([found])
+    assert (tables["summary"]["groups"] == 0).all()
+
+
+# Section 4.2.3
+
+
+def ranked(tmp_path, directions, layers_of=None, **design):
+    """Accuracy falls from pruner to pruner; "motifs" follows, in the direction of each dataset."""
+    table = folders.runs(**({"seeds": (0, 1), "sparsities": (0.6, 0.9)} | design))
+    place = table["pruning"].map({name: i for i, name in enumerate(folders.PRUNERS)})
+    table["accuracy"] = 0.75 - 0.05 * place + 0.01 * table["seed"]
+    cell = table.groupby(["model", "dataset"]).ngroup()
+    # All other metrics are those of the cell: they say nothing.
+    unrolled = folders.random(table).groupby(cell).transform("first")
+    sign = table["dataset"].map(directions)
+    unrolled["motifs"] = 5 + sign * (0.1 * place + 0.01 * table["seed"]) + cell
+    layers = layers_of and layers_of(table, place)
+    return load(tmp_path, table, unrolled, layers)
+
+
+def cells_of(study):
+    tables = run(
+        ranking.tasks(study, 0), lambda results: ranking.collect(results), lambda _: True
+    )
+    return tables, tables["cells"].set_index(["predictor", "score"])
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_known_ranking_is_found_in_either_direction(tmp_path, sign):
+    study = ranked(tmp_path, dict.fromkeys(folders.DATASETS, sign))
+    tables, cells = cells_of(study)
+    for score in ("motifs", "mixture"):
+        found = cells.loc[("unrolled", score)]
+        assert len(found) == 8
+        np.testing.assert_allclose(found["tau"], 1)
+        np.testing.assert_allclose(found["rbo"], 1)
+        assert (found["pruners"] == 7).all()
+    assert (cells.loc[("unrolled", "k-core"), "tau"] == 0).all()
+    summary = tables["summary"].set_index(["sparsity", "predictor", "score"])
+    assert set(summary.index.get_level_values("sparsity")) == {"0.6", "0.9", "all"}
+    row = summary.loc["all", "unrolled", "mixture"]
+    assert row[["cells", "tau", "tau_low", "tau_high"]].tolist() == pytest.approx([8, 1, 1, 1])
+    # Depth d of 7: d shared in the mean d/7 of them, extrapolated by the last agreement, 1.
+    chance = 0.1 * sum(0.9 ** (d - 1) * d / 7 for d in range(1, 8)) + 0.9**7
+    assert row["rbo_of_chance"] == pytest.approx(chance)
+    differences = tables["differences"].set_index(["sparsity", "score"])
+    assert differences.loc[("all", "motifs"), "difference"] == pytest.approx(0)
+    assert differences.loc[("all", "k-core"), "low"] == pytest.approx(1)
+
+
+def test_direction_is_learned_without_the_ranked_dataset(tmp_path):
+    """Where the datasets disagree, what one teaches is wrong for the other."""
+    study = ranked(tmp_path, {"CIFAR-10": 1, "CIFAR-100": -1})
+    _, cells = cells_of(study)
+    np.testing.assert_allclose(cells.loc[("unrolled", "motifs"), "tau"], -1)
+    np.testing.assert_allclose(cells.loc[("unrolled", "mixture"), "tau"], -1)
+
+
+def test_ramanujan_metrics_are_also_taken_as_proposed(tmp_path):
+    def layers_of(table, place):
+        return folders.layers(table, delta_r=place, imdb=-place, layer_density=0.1)
+
+    study = ranked(tmp_path, dict.fromkeys(folders.DATASETS, 1), layers_of)
+    _, cells = cells_of(study)
+    for score, tau in (
+        ("delta_r", 1),
+        ("delta_r, larger is better", -1),
+        ("imdb", 1),
+        ("imdb, larger is better", 1),
+    ):
+        np.testing.assert_allclose(cells.loc[("ramanujan", score), "tau"], tau)
+    assert (cells.loc[("density", "layer_density"), "tau"] == 0).all()
+
+
+def test_taus_are_of_means_over_the_seeds(tmp_path):
+    study = ranked(tmp_path, dict.fromkeys(folders.DATASETS, 1), seeds=(0, 1, 2))
+    means, features = ranking.by_pruner(study)
+    assert len(means) == len(study.runs) / 3
+    expected = study.runs.groupby(["model", "dataset", "sparsity", "pruning"])["accuracy"].mean()
+    np.testing.assert_allclose(means["accuracy"], expected)
+    np.testing.assert_allclose(
+        features["unrolled"]["motifs"],
+        study.features["unrolled"]["motifs"]
+        .groupby([study.runs[name] for name in ("model", "dataset", "sparsity", "pruning")])
+        .mean(),
+    )
+
+
+def test_one_dataset_cannot_be_held_out(tmp_path):
+    study = ranked(tmp_path, {"CIFAR-10": 1}, datasets=("CIFAR-10",))
+    assert ranking.tasks(study, 0) == []
+    kinds = {kind for kind, *_ in regression.designs(study, 0)}
+    assert "held-out dataset" not in kinds and "held-out model" in kinds
+
+
+# Sensitivity
+
+
+@pytest.mark.parametrize("name", list(sensitivity.PHANTOMS))
+def test_phantoms_are_those_of_the_published_wiring_in_the_dense_network(name):
+    network = models.build(name, 10)
+    counts = {}
+    for wiring in ("published", "exact"):
+        (graph,) = graph_encoding.encode(network, "unrolled", wiring=wiring)
+        counts[wiring] = metrics.local_connectivity(graph)
+    for column, phantoms in sensitivity.PHANTOMS[name].items():
+        assert counts["published"][column] - counts["exact"][column] == phantoms
+
+
+def test_models_without_stride_2_blocks_have_no_phantoms():
+    (one,), (two,) = (
+        graph_encoding.encode(models.build("CONV-6", 10), "unrolled", wiring=wiring)
+        for wiring in ("published", "exact")
+    )
+    assert metrics.local_connectivity(one) == metrics.local_connectivity(two)
+    assert "CONV-6" not in sensitivity.PHANTOMS
+
+
+def published_study(folder):
+    table = folders.runs(models=("CONV-6", "Resnet-20", "Wide-Resnet-28-2"), sparsities=(0.9,))
+    table["accuracy"] = np.random.default_rng(3).random(len(table))
+    graphs = folders.raw(folders.random(table))
+    graphs["nodes"] = 200_000
+    graphs["sink_nodes"] = np.arange(len(table)) * 100
+    graphs["source_nodes"] = 100_000 - np.arange(len(table)) * 100
+    folders.write(folder, table, graphs, wiring="published")
+    return networks.load(folder, wiring="published")
+
+
+def test_phantoms_are_subtracted_from_sinks_and_sources(tmp_path):
+    study = published_study(tmp_path)
+    found = sensitivity.variants(study)
+    assert list(found) == ["as given", "without motifs", "phantoms subtracted", "both"]
+    given, changed = found["as given"], found["phantoms subtracted"]
+    assert given.equals(study.features["unrolled"])
+    for column, resnet, wide in (("sink_nodes", 1504, 3008), ("source_nodes", 2000, 4000)):
+        phantoms = study.runs["model"].map(
+            {"CONV-6": 0, "Resnet-20": resnet, "Wide-Resnet-28-2": wide}
+        )
+        raw = (given[column] * 200_000).round()
+        expected = np.where(phantoms > raw, 0, raw - phantoms)
+        np.testing.assert_allclose(changed[column] * 200_000, expected, atol=1e-6)
+    others = [name for name in given if name not in ("sink_nodes", "source_nodes")]
+    assert changed[others].equals(given[others])
+    for with_motifs, without in (("as given", "without motifs"), ("phantoms subtracted", "both")):
+        assert found[without].equals(found[with_motifs].drop(columns="motifs"))
+        assert "motifs" in found[with_motifs]
+
+
+def test_exact_wiring_has_no_phantoms_to_subtract(planted):
+    assert list(sensitivity.variants(planted[0])) == ["as given", "without motifs"]
+
+
+def test_change_without_motifs(tmp_path):
+    table = folders.runs(sparsities=(0.6, 0.9))
+    unrolled = folders.random(table)
+    table["accuracy"] = DENSE * (0.9 - 0.5 * unrolled["motifs"])
+    study = load(tmp_path, table, unrolled)
+    scores = run(sensitivity.tasks(study, 0), sensitivity.collect, overall)["scores"]
+    scores = scores.set_index(["variant", "estimator"])
+    assert (scores.loc["as given"]["change"] == 0).all()
+    assert (scores.loc["as given"]["change_high"] == 0).all()
+    lost = scores.loc["without motifs"].loc["ols"]
+    assert lost["metrics"] == 15
+    assert lost["change"] < -0.9
+    assert lost["change_high"] < -0.8
+    assert lost["change"] == pytest.approx(lost["r2"] - scores.loc["as given", "ols"]["r2"])
