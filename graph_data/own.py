@@ -71,6 +71,17 @@ def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFram
     return tables
 
 
+def _refuse_in_two_files(files: list[Path], tables: list[pd.DataFrame], key: list[str]) -> None:
+    """Refuse a run that is in two files, such as a file and its copy."""
+    owners: dict[tuple, Path] = {}
+    for file, table in zip(files, tables):
+        for run in table[key].itertuples(index=False):
+            other = owners.setdefault(tuple(run), file)
+            if other != file:
+                what = ", ".join(map(str, run))
+                raise TableError(f"{file}: a run that is in {other.name} too ({what})")
+
+
 def _table(files: list[Path], encoding: str, names: tuple[str, ...], wiring: str) -> pd.DataFrame:
     wanted = wiring if encoding == "unrolled" else "exact"
     tables = []
@@ -84,4 +95,5 @@ def _table(files: list[Path], encoding: str, names: tuple[str, ...], wiring: str
         table = read(file, columns)
         refuse_duplicates(file, table, key)
         tables.append(table[(table["wiring"] == wanted) & table["accuracy"].notna()])
+    _refuse_in_two_files(files, tables, key)
     return pd.concat(tables, ignore_index=True)

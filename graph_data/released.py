@@ -169,7 +169,7 @@ def unrolled(file: str | Path) -> pd.DataFrame:
     table = normalisation.undo(table.rename(columns={k: v for k, (v, _) in UNROLLED.items()}))
     for name in COUNTS:
         whole = table[name].round()
-        off = (table[name] - whole).abs() > 1e-9 * whole.abs().clip(lower=1e6)
+        off = (table[name] - whole).abs() > 1e-6 + 1e-15 * whole.abs()
         if off.any():
             released = next(k for k, (v, _) in UNROLLED.items() if v == name)
             size = normalisation.DIVISORS[name]

@@ -90,6 +90,7 @@ def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     if not isinstance(text.index, pd.RangeIndex):  # pandas takes surplus first cells for an index
         raise TableError(f"{file}, line 2: more cells than the header has columns")
     text.index = pd.RangeIndex(2, len(text) + 2)
+    _refuse_short(file, len(names), text.index)
     return pd.DataFrame(
         {name: _column(file, name, text[name], kind) for name, kind in columns.items()}
     )
@@ -153,6 +154,25 @@ def header(file: str | Path) -> list[str]:
     if twice:
         raise TableError(f"{file}, line 1: two columns {twice[0]!r}")
     return names
+
+
+def _refuse_short(file: Path, wanted: int, numbers: pd.RangeIndex) -> None:
+    """Refuse rows that pandas would fill up with empty cells, and a last line that was cut."""
+    with open(file, newline="", encoding="utf-8-sig") as lines:
+        rows = csv.reader(lines)
+        next(rows)
+        for number, cells in zip(numbers, rows):
+            if len(cells) != wanted:
+                raise TableError(
+                    f"{file}, line {number}: {len(cells)} cells where the header has {wanted}"
+                )
+    with open(file, "rb") as data:
+        data.seek(-1, 2)
+        if data.read() not in (b"\n", b"\r"):
+            raise TableError(
+                f"{file}, line {numbers[-1]}: the last line has no line break, so it may be cut: "
+                "delete it or end it"
+            )
 
 
 def _column(file: Path, name: str, cells: pd.Series, kind: Column) -> pd.Series:

@@ -16,8 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from joblib import Parallel, cpu_count, parallel_config
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from arguments import whole_number
 from figures import study as figures
 from graph_data import fetch
 from graph_data.tables import TableError
@@ -131,10 +133,12 @@ def parser() -> argparse.ArgumentParser:
         default="exact",
         help="which unrolled graphs of main.py to take (default: %(default)s)",
     )
-    p.add_argument("--seed", type=int, default=0, help="of folds and resamples (default: 0)")
+    p.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of folds and resamples (default: 0)"
+    )
     p.add_argument(
         "--jobs",
-        type=int,
+        type=whole_number(1, 2**15),
         default=cpu_count(),
         metavar="N",
         help="processes; the results do not depend on it (default: all cores)",
@@ -203,7 +207,7 @@ def compute(
     tasks = {name: SECTIONS[name].tasks(data, seed) for name in SECTIONS if name in sections}
     bar = tqdm(total=sum(map(len, tasks.values())), unit="task", disable=not sys.stderr.isatty())
     tables = {}
-    with bar, parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
+    with bar, threadpool_limits(1), parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
         for name, todo in tasks.items():
             bar.set_description(name)
             results = []

@@ -69,6 +69,10 @@ def importance(agreement: pd.DataFrame, repeatability: pd.DataFrame, inflation) 
         return ""
     between = kinds.groupby(["kind", "method"], sort=False)["spearman"].mean()
     within = repeatability.set_index(["kind", "method"])["spearman"].reindex(between.index)
+    known = between.notna() & within.notna()
+    if not known.any():
+        return ""
+    between, within = between[known], within[known]
     lower = between < within
     said = "; ".join(
         f"{kind}, {method}: {between[(kind, method)]:.2f} between, {within[(kind, method)]:.2f} "

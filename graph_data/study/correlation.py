@@ -14,7 +14,7 @@ import pandas as pd
 from joblib import delayed
 from scipy import stats
 
-from .networks import RAMANUJAN, Networks, name_of
+from .networks import Networks, name_of
 from .statistics import holm, williams
 from .validation import RESAMPLES, interval
 
@@ -69,7 +69,7 @@ def correlate(
         shape (RESAMPLES,).
     """
     found = []
-    for metric in RAMANUJAN:
+    for metric in ramanujan:
         x = ramanujan[metric].to_numpy()
         known = ~np.isnan(x)
         n = int(known.sum())

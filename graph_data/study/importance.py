@@ -24,6 +24,7 @@ from .validation import folds, interval
 REPEATS = 4
 PERMUTATIONS = 10
 PREDICTOR = "unrolled"
+AGREEMENT = ["kind", "method", "first", "second", "spearman", "common_of_five"]
 METHODS = (
     "ols coefficient",
     "ridge coefficient",
@@ -147,8 +148,10 @@ def collect(results: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, pd.DataFra
         folds in which the sign is that of the mean, and the rank of the modulus. ``agreement``:
         Spearman correlation of the metrics' importance between strata of one kind, pair by pair.
         ``repeatability``: the same between the even and odd folds of one stratum, mean over the
-        strata of a kind. ``collinearity``.
+        strata of a kind. ``collinearity``. Nothing if there is one configuration only.
     """
+    if not any(name == "importance" for name, _ in results):
+        return {}
     collinear = pd.concat([table for name, table in results if name == "collinearity"])
     measured = pd.concat([table for name, table in results if name == "importance"])
     keys = ["kind", "stratum", "method", "metric"]
@@ -165,7 +168,7 @@ def collect(results: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, pd.DataFra
         table["importance"]
         .abs()
         .groupby([table[name] for name in keys[:3]])
-        .rank(ascending=False, method="first")
+        .rank(ascending=False, method="first", na_option="bottom")
         .astype(int)
     )
     return {
@@ -203,11 +206,11 @@ def agreement(importance: pd.DataFrame) -> pd.DataFrame:
                         "method": method,
                         "first": first,
                         "second": second,
-                        "spearman": wide[first].corr(wide[second], method="spearman"),
+                        "spearman": _spearman(wide[first], wide[second]),
                         "common_of_five": len(top[0] & top[1]),
                     }
                 )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=AGREEMENT)
 
 
 def repeatability(measured: pd.DataFrame) -> pd.DataFrame:
@@ -232,5 +235,12 @@ def repeatability(measured: pd.DataFrame) -> pd.DataFrame:
     )
     if means.shape[1] < 2:
         return pd.DataFrame(columns=["kind", "method", "spearman"])
-    r = means.groupby(keys, sort=False).apply(lambda part: part[0].corr(part[1], method="spearman"))
+    r = means.groupby(keys, sort=False).apply(lambda part: _spearman(part[0], part[1]))
     return r.groupby(["kind", "method"], sort=False).mean().rename("spearman").reset_index()
+
+
+def _spearman(first: pd.Series, second: pd.Series) -> float:
+    """Spearman correlation; NaN where one of them does not vary."""
+    if first.nunique() < 2 or second.nunique() < 2:
+        return np.nan
+    return first.corr(second, method="spearman")

@@ -145,11 +145,11 @@ def load(
     notes = []
 
     runs = pd.concat([table[[*RUN, "accuracy"]] for table in tables.values()]).drop_duplicates()
-    refuse_duplicates(f"{folder}: accuracies differ between files", runs.reset_index(), RUN)
-    runs["dense_accuracy"] = _dense(runs, dense_accuracy)
-    runs["drop"] = runs["dense_accuracy"] - runs["accuracy"]
-    if drop == "relative":
-        runs["drop"] /= runs["dense_accuracy"]
+    again = runs[runs.duplicated(RUN)]
+    if len(again):
+        run = ", ".join(map(str, again[RUN].iloc[0]))
+        raise TableError(f"{folder}: two files give this run different accuracies: {run}")
+    everyone = runs
     for column, wanted, usual in (
         ("model", models, MODELS),
         ("dataset", datasets, None),
@@ -159,13 +159,19 @@ def load(
         for name in wanted or ():
             if name not in known:
                 raise TableError(f"{folder}: no {column} {name!r}; it has {', '.join(known)}")
-        chosen = wanted or (known if everything or usual is None else usual)
+        # Dense networks are the baseline, not a way to prune.
+        found = [name for name in known if name != "dense"]
+        chosen = wanted or (found if everything or usual is None else usual)
         runs = runs[runs[column].isin(chosen)]
     if not len(runs):
         raise TableError(
             f"{folder}: no network of the paper's models and pruners; --all takes what there is"
         )
     runs = runs.sort_values(RUN, ignore_index=True)
+    runs["dense_accuracy"] = _dense(runs, everyone, dense_accuracy)
+    runs["drop"] = runs["dense_accuracy"] - runs["accuracy"]
+    if drop == "relative":
+        runs["drop"] /= runs["dense_accuracy"]
 
     keys = pd.MultiIndex.from_frame(runs[RUN])
     runs["nodes"] = np.nan
@@ -216,19 +222,22 @@ def _ramanujan(table: pd.DataFrame, aggregation: str) -> dict[str, pd.DataFrame]
     return {"ramanujan": values[list(RAMANUJAN)], "density": values[["layer_density"]]}
 
 
-def _dense(runs: pd.DataFrame, file: str | Path | None) -> pd.Series:
-    """Dense accuracy of each row's model and dataset."""
-    keys = [runs["model"], runs["dataset"]]
-    if file is None:
-        best = runs["accuracy"].groupby(keys).transform("max")
-        dense = runs["accuracy"].where(runs["pruning"] == "dense").groupby(keys).transform("mean")
-        return dense.fillna(best)
-    table = read(file, {"model": Text(), "dataset": Text(), "accuracy": Number(1e-9, 1)})
-    refuse_duplicates(file, table, ["model", "dataset"])
-    known = table.set_index(["model", "dataset"])["accuracy"]
-    values = known.reindex(pd.MultiIndex.from_frame(runs[["model", "dataset"]])).to_numpy()
-    unknown = np.isnan(values)
-    if unknown.any():
-        model, dataset = runs.loc[unknown, ["model", "dataset"]].iloc[0]
+def _dense(runs: pd.DataFrame, everyone: pd.DataFrame, file: str | Path | None) -> np.ndarray:
+    """Dense accuracy of each run's model and dataset; found among `everyone` without a file."""
+    keys = ["model", "dataset"]
+    if file is not None:
+        table = read(file, {"model": Text(), "dataset": Text(), "accuracy": Number(1e-9, 1)})
+        refuse_duplicates(file, table, keys)
+        known = table.set_index(keys)["accuracy"]
+    else:
+        best = everyone.groupby(keys)["accuracy"].max()
+        dense = everyone[everyone["pruning"] == "dense"].groupby(keys)["accuracy"].mean()
+        known = dense.combine_first(best)
+    values = known.reindex(pd.MultiIndex.from_frame(runs[keys])).to_numpy()
+    wrong = ~(values > 0)
+    if wrong.any():
+        model, dataset = runs.loc[wrong, keys].iloc[0]
+        if file is None:
+            raise TableError(f"the accuracy of {model} on {dataset} is 0 in every row")
         raise TableError(f"{file}: no dense accuracy of {model} on {dataset}")
-    return pd.Series(values, runs.index)
+    return values

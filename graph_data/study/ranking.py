@@ -103,9 +103,12 @@ def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
     dict of str to pandas.DataFrame
         ``cells``: Kendall's tau-b and rank-biased overlap in each cell. ``summary``: their means
         for each sparsity and over all, with intervals from resampled cells. ``differences``: the
-        mixture of unrolled topometrics minus each other score, in the cells that have both.
+        mixture of unrolled topometrics minus each other score, in the cells that have both. Empty
+        if no cell has `LEAST` pruners.
     """
     cells = pd.DataFrame([row for result in results for row in result])
+    if cells.empty:
+        return {}
     cells["sparsity"] = cells["sparsity"].map(name_of)
     summary, differences = [], []
     for sparsity in [*cells["sparsity"].unique(), "all"]:

@@ -58,7 +58,7 @@ def variants(networks: Networks) -> dict[str, pd.DataFrame]:
 def subtract_phantoms(networks: Networks) -> pd.DataFrame:
     """Unrolled topometrics with `PHANTOMS` subtracted from sink and source nodes."""
     table = networks.features[PREDICTOR].copy()
-    for column in ("sink_nodes", "source_nodes"):
+    for column in table.columns.intersection(["sink_nodes", "source_nodes"]):
         phantoms = networks.runs["model"].map({m: n[column] for m, n in PHANTOMS.items()})
         fewer = table[column] - phantoms / networks.runs["nodes"]
         table[column] = fewer.clip(lower=0).where(phantoms.notna(), table[column])

@@ -17,6 +17,11 @@ DATASETS = ("CIFAR-10", "CIFAR-100")
 PRUNERS = ("snip", "grasp", "synflow", "prospr", "uniform", "er", "erk")
 SPARSITIES = (0.6, 0.8, 0.9, 0.95, 0.98)
 SEEDS = (0, 1, 2)
+SMALL = {
+    "pruners": ("snip", "grasp", "synflow", "erk"),
+    "sparsities": (0.6, 0.9),
+    "seeds": (0, 1),
+}
 RUN = ["model", "dataset", "pruning", "sparsity", "seed"]
 
 BY_NODES = ("sink_nodes", "source_nodes", "disconnected_nodes", "avg_connected_components")
@@ -134,8 +139,7 @@ def write(
 
 def write_small(folder, seed=0, **design) -> pd.DataFrame:
     """A small folder with every table, all of it random; gives the runs back."""
-    chosen = {"sparsities": (0.6, 0.9), "seeds": (0, 1)} | design
-    table = runs(**chosen)
+    table = runs(**(SMALL | design))
     table["accuracy"] = np.random.default_rng(seed).uniform(0.2, 0.9, len(table)).round(4)
     write(
         folder,
@@ -151,28 +155,32 @@ def _cell(value):
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
+def _names(text):
+    return text.split(",")
+
+
 # The authors' columns, in their order; of the long bipartite header those that are not read are
 # left out but for a few.
-UNROLLED_HEADER = (
+UNROLLED_HEADER = _names(
     "accuracy,pruning,sparsity,model,dataset,seed,nodes,edges,sink_nodes,source_nodes,disc_nodes,"
     "r-out,r-in,2-hop_nei,cut-edges,motif,no_connected_components,mean_connected_components,"
     "avg_node_strength,1-hop_nei,cut-nodes,k-core,spectral_gap,spectral_radius"
-).split(",")
-SHORT_HEADER = (
+)
+SHORT_HEADER = _names(
     "accuracy,pruning,sparsity,model,dataset,seed,layer_id,layer_name,layer_sparsity,nodes,edges,"
     "cut-edges,motif,no_connected_components,mean_connected_components,avg_node_strength,"
     "1-hop_nei,cut-nodes,k-core,spectral_gap,spectral_radius"
-).split(",")
-LONG_HEADER = (
+)
+LONG_HEADER = _names(
     "accuracy,pruning_algorithm,sparsity,model,dataset,seed,layer_id,layer_name,layer_sparsity,"
     "nodes,edges,unique_edges,bridges,a_point,motifs_count,motifs,sink_nodes,disconnected_nodes,"
     "nei_one_hop,nei_two_hop,strenght_all,coreness_all,weak_clusters,mean_weak,"
     "spectral_gap_weighted_undirected,spectral_radius_laplacian_weighted_undirected"
-).split(",")
-RAMANUJAN_HEADER = (
+)
+RAMANUJAN_HEADER = _names(
     "accuracy,sparsity,seed,model,dataset,layer_id,layer_name,iterative_spectral_gap,"
     "iterative_degree_bound,degree_bound,layer_sparsity,no_weights,no_params"
-).split(",")
+)
 
 # One graph: as it is, as it stands in each of the authors' files.
 COUNTS = {

@@ -124,7 +124,6 @@ def test_layer_that_stands_twice_is_refused_but_not_two_layers(tmp_path):
     assert f"{file}, line 6: the run of line 3 again" in refused(tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="half a number on a torn last line is read as a value")
 def test_last_line_that_a_killed_process_left_is_never_read_as_it_is(tmp_path):
     """`results.read` leaves it out; half a number must not become a value."""
     table = small_table()

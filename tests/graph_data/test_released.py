@@ -93,10 +93,7 @@ def test_empty_cells_stay_undefined(tmp_path):
         "disc_nodes",
         "r-in",
         "cut-edges",
-        pytest.param(
-            "motif",
-            marks=pytest.mark.xfail(strict=True, reason="tolerance above 0.5 for large counts"),
-        ),
+        "motif",
     ],
 )
 def test_count_that_is_not_whole_is_refused(tmp_path, column):

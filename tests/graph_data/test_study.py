@@ -1,0 +1,695 @@
+"""The study as a command: what it takes, writes, and says about input that it cannot use."""
+
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import study_folders as folders
+from threadpoolctl import threadpool_limits
+
+from graph_data import fetch, results
+from graph_data.study import __main__ as study
+from graph_data.study import (
+    correlation,
+    estimators,
+    importance,
+    networks,
+    ranking,
+    regression,
+    validation,
+)
+from graph_data.tables import TableError
+
+
+@pytest.fixture(scope="module", autouse=True)
+def single_thread():
+    with threadpool_limits(1):
+        yield
+
+
+def make_quick(monkeypatch):
+    """Small numbers, for what is computed in this process."""
+    for module in (validation, correlation, ranking):
+        monkeypatch.setattr(module, "RESAMPLES", 20)
+    monkeypatch.setattr(importance, "REPEATS", 1)
+    monkeypatch.setattr(importance, "PERMUTATIONS", 1)
+    monkeypatch.setattr(regression, "ESTIMATORS", {"ols": estimators.ols})
+    every = regression.feature_sets
+    monkeypatch.setattr(
+        regression,
+        "feature_sets",
+        lambda found: (
+            s for s in every(found) if s[1] == "joint" or s[2] in ("k-core", "Strength")
+        ),
+    )
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    make_quick(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small")
+    folders.write_small(folder)
+    return folder
+
+
+@pytest.fixture
+def own(small, tmp_path):
+    shutil.copytree(small, tmp_path / "own")
+    return tmp_path / "own"
+
+
+@pytest.fixture(scope="module")
+def small_cell(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cell")
+    folders.write_small(folder, models=("CONV-6",), datasets=("CIFAR-10",))
+    return folder
+
+
+@pytest.fixture
+def cell(small_cell, tmp_path):
+    """One model and dataset only."""
+    shutil.copytree(small_cell, tmp_path / "cell")
+    return tmp_path / "cell"
+
+
+@pytest.fixture
+def authors(tmp_path):
+    folders.write_released(tmp_path / "authors")
+    return tmp_path / "authors"
+
+
+def one_line(capsys, *flags):
+    """The line that a command with these flags gives, without its prefix."""
+    assert study.main(list(map(str, flags))) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1 and err.endswith("\n")
+    assert err.startswith("graph_data.study: error: ")
+    return err.removeprefix("graph_data.study: error: ").rstrip("\n")
+
+
+def files_of(folder):
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+# What is written
+
+
+@pytest.fixture(scope="module")
+def studied(small, tmp_path_factory):
+    """Files written and text printed by a whole study."""
+    folder = tmp_path_factory.mktemp("studied") / "own"
+    shutil.copytree(small, folder)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as printed:
+        make_quick(patch)
+        assert study.main(["--data", str(folder), "--jobs", "1", "--models", "CONV-6"]) == 0
+    return files_of(folder / "paper_results"), printed.getvalue()
+
+
+def test_everything_from_a_folder_of_main(studied):
+    written, printed = studied
+    report = written["report.md"].decode()
+    assert printed.startswith(report)
+    for section in study.SECTIONS:
+        tables = [name for name in written if name.startswith(f"{section}/")]
+        assert tables
+        for name in tables:
+            assert len(pd.read_csv(BytesIO(written[name]))), name
+            assert f"({section}/" in report
+    for section in ("correlation", "regression", "importance", "ranking"):
+        assert written[f"figures/study_{section}.png"].startswith(b"\x89PNG")
+        assert f"figures/study_{section}.svg" in written
+    linked = re.findall(r"\]\(([^)]*)\)", report)
+    assert linked and set(linked) <= set(written)
+    assert not [name for name in written if "unfinished" in name]
+
+
+def test_report_has_no_nan(studied):
+    assert not re.search(r"\bnan\b", studied[0]["report.md"].decode())
+
+
+def test_same_data_and_seed_give_the_same_bytes(own, tmp_path, quick):
+    wanted = ["--data", own, "--jobs", 1, "--models", "CONV-6", "--sections", "correlation"]
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        assert study.main(list(map(str, [*wanted, "--output-dir", folder]))) == 0
+    assert {"figures/study_correlation.svg", "report.md"} <= set(files_of(first))
+    assert files_of(first) == files_of(second)
+
+    data = networks.load(own)
+    one, two = (study.compute(data, ["correlation"], seed=seed) for seed in (0, 1))
+    one, two = one["correlation"]["correlations"], two["correlation"]["correlations"]
+    pd.testing.assert_series_equal(one["r"], two["r"])
+    assert (one["r_low"] != two["r_low"]).mean() > 0.8
+
+
+def test_order_of_rows_and_files_does_not_matter(small, own):
+    for file in own.rglob("*.csv"):
+        first, *rows = file.read_text().splitlines(keepends=True)
+        file.write_text("".join([first, *reversed(rows)]))
+    one, two = networks.load(small), networks.load(own)
+    pd.testing.assert_frame_equal(one.runs, two.runs)
+    for name in one.features:
+        pd.testing.assert_frame_equal(one.features[name], two.features[name])
+
+
+def test_processes_do_not_change_the_tables(tmp_path, monkeypatch):
+    folders.write_small(tmp_path, models=("CONV-6",))
+    data = networks.load(tmp_path)
+    monkeypatch.setattr(importance, "REPEATS", 1)  # in this process, that makes the tasks
+    monkeypatch.setattr(
+        networks.Networks,
+        "strata",
+        property(lambda self: [("overall", "all", np.ones(len(self.runs), dtype=bool))]),
+    )
+    sections = ["correlation", "importance"]
+    one = study.compute(data, sections, seed=3, jobs=1)
+    two = study.compute(data, sections, seed=3, jobs=2)
+    assert list(one) == list(two) == sections
+    for section, tables in one.items():
+        assert list(tables) == list(two[section])
+        for name, table in tables.items():
+            pd.testing.assert_frame_equal(table, two[section][name], check_exact=True)
+            assert len(table) or name == "agreement"  # between strata
+
+
+def test_released_folder_is_read_in_its_layout(authors, quick):
+    assert study.main(["--data", str(authors), "--jobs", "1", "--sections", "correlation"]) == 0
+    table = pd.read_csv(authors / "paper_results" / "correlation" / "correlations.csv")
+    assert len(table) == 2 * 3 * 2
+
+
+def test_default_output_is_beside_the_released_data_only(monkeypatch, authors, tmp_path, quick):
+    monkeypatch.setattr(fetch, "PUBLISHED", authors)
+    monkeypatch.setattr(study, "COMMITTED", tmp_path / "committed")
+    monkeypatch.setattr(study, "FIGURES", tmp_path / "plots")
+    assert study.main(["--jobs", "1", "--sections", "correlation"]) == 0
+    assert (tmp_path / "committed" / "report.md").exists()
+    assert (tmp_path / "plots" / "study_correlation.png").exists()
+    assert not (authors / "paper_results").exists()
+
+
+def test_help_and_wrong_flags(capsys):
+    for flags, status in ((["--help"], 0), (["--sections", "none"], 2), (["--see", "1"], 2)):
+        with pytest.raises(SystemExit) as caught:
+            study.main(flags)
+        assert caught.value.code == status
+    assert "--dense-accuracy" in capsys.readouterr().out
+
+
+def test_command_of_the_readme(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "graph_data.study", "--data", str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("graph_data.study: error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_interrupt_is_said(monkeypatch, own, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(networks, "load", interrupt)
+    assert study.main(["--data", str(own)]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (own / "paper_results").exists()
+
+
+def test_output_that_cannot_be_written_is_named(cell, tmp_path, capsys, quick):
+    (tmp_path / "file").touch()
+    flags = ["--data", cell, "--jobs", 1, "--sections", "correlation"]
+    assert str(tmp_path / "file") in one_line(
+        capsys, *flags, "--output-dir", tmp_path / "file" / "x"
+    )
+
+
+# What is selected
+
+
+def values(found, column):
+    return sorted(found.runs[column].unique())
+
+
+def test_selection(small):
+    everything = networks.load(small)
+    assert values(everything, "pruning") == sorted(folders.SMALL["pruners"])
+    some = networks.load(small, models=["CONV-6"], datasets=["CIFAR-100"], pruners=["erk", "snip"])
+    assert values(some, "model") == ["CONV-6"]
+    assert values(some, "dataset") == ["CIFAR-100"]
+    assert values(some, "pruning") == ["erk", "snip"]
+    assert len(some.runs) == 8
+    for name in networks.PREDICTORS:
+        assert len(some.features[name]) == 8
+        assert some.features[name].notna().all(axis=None)
+
+
+def test_features_belong_to_their_networks(small):
+    found = networks.load(small, models=["Resnet-20"])
+    table = folders.runs(**folders.SMALL)
+    expected = table.join(folders.random(table))
+    merged = found.runs.merge(expected, on=folders.RUN)
+    assert len(merged) == len(found.runs)
+    for name in folders.TOPOMETRICS:
+        np.testing.assert_allclose(found.features["unrolled"][name], merged[name], rtol=1e-12)
+    assert list(found.features["unrolled"]) == [
+        n for n in networks.TOPOMETRICS if n in folders.TOPOMETRICS
+    ]
+    # A bipartite metric: mean over the layers by mean size over the layers.
+    layers = [folders.raw(folders.random(table, seed=1 + i), i) for i in range(folders.LAYERS)]
+    ratio = sum(part["k-core"] for part in layers) / sum(part["edges"] for part in layers)
+    merged = found.runs.merge(table.assign(ratio=ratio), on=folders.RUN)
+    np.testing.assert_allclose(found.features["rolled"]["k-core"], merged["ratio"], rtol=1e-12)
+    assert not networks.NOT_BIPARTITE & set(found.features["rolled-channel"])
+
+
+def test_all_takes_other_models_and_pruners(tmp_path):
+    folders.write_small(tmp_path, models=("CONV-6", "MobileNetV2"), pruners=("snip", "rigl"))
+    found = networks.load(tmp_path)
+    assert values(found, "model") == ["CONV-6"]
+    assert values(found, "pruning") == ["snip"]
+    found = networks.load(tmp_path, everything=True)
+    assert values(found, "model") == ["CONV-6", "MobileNetV2"]
+    assert values(found, "pruning") == ["rigl", "snip"]
+    found = networks.load(tmp_path, pruners=["rigl"])
+    assert values(found, "pruning") == ["rigl"]
+
+
+@pytest.mark.parametrize(
+    ("flag", "known"), [("--models", "CONV-6"), ("--datasets", "CIFAR-10"), ("--pruners", "erk")]
+)
+def test_unknown_name_is_said_with_those_that_there_are(own, capsys, flag, known):
+    line = one_line(capsys, "--data", own, flag, known, "nobody")
+    assert str(own) in line and "'nobody'" in line and known in line
+    assert not (own / "paper_results").exists()
+
+
+def test_nothing_of_the_papers(tmp_path, capsys):
+    folders.write_small(tmp_path, models=("MobileNetV2",))
+    assert "--all" in one_line(capsys, "--data", tmp_path)
+
+
+# Accuracy
+
+
+def of_pruned(folder, **choice):
+    found = networks.load(folder, **choice)
+    return found.runs.set_index(folders.RUN)
+
+
+def test_drop_is_from_the_best_accuracy_of_any_row(tmp_path):
+    table = folders.write_small(tmp_path, pruners=("snip", "erk", "rigl"))
+    best = table.groupby(["model", "dataset"])["accuracy"].transform("max")
+    expected = table.assign(best=best).set_index(folders.RUN)
+    for drop in ("relative", "absolute"):
+        found = of_pruned(tmp_path, drop=drop)
+        known = expected.loc[found.index]
+        lost = known["best"] - known["accuracy"]
+        np.testing.assert_allclose(found["dense_accuracy"], known["best"])
+        np.testing.assert_allclose(
+            found["drop"], lost / known["best"] if drop == "relative" else lost, atol=1e-15
+        )
+
+
+def test_dense_rows_give_the_dense_accuracy(tmp_path):
+    table = folders.runs(sparsities=(0.9,)).assign(accuracy=0.6)
+    dense = folders.runs(models=("CONV-6",), pruners=("dense",), sparsities=(0.0,))
+    dense["accuracy"] = np.where(dense["dataset"] == "CIFAR-10", 0.9, 0.5) + 0.01 * dense["seed"]
+    both = pd.concat([table, dense], ignore_index=True)
+    folders.write(tmp_path, both, folders.raw(folders.random(both)))
+    found = of_pruned(tmp_path)
+    assert set(found.reset_index()["pruning"]) == set(folders.PRUNERS)
+    by_pair = found.groupby(["model", "dataset"])["dense_accuracy"].first()
+    assert by_pair["CONV-6", "CIFAR-10"] == pytest.approx(0.91)  # mean of 0.90, 0.91, 0.92
+    assert by_pair["CONV-6", "CIFAR-100"] == pytest.approx(0.51)  # though pruned ones are better
+    assert by_pair["Resnet-20", "CIFAR-10"] == pytest.approx(0.6)  # no dense row: the best
+    assert found["drop"].min() == pytest.approx((0.51 - 0.6) / 0.51)
+
+
+def test_dense_accuracy_from_a_file(own, tmp_path, capsys):
+    file = tmp_path / "dense.csv"
+    pairs = [f"{m},{d}" for m in folders.MODELS for d in folders.DATASETS]
+    file.write_text(
+        "model,dataset,accuracy,source\n"
+        + "".join(f"{pair},{0.9 + 0.01 * i},x\n" for i, pair in enumerate(pairs))
+    )
+    found = of_pruned(own, dense_accuracy=file, drop="absolute")
+    by_pair = found.groupby(["model", "dataset"])["dense_accuracy"].first()
+    assert by_pair["CONV-6", "CIFAR-100"] == pytest.approx(0.91)
+    assert by_pair["Resnet-20", "CIFAR-100"] == pytest.approx(0.93)
+    np.testing.assert_allclose(found["drop"], found["dense_accuracy"] - found["accuracy"])
+
+    text = file.read_text()
+    flags = ["--data", own, "--dense-accuracy", file]
+    file.write_text(text.replace("Resnet-20,CIFAR-10,", "Resnet-32,CIFAR-10,"))
+    assert one_line(capsys, *flags) == f"{file}: no dense accuracy of Resnet-20 on CIFAR-10"
+    file.write_text(text.replace("Resnet-20,CIFAR-10,", "CONV-6,CIFAR-10,"))
+    assert f"{file}, line 4: the run of line 2 again" in one_line(capsys, *flags)
+    file.write_text(text.replace("0.91", "91"))
+    assert f"{file}, line 3, column 'accuracy': '91' is outside" in one_line(capsys, *flags)
+    file.unlink()
+    assert one_line(capsys, *flags) == f"{file}: no such file"
+
+
+def test_dense_accuracy_is_needed_of_selected_networks_only(own, tmp_path):
+    file = tmp_path / "dense.csv"
+    file.write_text("model,dataset,accuracy\nCONV-6,CIFAR-10,0.95\n")
+    found = of_pruned(own, models=["CONV-6"], datasets=["CIFAR-10"], dense_accuracy=file)
+    assert set(found["dense_accuracy"]) == {0.95}
+
+
+def test_networks_without_accuracy_are_ignored(tmp_path, capsys):
+    table = folders.runs(models=("CONV-6",), sparsities=(0.9,)).assign(accuracy=0.5)
+    table.loc[::2, "accuracy"] = np.nan
+    folders.write(tmp_path, table, folders.raw(folders.random(table)))
+    assert len(networks.load(tmp_path).runs) == len(table) // 2
+
+    nothing = tmp_path / "nothing"
+    folders.write(nothing, table.assign(accuracy=np.nan), folders.raw(folders.random(table)))
+    line = one_line(capsys, "--data", nothing)
+    assert str(nothing) in line and "accuracy" in line
+
+
+def test_accuracies_that_differ_between_files(cell, capsys):
+    file = results.path(cell, "topometrics", "unrolled", "CIFAR-10", "CONV-6")
+    rows = results.read(file)
+    rows[0]["accuracy"] = 0.123
+    file.unlink()
+    results.append(file, list(rows[0]), rows)
+    line = one_line(capsys, "--data", cell)
+    assert "different accuracies" in line and rows[0]["pruning"] in line
+
+
+# Layers
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "weighted"])
+def test_aggregation_of_layers(tmp_path, aggregation):
+    table = folders.runs(models=("CONV-6",), sparsities=(0.9,)).assign(accuracy=0.5)
+    layers = folders.layers(table)
+    layers[0].loc[3, "imdb"] = np.nan
+    layers[0].loc[4, "imdb"] = layers[1].loc[4, "imdb"] = np.nan
+    folders.write(tmp_path, table, None, None, layers)
+    found = networks.load(tmp_path, aggregation=aggregation)
+    where = found.runs.merge(table.reset_index(), on=folders.RUN)["index"]
+    for name in (*networks.RAMANUJAN, "layer_density"):
+        key = "density" if name == "layer_density" else "ramanujan"
+        for row, index in enumerate(where):
+            total = weight = 0
+            for layer in layers:
+                value, size = layer.loc[index, name], layer.loc[index, "no_params"]
+                if not np.isnan(value):
+                    total += value * (size if aggregation == "weighted" else 1)
+                    weight += size if aggregation == "weighted" else 1
+            expected = total / weight if weight else np.nan
+            assert found.features[key].loc[row, name] == pytest.approx(expected, nan_ok=True)
+    assert found.features["ramanujan"]["imdb"].isna().sum() == 1
+    assert len(found.complete().runs) == len(table) - 1
+
+
+# Input that cannot be used
+
+
+def test_empty_folder_and_no_folder(tmp_path, capsys):
+    for folder in (tmp_path, tmp_path / "none"):
+        line = one_line(capsys, "--data", folder)
+        assert str(folder) in line and "main.py" in line
+
+
+def test_released_data_that_are_not_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(fetch, "PUBLISHED", tmp_path / "published")
+    line = one_line(capsys)
+    assert str(tmp_path / "published") in line
+    assert "python -m graph_data.fetch" in line
+
+
+def spoil_cell(line, column, text):
+    """Put `text` into a column of a line."""
+
+    def change(lines):
+        cells = lines[line - 1].split(",")
+        cells[lines[0].split(",").index(column)] = text
+        return [*lines[: line - 1], ",".join(cells), *lines[line:]]
+
+    return change
+
+
+def spoil_header(old, new):
+    return lambda lines: [
+        ",".join(new if name == old else name for name in lines[0].split(",")),
+        *lines[1:],
+    ]
+
+
+SPOILT = {
+    "missing column": (spoil_header("sparsity", "sparse"), ", line 1: no column 'sparsity'"),
+    "missing metric": (spoil_header("nodes", "knots"), ", line 1: no column 'nodes'"),
+    "text in a number": (spoil_cell(3, "edges", "x"), ", line 3, column 'edges': 'x'"),
+    "nan in a number": (spoil_cell(3, "edges", "nan"), ", line 3, column 'edges': 'nan'"),
+    "inf in a number": (spoil_cell(3, "nodes", "inf"), ", line 3, column 'nodes': 'inf'"),
+    "accuracy in per cent": (spoil_cell(4, "accuracy", "91.5"), ", line 4, column 'accuracy'"),
+    "sparsity out of range": (spoil_cell(2, "sparsity", "-0.1"), ", line 2, column 'sparsity'"),
+    "fraction in a count": (spoil_cell(2, "seed", "0.5"), ", line 2, column 'seed': '0.5'"),
+    "no model": (spoil_cell(2, "model", ""), ", line 2, column 'model'"),
+    "two columns": (spoil_header("dataset", "model"), ", line 1: two columns 'model'"),
+    "too many cells": (lambda rows: [*rows[:2], rows[2] + ",1", *rows[3:]], "line 3"),
+    "too many cells in the first row": (
+        lambda rows: [rows[0], rows[1] + ",1", *rows[2:]],
+        "line 2",
+    ),
+    "hardly any cells": (lambda rows: [*rows[:2], rows[2].split(",")[0], *rows[3:]], "line 3"),
+    "blank line": (lambda rows: [*rows[:2], "", *rows[2:]], "line 3"),
+    "header only": (lambda rows: rows[:1], "no row after the header"),
+    "empty": (lambda rows: [], "empty"),
+    "not UTF-8": (lambda rows: [*rows[:-1], "caf\udce9" + rows[-1]], "not a UTF-8"),
+}
+
+
+def assert_line(line, file, message):
+    assert str(file) in line
+    assert message in line
+
+
+def spoil(file, change):
+    lines = change(file.read_text().splitlines())
+    text = "".join(f"{line}\n" for line in lines)
+    file.write_bytes(text.encode(errors="surrogateescape"))
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_spoilt_file_of_main(cell, capsys, what):
+    change, message = SPOILT[what]
+    file = results.path(cell, "topometrics", "unrolled", "CIFAR-10", "CONV-6")
+    spoil(file, change)
+    assert_line(one_line(capsys, "--data", cell), file, message)
+    assert not (cell / "paper_results").exists()
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_spoilt_unrolled_file_of_the_authors(authors, capsys, what):
+    change, message = SPOILT[what]
+    file = authors / "graph_metrics" / "unrolled" / "unrolled.csv"
+    spoil(file, change)
+    assert_line(one_line(capsys, "--data", authors), file, message)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "graph_metrics/rolled/rolled-CIFAR-10-Resnet-20.csv",
+        "graph_metrics/rolled_channel/rolled_channel-CIFAR-10-Resnet-20.csv",
+        "ramanunjan_results/Resnet-20/rolled-CIFAR-10-Resnet-20.csv",
+    ],
+)
+@pytest.mark.parametrize("what", ["fraction in a count", "missing column", "blank line", "empty"])
+def test_spoilt_layer_files_of_the_authors(authors, capsys, name, what):
+    change, message = SPOILT[what]
+    spoil(authors / name, change)
+    assert_line(one_line(capsys, "--data", authors), authors / name, message)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "graph_metrics/rolled/rolled-CIFAR-10-CONV-6.csv",
+        "graph_metrics/rolled-channel/rolled-channel-CIFAR-10-CONV-6.csv",
+        "ramanujan_results/CONV-6/rolled-CIFAR-10-CONV-6.csv",
+    ],
+)
+def test_spoilt_layer_files_of_main(cell, capsys, name):
+    spoil(cell / name, spoil_cell(5, "layer_id", "1.5"))
+    message = ", line 5, column 'layer_id': '1.5' is not a whole number"
+    assert_line(one_line(capsys, "--data", cell), cell / name, message)
+
+
+@pytest.mark.parametrize("layout", ["cell", "authors"])
+def test_run_that_stands_twice(request, capsys, layout):
+    folder = request.getfixturevalue(layout)
+    if layout == "cell":
+        file = results.path(folder, "topometrics", "unrolled", "CIFAR-10", "CONV-6")
+    else:
+        file = folder / "graph_metrics" / "unrolled" / "unrolled.csv"
+    # Another value, or the authors' reader takes equal rows once.
+    column = "nodes" if layout == "cell" else "spectral_gap"
+    spoil(file, lambda lines: spoil_cell(len(lines) + 1, column, "0.5")([*lines, lines[1]]))
+    last = len(file.read_text().splitlines())
+    assert_line(one_line(capsys, "--data", folder), file, f", line {last}: the run of line 2 again")
+
+
+# Small or lopsided data: no traceback
+
+
+def survives(folder, *flags):
+    """A run with little data writes a report, or says in one line why not."""
+    status = study.main(["--data", str(folder), "--jobs", "1", *flags])
+    assert status in (0, 2)
+
+
+def test_too_few_pruners_to_rank(own, quick):
+    survives(own, "--pruners", "erk", "snip", "--sections", "ranking")
+
+
+def test_one_network(tmp_path, quick):
+    folders.write_small(
+        tmp_path,
+        models=("CONV-6",),
+        datasets=("CIFAR-10",),
+        pruners=("erk",),
+        sparsities=(0.9,),
+        seeds=(0,),
+    )
+    survives(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+@pytest.mark.parametrize(
+    "section",
+    [
+        "importance",
+        "sensitivity",
+    ],
+)
+def test_one_network_in_every_fold(tmp_path, quick, section):
+    folders.write_small(
+        tmp_path,
+        models=("CONV-6",),
+        datasets=("CIFAR-10",),
+        pruners=("erk", "snip", "grasp"),
+        sparsities=(0.6, 0.9),
+        seeds=(0,),
+    )
+    survives(tmp_path, "--sections", section)
+
+
+def test_ramanujan_metric_that_is_undefined_everywhere_in_one_cell(tmp_path, quick):
+    table = folders.runs(sparsities=(0.9,))
+    table["accuracy"] = np.random.default_rng(0).random(len(table))
+    layers = folders.layers(table)
+    for layer in layers:
+        layer.loc[table["model"] == "CONV-6", "imdb"] = np.nan
+    folders.write(tmp_path, table, None, None, layers)
+    survives(tmp_path, "--sections", "correlation")
+
+
+@pytest.mark.parametrize("section", ["correlation", "sensitivity", "importance", "ranking"])
+def test_accuracy_that_never_varies(tmp_path, section, quick, monkeypatch):
+    chosen = {"ols": estimators.ols, "huber": estimators.huber}
+    monkeypatch.setattr(regression, "ESTIMATORS", chosen)
+    table = folders.runs(models=("CONV-6",), sparsities=(0.9,), seeds=(0, 1)).assign(accuracy=0.1)
+    folders.write(tmp_path, table, folders.raw(folders.random(table)), None, folders.layers(table))
+    pair = folders.DATASETS if section in ("ranking", "importance") else folders.DATASETS[:1]
+    survives(tmp_path, "--sections", section, "--datasets", *pair)
+
+
+def test_accuracy_that_is_0_everywhere(tmp_path, quick):
+    """The dense accuracy is then 0 too: no relative drop."""
+    table = folders.runs(models=("CONV-6",), sparsities=(0.9,), seeds=(0, 1)).assign(accuracy=0.0)
+    folders.write(tmp_path, table, folders.raw(folders.random(table)))
+    survives(tmp_path, "--sections", "sensitivity")
+
+
+def test_one_model_dataset_and_sparsity(tmp_path, quick):
+    table = folders.runs(("CONV-6",), ("CIFAR-10",), sparsities=(0.9,))
+    table["accuracy"] = np.random.default_rng(0).random(len(table))
+    folders.write(tmp_path, table, folders.raw(folders.random(table)))
+    survives(tmp_path, "--sections", "importance")
+
+
+def test_sinks_that_one_models_files_lack(tmp_path, quick):
+    table = folders.runs(sparsities=(0.9,), seeds=(0,))
+    table["accuracy"] = np.random.default_rng(0).random(len(table))
+    graphs = folders.raw(folders.random(table))
+    graphs.loc[table["model"] == "CONV-6", "sink_nodes"] = np.nan
+    folders.write(tmp_path, table, graphs, wiring="published")
+    assert "sink_nodes" not in networks.load(tmp_path, wiring="published").features["unrolled"]
+    survives(tmp_path, "--wiring", "published", "--sections", "sensitivity")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--jobs", "1.5"),
+        ("--jobs", "0"),
+        ("--seed", "-1"),
+        ("--seed", str(2**32)),
+    ],
+)
+def test_numbers_that_cannot_be(cell, capsys, quick, flags):
+    jobs = () if "--jobs" in flags else ("--jobs", "1")
+    command = ["--data", str(cell), "--sections", "sensitivity", *jobs, *flags]
+    try:
+        status = study.main(command)
+    except SystemExit as refused:  # argparse
+        status = refused.code
+    assert status == 2
+    assert flags[0] in capsys.readouterr().err
+
+
+def test_unrolled_graphs_only_and_ramanujan_only(tmp_path, quick):
+    table = folders.runs(models=("CONV-6",), pruners=folders.PRUNERS[:4], sparsities=(0.9,))
+    table["accuracy"] = np.random.default_rng(0).random(len(table))
+    folders.write(tmp_path / "a", table, folders.raw(folders.random(table)))
+    folders.write(tmp_path / "b", table, None, None, folders.layers(table))
+    for part in "ab":
+        survives(tmp_path / part, "--sections", "correlation", "regression", "ranking")
+
+
+@pytest.mark.parametrize("encoding", ["unrolled", "rolled"])
+def test_same_run_in_two_files(cell, encoding):
+    file = results.path(cell, "topometrics", encoding, "CIFAR-10", "CONV-6")
+    shutil.copy(file, file.with_name("copy.csv"))
+    with pytest.raises(TableError, match=r"copy\.csv"):
+        networks.load(cell)
+
+
+def test_networks_that_are_missing_in_a_file_are_counted(own):
+    file = results.path(own, "topometrics", "rolled", "CIFAR-10", "CONV-6")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[: 1 + 2 * folders.LAYERS]))
+    found = networks.load(own)
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("rolled: 14 of 64 networks")
+    assert len(found.complete().runs) == 64 - 14
+
+
+def test_errors_of_load_are_table_errors(own):
+    with pytest.raises(TableError):
+        networks.load(own, models=["nobody"])
