@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from . import results
 
 
 class TableError(ValueError):
@@ -68,13 +71,14 @@ def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
         what it must be.
     """
     file = Path(file)
-    names = header(file)
+    data = _content(file)
+    names = _names(file, data)
     missing = [name for name in columns if name not in names]
     if missing:
         raise TableError(f"{file}, line 1: no column {missing[0]!r}; it has {', '.join(names)}")
     try:
         text = pd.read_csv(
-            file,
+            io.BytesIO(data),
             dtype=str,
             keep_default_na=False,
             na_filter=False,
@@ -90,7 +94,7 @@ def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     if not isinstance(text.index, pd.RangeIndex):  # pandas takes surplus first cells for an index
         raise TableError(f"{file}, line 2: more cells than the header has columns")
     text.index = pd.RangeIndex(2, len(text) + 2)
-    _refuse_short(file, len(names), text.index)
+    _refuse_short(file, data, len(names), text.index)
     return pd.DataFrame(
         {name: _column(file, name, text[name], kind) for name, kind in columns.items()}
     )
@@ -139,11 +143,24 @@ def header(file: str | Path) -> list[str]:
         If there is none, or a name stands twice.
     """
     file = Path(file)
+    return _names(file, _content(file))
+
+
+def _content(file: Path) -> bytes:
+    """The file without rows that a killed run left unfinished."""
     try:
-        with open(file, newline="", encoding="utf-8-sig") as lines:
-            names = next(csv.reader(lines), [])
+        return results.content(file)
     except FileNotFoundError:
         raise TableError(f"{file}: no such file") from None
+
+
+def _lines(data: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
+
+
+def _names(file: Path, data: bytes) -> list[str]:
+    try:
+        names = next(csv.reader(_lines(data)), [])
     except UnicodeDecodeError as error:
         raise TableError(f"{file}: not a UTF-8 text file ({error.reason})") from None
     except csv.Error as error:
@@ -156,23 +173,20 @@ def header(file: str | Path) -> list[str]:
     return names
 
 
-def _refuse_short(file: Path, wanted: int, numbers: pd.RangeIndex) -> None:
+def _refuse_short(file: Path, data: bytes, wanted: int, numbers: pd.RangeIndex) -> None:
     """Refuse rows that pandas would fill up with empty cells, and a last line that was cut."""
-    with open(file, newline="", encoding="utf-8-sig") as lines:
-        rows = csv.reader(lines)
-        next(rows)
-        for number, cells in zip(numbers, rows):
-            if len(cells) != wanted:
-                raise TableError(
-                    f"{file}, line {number}: {len(cells)} cells where the header has {wanted}"
-                )
-    with open(file, "rb") as data:
-        data.seek(-1, 2)
-        if data.read() not in (b"\n", b"\r"):
+    rows = csv.reader(_lines(data))
+    next(rows)
+    for number, cells in zip(numbers, rows):
+        if len(cells) != wanted:
             raise TableError(
-                f"{file}, line {numbers[-1]}: the last line has no line break, so it may be cut: "
-                "delete it or end it"
+                f"{file}, line {number}: {len(cells)} cells where the header has {wanted}"
             )
+    if not data.endswith((b"\n", b"\r")):
+        raise TableError(
+            f"{file}, line {numbers[-1]}: the last line has no line break, so it may be cut: "
+            "delete it or end it"
+        )
 
 
 def _column(file: Path, name: str, cells: pd.Series, kind: Column) -> pd.Series:

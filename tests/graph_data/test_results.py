@@ -1,9 +1,12 @@
 """Result files: exact numbers, whole rows, one header, the identity of a run."""
 
+import collections
+import csv
 import errno
 import multiprocessing
 import os
 import stat
+import time
 
 import filelock
 import numpy as np
@@ -111,6 +114,16 @@ def test_no_file_has_no_rows(tmp_path):
     assert results.read(tmp_path / "empty.csv") == [make_row()]
 
 
+def test_a_line_torn_within_a_letter_is_only_torn(tmp_path):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(0)])
+    with open(file, "ab") as opened:
+        opened.write("é".encode()[:1])
+    assert results.read(file) == [make_row(0)]
+    results.append(file, COLUMNS, [make_row(1)])
+    assert results.read(file) == [make_row(0), make_row(1)]
+
+
 @pytest.mark.parametrize("cut", ["in the row", "in the header"])
 def test_torn_last_line_is_not_read_and_is_mended(tmp_path, cut):
     file = tmp_path / "a.csv"
@@ -123,6 +136,41 @@ def test_torn_last_line_is_not_read_and_is_mended(tmp_path, cut):
     results.append(file, COLUMNS, [make_row(2)])
     assert results.read(file) == [*survivors, make_row(2)]
     assert file.read_bytes().count(b"model,") == 1
+
+
+@pytest.mark.parametrize("torn", [0, 1, results.BLOCK - 1, results.BLOCK, 3 * results.BLOCK + 7])
+def test_torn_line_of_any_length_is_dropped(tmp_path, torn):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(0)])
+    whole = file.read_bytes()
+    file.write_bytes(whole + b"x" * torn)
+    results.append(file, COLUMNS, [make_row(1)])
+    assert file.read_bytes().startswith(whole + b"Resnet-20,")
+    assert results.read(file) == [make_row(0), make_row(1)]
+    file.write_bytes(b"x" * torn)  # nothing but a torn header
+    results.append(file, COLUMNS, [make_row(0)])
+    assert file.read_bytes() == whole
+
+
+def test_append_reads_only_the_ends_of_the_file(tmp_path, monkeypatch):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(seed) for seed in range(20_000)])
+
+    def refuse(*_):
+        raise AssertionError("the whole file was read")
+
+    monkeypatch.setattr(results, "_table", refuse)
+    asked = []
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda fd, size: asked.append(size) or read(fd, size))
+    results.append(file, COLUMNS, [make_row(20_000)])
+    assert sum(asked) == results.BLOCK
+    monkeypatch.undo()
+    start = time.perf_counter()
+    runs = results.identities(file)
+    assert time.perf_counter() - start < 5  # 0.2 s where nothing else runs
+    assert list(runs) == [results.identity(make_row(seed)) for seed in range(20_001)]
+    assert set(runs.values()) == {1}
 
 
 def test_replace_keeps_the_place_and_the_neighbours(tmp_path):
@@ -188,18 +236,134 @@ def test_foreign_csv_is_not_searched(tmp_path):
     file.write_text("model,dataset\nResnet-20,digits\n")
     with pytest.raises(results.ResultFileError, match="no column pruning"):
         results.find(file, make_row())
+    with pytest.raises(results.ResultFileError, match="no column pruning"):
+        results.identities(file)
 
 
-def test_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+def test_identities_count_the_rows_of_each_run(tmp_path):
+    file = tmp_path / "a.csv"
+    assert results.identities(file) == {}
+    for seed in range(3):
+        rows = [
+            make_row(seed, layer_id=i, layer_name=f"conv{i}", layer_density=0.5)
+            for i in range(seed + 1)
+        ]
+        results.append(file, LAYER_COLUMNS, rows)
+    assert results.identities(file) == {results.identity(make_row(n)): n + 1 for n in range(3)}
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "model": st.sampled_from(["a,b", 'say "x"', "", "é", " a"]),
+                "sparsity": st.one_of(st.floats(0, 1), st.sampled_from([0, 1])),
+                "seed": st.integers(0, 2),
+                "training": st.booleans(),
+            }
+        )
+    ),
+    st.booleans(),
+)
+def test_identities_agree_with_read(tmp_path_factory, changes, torn):
+    file = tmp_path_factory.mktemp("identities") / "a.csv"
+    results.append(file, COLUMNS, [make_row() | change for change in changes])
+    if torn:
+        file.write_bytes(file.read_bytes()[:-1])
+    counts = collections.Counter(map(results.identity, results.read(file)))
+    assert results.identities(file) == counts
+
+
+def test_numbers_written_by_hand_are_the_same_run(tmp_path):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row()])
+    text = file.read_text().replace(",0.98,", ",.980,")
+    file.write_text(text.replace("\n", "\r\n"), newline="")
+    assert results.identities(file) == {results.identity(make_row()): 1}
+    assert results.find(file, make_row())
+    results.append(file, COLUMNS, [make_row(1)])
+    assert len(results.identities(file)) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda b: b.replace(b",191894,", b","), "line 3: 13 cells where the header has 14"),
+        (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
+        (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
+        (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),
+        (lambda b: b.replace(b"digits", b'"digits'), "line 3: "),
+        (lambda b: b"\n" + b, "line 3: 0 cells where"),
+    ],
+)
+def test_identities_of_a_spoilt_file(tmp_path, spoil, message):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(0)])
+    whole = file.read_bytes()
+    results.append(file, COLUMNS, [make_row(1)])
+    file.write_bytes(whole + spoil(file.read_bytes()[len(whole) :]))
+    with pytest.raises(results.ResultFileError, match=message) as caught:
+        results.identities(file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_of_other_columns(tmp_path):
+    file = tmp_path / "failures.csv"
+    names = ("key", "seconds", "message")
+    rows = [
+        {"key": "a", "seconds": 0.5, "message": 'no "CIFAR-10", sorry'},
+        {"key": "b", "seconds": None, "message": ""},
+    ]
+    for row in rows:
+        results.append(file, names, [row])
+    with open(file, newline="", encoding="utf-8") as opened:
+        assert list(csv.reader(opened)) == [
+            list(names),
+            ["a", "0.5", 'no "CIFAR-10", sorry'],
+            ["b", "", ""],
+        ]
+    before = file.read_bytes()
+    with pytest.raises(results.ResultFileError, match="its columns are not"):
+        results.append(file, ("key", "message"), rows)
+    for text in ("two\nlines", "two\rlines"):
+        with pytest.raises(ValueError, match="line break"):
+            results.append(file, names, [rows[0], rows[0] | {"message": text}])
+    assert file.read_bytes() == before
+
+
+def test_refused_rows_create_nothing(tmp_path):
+    with pytest.raises(ValueError, match="line break"):
+        results.append(tmp_path / "new" / "a.csv", COLUMNS, [make_row(model="a\nb")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_link_and_target_share_their_lock_and_rows(tmp_path):
+    (tmp_path / "real").mkdir()
+    file = tmp_path / "real" / "a.csv"
+    link = tmp_path / "link.csv"
+    link.symlink_to(file)
+    results.append(link, COLUMNS, [make_row(0)])
+    results.append(file, COLUMNS, [make_row(1)])
+    results.replace(link, COLUMNS, [make_row(0, nodes=1)])
+    assert results.read(file) == results.read(link) == [make_row(0, nodes=1), make_row(1)]
+    assert [p.name for p in tmp_path.iterdir() if p.name != "real"] == ["link.csv"]
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize("full", ["the journal", "the rows"])
+def test_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch, full):
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, [make_row(0)])
     before = file.read_bytes()
     write = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[: len(data) // 2]))
+    room = {"the journal": 1, "the rows": 100}[full]
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:room]))
     with pytest.raises(OSError) as caught:
         results.append(file, COLUMNS, [make_row(1)])
     assert caught.value.errno == errno.ENOSPC
     assert file.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".a.csv.lock", "a.csv"]
 
 
 def test_failed_replacement_leaves_the_file_as_it_was(tmp_path, monkeypatch):
@@ -231,10 +395,12 @@ def test_lock_held_for_too_long(tmp_path, monkeypatch):
     file = tmp_path / "a.csv"
     with (
         filelock.FileLock(tmp_path / ".a.csv.lock"),
-        pytest.raises(results.ResultFileError, match="held its lock"),
+        pytest.raises(results.ResultFileError, match="held its lock") as caught,
     ):
         results.append(file, COLUMNS, [make_row()])
     assert not file.exists()
+    assert f"end the process that has {tmp_path / '.a.csv.lock'} open" in str(caught.value)
+    results.append(file, COLUMNS, [make_row()])
 
 
 def append_many(file, first):
@@ -245,10 +411,10 @@ def append_many(file, first):
 def test_processes_append_together(tmp_path):
     file = tmp_path / "a.csv"
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=append_many, args=(file, 50 * i)) for i in range(4)]
+    workers = [context.Process(target=append_many, args=(file, 50 * i)) for i in range(8)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0
-    assert sorted(row["seed"] for row in results.read(file)) == list(range(200))
+    assert sorted(row["seed"] for row in results.read(file)) == list(range(400))
