@@ -14,6 +14,7 @@ from models import MODELS
 from pruning import PRUNERS
 
 GRAPH_METRICS = ("topometrics", "ramanujan")
+ALL = "all"
 
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
@@ -95,28 +96,43 @@ def parser() -> Parser:
     default = " (default: %(default)s)"
 
     group = p.add_argument_group("network")
-    group.add_argument("--model", choices=MODELS, default="Resnet-20", help="network" + default)
+    group.add_argument(
+        "--model",
+        nargs="+",
+        choices=[*MODELS, ALL],
+        default=["Resnet-20"],
+        help="networks (default: Resnet-20)",
+    )
     group.add_argument(
         "--dataset",
-        choices=DATASETS,
+        nargs="+",
+        choices=[*DATASETS, ALL],
         help="images (default: CIFAR-10 when it is on disk or can be downloaded, otherwise the "
         "digits that come with scikit-learn; a run that opens no data is written as CIFAR-10)",
     )
     group.add_argument(
         "--seed",
+        nargs="+",
         type=whole_number(0),
-        default=0,
-        help="of weights, batches and pruner" + default,
+        default=[0],
+        help="of weights, batches and pruner (default: 0)",
     )
 
     group = p.add_argument_group("pruning")
-    group.add_argument("--pruning", choices=PRUNERS, default="snip", help="method" + default)
+    group.add_argument(
+        "--pruning",
+        nargs="+",
+        choices=[*PRUNERS, ALL],
+        default=["snip"],
+        help="methods (default: snip)",
+    )
     group.add_argument(
         "--sparsity",
+        nargs="+",
         type=sparsity,
-        default=0.98,
+        default=[0.98],
         help="fraction of weights to remove, from 0 to below 1; dense removes none and is "
-        "written as 0.0" + default,
+        "written as 0.0 (default: 0.98)",
     )
 
     group = p.add_argument_group("training")
@@ -143,7 +159,13 @@ def parser() -> Parser:
     group.add_argument("--lr", type=learning_rate, metavar="LR", help="first rate" + paper)
 
     group = p.add_argument_group("graph")
-    group.add_argument("--encoding", choices=ENCODINGS, default="unrolled", help="graph" + default)
+    group.add_argument(
+        "--encoding",
+        nargs="+",
+        choices=[*ENCODINGS, ALL],
+        default=["unrolled"],
+        help="graphs (default: unrolled)",
+    )
     group.add_argument(
         "--wiring",
         choices=WIRINGS,
@@ -153,11 +175,12 @@ def parser() -> Parser:
     )
     group.add_argument(
         "--graph-metrics",
+        nargs="+",
         type=graph_metrics,
         choices=GRAPH_METRICS,
-        default="topometrics",
-        help="what to measure; ramanujan needs a bipartite encoding: rolled or rolled-channel"
-        + default,
+        default=["topometrics"],
+        help="what to measure; ramanujan needs a bipartite encoding: rolled or "
+        "rolled-channel (default: topometrics)",
     )
 
     group = p.add_argument_group("files")
@@ -168,6 +191,33 @@ def parser() -> Parser:
         "--output-dir", type=Path, default=Path("results"), metavar="DIR", help="CSVs" + default
     )
     group.add_argument(
+        "--save-snn",
+        type=Path,
+        metavar="DIR",
+        help="save each network that is made there as .pt: weights, masks, configuration "
+        "(default: no)",
+    )
+    group.add_argument(
+        "--save-graph",
+        type=Path,
+        metavar="DIR",
+        help="save each graph that is measured there, compressed; graph_encoding.load reads it "
+        "(default: no)",
+    )
+    group.add_argument(
+        "--edges",
+        action="store_true",
+        help="with --save-graph: also the list of all edges (default: no)",
+    )
+    group.add_argument(
+        "--snn",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="measure networks that --save-snn saved; what makes a network (--model to --training) "
+        "is then in the file (default: make networks)",
+    )
+    group.add_argument(
         "--force",
         type=boolean,
         nargs="?",
@@ -175,6 +225,38 @@ def parser() -> Parser:
         default=False,
         metavar="{true,false}",
         help="compute a run again whose rows are there, and replace them" + default,
+    )
+
+    group = p.add_argument_group(
+        "sweep",
+        "several values of --model, --dataset, --pruning, --sparsity, --seed, --encoding "
+        "and --graph-metrics run all their combinations; each network is made once",
+    )
+    group.add_argument(
+        "--jobs",
+        type=whole_number(1, 2**15),
+        default=1,
+        metavar="N",
+        help="networks at once, each in a process of its own; as memory allows" + default,
+    )
+    group.add_argument(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="run on the workers of a Dask cluster, such as tcp://host:8786, in place of --jobs "
+        "(default: none)",
+    )
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only list the runs: which are done, and nodes, edges, time and memory of each "
+        "(default: no)",
+    )
+    group.add_argument(
+        "--log-file",
+        type=Path,
+        metavar="FILE",
+        help="a line for each network as it is done (default: none)",
     )
 
     group = p.add_argument_group("machine")
@@ -188,7 +270,7 @@ def parser() -> Parser:
         "--threads",
         type=whole_number(1, 2**15),
         metavar="N",
-        help="threads of torch, numba and BLAS (default: all cores)",
+        help="threads of torch, numba and BLAS, divided among --jobs (default: all cores)",
     )
     return p
 
@@ -214,7 +296,15 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         After ``--help``, which is printed.
     """
     options = parser().parse_args([_with_hyphens(argument) for argument in argv])
-    if options.graph_metrics == "ramanujan" and options.encoding == "unrolled":
+    for flag, every in (
+        ("model", MODELS),
+        ("dataset", DATASETS),
+        ("pruning", PRUNERS),
+        ("encoding", ENCODINGS),
+    ):
+        if ALL in (getattr(options, flag) or ()):
+            setattr(options, flag, list(every))
+    if options.graph_metrics == ["ramanujan"] and options.encoding == ["unrolled"]:
         raise UsageError(
             "the Ramanujan metrics are defined on bipartite graphs: "
             "add --encoding rolled or --encoding rolled-channel"
@@ -222,6 +312,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for flag in ("epochs", "batch_size", "lr"):
         if getattr(options, flag) is not None and not options.training:
             raise UsageError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
+    if options.edges and not options.save_graph:
+        raise UsageError("--edges has no effect without --save-graph: add it")
+    if options.scheduler and options.jobs > 1:
+        raise UsageError("--jobs is for this machine, --scheduler for a cluster: give one of them")
     return options
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tqdm import tqdm
 
+from sweep import memory
+
 PLAIN_SECONDS = 30.0  # between plain lines of one stage
 OUTER = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
 INNER = "  {desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
@@ -17,20 +19,33 @@ Report = Callable[[int, int, str], None]
 
 
 class Stages:
-    """The stages of a run, shown as they pass, and how long each took.
+    """The stages of a run, shown as they pass, and what each took.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Stages in the order in which they come; a name may come again.
+    quiet : bool
+        Show nothing: a sweep has a bar of its own.
 
     Attributes
     ----------
     terminal : bool
-        Whether bars are drawn; otherwise plain lines are printed.
-    seconds : dict of str to float
-        Wall time of each stage that has ended.
+        Whether bars are drawn; otherwise plain lines are printed, unless quiet.
+    current : str
+        The stage that runs, or ran last.
+    seconds, megabytes : dict of str to float
+        Wall time of each stage that has ended, and the process's peak memory in it.
     """
 
-    def __init__(self, names: Sequence[str]):
+    def __init__(self, names: Sequence[str], *, quiet: bool = False):
         self.names = list(names)
+        self.quiet = quiet
+        self.current = ""
         self.seconds: dict[str, float] = {}
-        self.terminal = sys.stderr.isatty()
+        self.megabytes: dict[str, float] = {}
+        self.terminal = sys.stderr.isatty() and not quiet
+        self._started = 0
         self._bar = tqdm(
             total=len(names),
             disable=not self.terminal,
@@ -41,11 +56,14 @@ class Stages:
     @contextlib.contextmanager
     def stage(self, name: str, detail: str) -> Iterator[Report]:
         """Run one stage; yields a ``report(done, total, text)`` for what is long inside it."""
+        self.current = name
+        self._started += 1
         if self.terminal:
             self._bar.set_description_str(f"{name}: {detail}")
-        else:
-            number = self.names.index(name) + 1
-            print(f"[{number}/{len(self.names)}] {name}: {detail}", file=sys.stderr, flush=True)
+        elif not self.quiet:
+            line = f"[{self._started}/{len(self.names)}] {name}: {detail}"
+            print(line, file=sys.stderr, flush=True)
+        memory.reset_peak()
         start = time.perf_counter()
         last_line = start
         inner = None
@@ -57,7 +75,7 @@ class Stages:
                     inner = tqdm(total=total, leave=False, bar_format=INNER)
                 inner.set_description_str(text, refresh=False)
                 inner.update(done - inner.n)
-            elif time.perf_counter() - last_line > PLAIN_SECONDS:
+            elif not self.quiet and time.perf_counter() - last_line > PLAIN_SECONDS:
                 last_line = time.perf_counter()
                 print(f"      {text} {done}/{total}", file=sys.stderr, flush=True)
 
@@ -66,7 +84,9 @@ class Stages:
         finally:
             if inner is not None:
                 inner.close()
-        self.seconds[name] = time.perf_counter() - start
+        taken = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + taken
+        self.megabytes[name] = max(self.megabytes.get(name, 0.0), memory.peak())
         self._bar.update()
 
     def __enter__(self) -> Stages:

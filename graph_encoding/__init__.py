@@ -21,11 +21,24 @@ import models
 from .block import Block
 from .graph import Graph
 from .grid import NodeLayer
+from .storage import StorageError, load, read_edges, read_header, save
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["ENCODINGS", "WIRINGS", "Block", "Graph", "NodeLayer", "encode"]
+__all__ = [
+    "ENCODINGS",
+    "WIRINGS",
+    "Block",
+    "Graph",
+    "NodeLayer",
+    "StorageError",
+    "encode",
+    "load",
+    "read_edges",
+    "read_header",
+    "save",
+]
 
 # Where each encoder lives. Bipartite ones take a layer's name and weight,
 # multipartite ones the model, the input's shape and the wiring. Importing this room imports no

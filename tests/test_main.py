@@ -13,9 +13,17 @@ import pytest
 
 import arguments
 import main
+import steps
 from graph_data import results
+from sweep import plan
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def images_are_opened_anew():
+    """Images opened by one test are not those of the next, whose folder is another."""
+    steps.open_images.cache_clear()
 
 
 @pytest.fixture
@@ -75,27 +83,35 @@ def test_a_registered_pruner_is_a_choice_at_once(monkeypatch):
     with pytest.raises(arguments.UsageError):
         arguments.parse(["--pruning", "random-again"])
     monkeypatch.setitem(pruning.PRUNERS, "random-again", pruning.PRUNERS["uniform"])
-    assert arguments.parse(["--pruning", "random-again"]).pruning == "random-again"
+    assert arguments.parse(["--pruning", "random-again"]).pruning == ["random-again"]
 
 
 def test_defaults():
     options = vars(arguments.parse([]))
     assert options == {
-        "model": "Resnet-20",
+        "model": ["Resnet-20"],
         "dataset": None,
-        "seed": 0,
-        "pruning": "snip",
-        "sparsity": 0.98,
+        "seed": [0],
+        "pruning": ["snip"],
+        "sparsity": [0.98],
         "training": False,
         "epochs": None,
         "batch_size": None,
         "lr": None,
-        "encoding": "unrolled",
+        "encoding": ["unrolled"],
         "wiring": "exact",
-        "graph_metrics": "topometrics",
+        "graph_metrics": ["topometrics"],
         "data_root": Path("data"),
         "output_dir": Path("results"),
+        "save_snn": None,
+        "save_graph": None,
+        "edges": False,
+        "snn": None,
         "force": False,
+        "jobs": 1,
+        "scheduler": "",
+        "dry_run": False,
+        "log_file": None,
         "device": "cpu",
         "threads": None,
     }
@@ -124,7 +140,7 @@ def test_training_takes_words(argv, value):
 
 def test_the_papers_spelling_of_ramanujan():
     options = arguments.parse(["--graph_metrics", "ramanunjan", "--encoding", "rolled"])
-    assert options.graph_metrics == "ramanujan"
+    assert options.graph_metrics == ["ramanujan"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +165,7 @@ def test_the_papers_spelling_of_ramanujan():
         ("--training --lr -1", "--lr.*positive"),
         ("--training --epochs 0", "--epochs.*whole number from 1"),
         ("--epochs 3", "--epochs.*--training"),
-        ("--sparsity", "--sparsity.*expected one argument.*--help"),
+        ("--sparsity", "--sparsity.*expected at least one argument.*--help"),
         ("--sparse 0.9", "unrecognized arguments.*--help"),
         ("extra", "unrecognized arguments: extra.*--help"),
         ("--graph_metrics ramanujan", "--encoding rolled or --encoding rolled-channel"),
@@ -259,7 +275,7 @@ def test_same_run_again_and_force(job, monkeypatch):
     assert len(table(file)) == 22
 
     with monkeypatch.context() as patch:
-        patch.setattr(main, "measure", None)  # calling it would fail
+        patch.setattr(steps, "measure", None)  # calling it would fail
         status, again, _ = job(*argv)
     assert status == 0
     assert "already in" in again
@@ -382,7 +398,7 @@ def test_full_disk_is_one_line(job, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device", str(file))
 
     monkeypatch.setattr(results, "append", fail)
-    message = r"rolled-channel-CIFAR-10-Resnet-20\.csv: No space left on device"
+    message = r"results/runs\.csv: No space left on device"
     assert_one_line(*job("--pruning=erk", "--encoding=rolled-channel"), message)
 
 
@@ -390,7 +406,7 @@ def test_foreign_result_file_is_one_line_before_the_work(job, monkeypatch):
     file = Path("results/graph_metrics/unrolled/unrolled-CIFAR-10-Resnet-20.csv")
     file.parent.mkdir(parents=True)
     file.write_text("a,b\n1,2\n")
-    monkeypatch.setattr(main, "measure", None)
+    monkeypatch.setattr(steps, "measure", None)
     assert_one_line(*job("--pruning=erk"), f"{file}: its columns are not those written now")
     assert file.read_text() == "a,b\n1,2\n"
 
@@ -439,7 +455,8 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
     monkeypatch.setattr(training, "train", remember)
     for argv in ([], ["--epochs=16", "--batch-size=7", "--lr=0.5"]):
         options = arguments.parse(["--training", *argv])
-        assert main.train(options, "CIFAR-10", None, None, False) == 0.5
+        network = plan.Network("Resnet-20", "CIFAR-10", "snip", 0.98, 0, True)
+        assert steps.train(options, network, None, None, False) == 0.5
         if not argv:
             expected = dataclasses.asdict(paper)
             assert {k: v for k, v in seen.items() if k in expected} == expected
@@ -449,8 +466,8 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
 
 def test_threads_bound_every_library(tmp_path):
     code = """
-import main
-main.use_threads(1)
+import steps
+steps.use_threads(1)
 import numba, threadpoolctl, torch
 print("threads", torch.get_num_threads(), numba.get_num_threads(),
       {pool["num_threads"] for pool in threadpoolctl.threadpool_info()})

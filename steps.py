@@ -1,0 +1,338 @@
+"""The steps of one network's story, which `main.run_network` tells: each in a few lines.
+
+torch and the rooms built on it are imported inside functions: --help and errors are instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from arguments import UsageError
+from graph_data import results
+from sweep import plan, records
+
+INPUT_SHAPE = (3, 32, 32)  # every data set is scaled to it
+PRUNING_BATCH = 128  # a pruner puts batches together as it needs
+ROOMS = {"arguments", "datasets", "graph_data", "graph_encoding", "models", "pruning", "sweep"}
+
+
+def needs_images(training: bool, pruner: str) -> bool:
+    """Whether images are opened; otherwise the data set only sets the number of classes."""
+    import pruning
+
+    return training or pruning.PRUNERS[pruner].needs_data
+
+
+@functools.lru_cache(maxsize=4)
+def open_images(dataset: str, data_root: Path, bar: bool, *, train: bool, augment: bool = False):
+    """One part of a data set, downloaded if need be; raises ``datasets.DataUnavailable``.
+
+    A process that runs many networks opens it once.
+    """
+    import datasets
+
+    return datasets.load(
+        dataset, data_root, train=train, augment=augment, download=True, progress=bar
+    )
+
+
+def batches(options: argparse.Namespace, network: plan.Network, bar: bool):
+    """Batches of training images for a pruner."""
+    import datasets
+
+    images = open_images(network.dataset, options.data_root, bar, train=True)
+    return datasets.batches(images, PRUNING_BATCH, seed=network.seed)
+
+
+def build(network: plan.Network):
+    """The network, not pruned yet."""
+    import models
+
+    return models.build(network.model, classes(network), INPUT_SHAPE[0], seed=network.seed)
+
+
+def classes(network: plan.Network) -> int:
+    """Number of classes of a network's data set."""
+    import datasets
+
+    return datasets.DATASETS[network.dataset].num_classes
+
+
+def prune(options: argparse.Namespace, network: plan.Network, model, loader, report):
+    """Masks of a network."""
+    import pruning
+
+    try:
+        return pruning.prune(
+            network.pruning,
+            model,
+            network.sparsity,
+            loader,
+            network.seed,
+            input_shape=INPUT_SHAPE,
+            device=options.device,
+            progress=report,
+        )
+    except ValueError as error:  # such as too few images a class
+        raise UsageError(str(error)) from error
+
+
+def train(options: argparse.Namespace, network: plan.Network, model, masks, bar: bool) -> float:
+    """Train as in the paper, but for what the command line says; returns the test accuracy."""
+    import datasets
+    from models import training
+
+    schedule = training.paper_schedule(network.model, network.dataset)
+    if options.epochs is not None:
+        milestones = tuple(m * options.epochs // schedule.epochs for m in schedule.milestones)
+        schedule = dataclasses.replace(schedule, epochs=options.epochs, milestones=milestones)
+    if options.batch_size is not None:
+        schedule = dataclasses.replace(schedule, batch_size=options.batch_size)
+    if options.lr is not None:
+        schedule = dataclasses.replace(schedule, lr=options.lr)
+    train_set = open_images(network.dataset, options.data_root, bar, train=True, augment=True)
+    test_set = open_images(network.dataset, options.data_root, bar, train=False)
+    return training.train(
+        model,
+        masks,
+        datasets.batches(train_set, schedule.batch_size, seed=network.seed),
+        datasets.batches(test_set, schedule.batch_size, shuffle=False),
+        epochs=schedule.epochs,
+        lr=schedule.lr,
+        milestones=schedule.milestones,
+        weight_decay=schedule.weight_decay,
+        device=options.device,
+        progress=bar,
+    )
+
+
+def by_encoding(measurements: Sequence[plan.Measurement]) -> dict[str, list[plan.Measurement]]:
+    """Measurements of one and the same graph together."""
+    found: dict[str, list[plan.Measurement]] = {}
+    for measurement in measurements:
+        found.setdefault(measurement.encoding, []).append(measurement)
+    return found
+
+
+def measure(
+    options: argparse.Namespace,
+    measurement: plan.Measurement,
+    row: dict[str, object],
+    graphs,
+    report: Callable[[int, int, str], None],
+) -> list[dict]:
+    """One row a graph: the run's configuration, the layer's if bipartite, the metrics."""
+    import metrics
+    import ramanujan
+
+    if measurement.encoding == "unrolled":
+        (graph,) = graphs
+        values = metrics.topometrics(
+            graph, threads=threads(options), device=options.device, progress=report
+        )
+        return [row | values]
+    rows = []
+    for number, graph in enumerate(graphs):
+        report(number, len(graphs), graph.layer_name)
+        layer = {
+            "layer_id": number,
+            "layer_name": graph.layer_name,
+            "layer_density": graph.kept_weights / graph.total_weights,
+        }
+        if measurement.graph_metrics == "ramanujan":
+            values = ramanujan.ramanujan_metrics(graph)
+        else:
+            values = metrics.topometrics(graph, threads=threads(options))
+        rows.append(row | layer | values)
+    return rows
+
+
+def groups(measurement: plan.Measurement) -> dict[str, Sequence[str]]:
+    """Columns of a measurement by title."""
+    import metrics
+    import ramanujan
+
+    if measurement.graph_metrics == "ramanujan":
+        return {"Ramanujan metrics": ramanujan.COLUMNS}
+    return dict(metrics.GROUPS)
+
+
+def columns(measurement: plan.Measurement) -> tuple[str, ...]:
+    """Columns of a measurement's file."""
+    names = [name for group in groups(measurement).values() for name in group]
+    return results.columns(measurement.encoding, names)
+
+
+def write(options, network: plan.Network, measurement: plan.Measurement, rows, stages) -> None:
+    """Put the rows of a run into its file; before them, what it took into ``runs.csv``."""
+    records.record_run(
+        options.output_dir,
+        network,
+        measurement,
+        stages.seconds,
+        stages.megabytes,
+        options.device,
+        threads(options),
+    )
+    file = plan.file_of(options.output_dir, network, measurement)
+    put = results.replace if options.force else results.append
+    put(file, columns(measurement), rows)
+
+
+def stage_names(options: argparse.Namespace, task: plan.Task) -> list[str]:
+    """The stages of `main.run_network` in order."""
+    names = ["data", "model", "prune", *(["train"] if task.network.training else [])]
+    names = ["load"] if task.network.file else names
+    names += ["save"] if options.save_snn else []
+    for measurements in by_encoding(task.measurements).values():
+        names += ["encode", *(["save"] if options.save_graph else [])]
+        names += ["measure", "write"] * len(measurements)
+    return names
+
+
+def check_files(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> None:
+    """Make sure, before long work, that every file can take its rows."""
+    files = {
+        plan.file_of(options.output_dir, task.network, measurement): measurement
+        for task in tasks
+        for measurement in task.measurements
+    }
+    for file, measurement in files.items():
+        results.check(file, columns(measurement))
+    for folder in (options.save_snn, options.save_graph):
+        if folder:
+            results.check_folder(folder)
+
+
+def open_all_images(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> None:
+    """Open every data set that a sweep needs, so that it is downloaded before many ask for it."""
+    needed = dict.fromkeys(
+        task.network.dataset
+        for task in tasks
+        if not task.network.file and needs_images(task.network.training, task.network.pruning)
+    )
+    for name in needed:
+        open_images(name, options.data_root, sys.stderr.isatty(), train=True)
+
+
+def network_file(options: argparse.Namespace, network: plan.Network) -> Path:
+    """Where ``--save-snn`` puts a network."""
+    return Path(options.save_snn) / f"{_stem(network)}.pt"
+
+
+def save_network(options, network: plan.Network, model, masks, known) -> None:
+    """Save a network with what makes it repeatable."""
+    from models import saved
+
+    configuration = dataclasses.asdict(network) | known
+    del configuration["file"]
+    commit = records.versions()["project"]
+    saved.save(network_file(options, network), model, masks, configuration, commit)
+
+
+def load(network: plan.Network):
+    """Model, masks, and achieved sparsity and accuracy of a saved network."""
+    from models import saved
+
+    found = saved.load(network.file)
+    known = {name: found.configuration[name] for name in ("achieved_sparsity", "accuracy")}
+    return found.model, found.masks, known
+
+
+def saved_tasks(options: argparse.Namespace) -> list[plan.Task]:
+    """The networks of ``--snn``, each with all measurements asked for."""
+    from models import saved
+
+    tasks = []
+    for file in options.snn:
+        try:
+            configuration = saved.load(file).configuration
+            names = [field.name for field in dataclasses.fields(plan.Network)]
+            network = plan.Network(
+                **{name: configuration[name] for name in names if name != "file"},
+                file=str(Path(file).resolve()),
+            )
+        except KeyError as error:
+            raise UsageError(f"{file}: its configuration has no {error}") from None
+        tasks.append(plan.Task(network, plan.measurements_of(options)))
+    twice = [t for i, t in enumerate(tasks) if t.network.key in {u.network.key for u in tasks[:i]}]
+    if twice:
+        raise UsageError(f"--snn: {twice[0].network} is there twice ({twice[0].network.file})")
+    return tasks
+
+
+def graph_file(
+    options: argparse.Namespace, network: plan.Network, measurement: plan.Measurement
+) -> Path:
+    """Where ``--save-graph`` puts the graphs of an encoding."""
+    wiring = "-published" if measurement.wiring == "published" else ""
+    return Path(options.save_graph) / f"{measurement.encoding}{wiring}-{_stem(network)}.graph.zst"
+
+
+def save_graphs(options, network, measurement: plan.Measurement, graphs, known) -> None:
+    """Save the graphs of an encoding."""
+    import graph_encoding
+
+    graph_encoding.save(
+        graph_file(options, network, measurement),
+        graphs,
+        plan.configuration(network, measurement) | known,
+        edges=options.edges,
+    )
+
+
+def one_line(error: BaseException) -> str | None:
+    """One line for what a user can mend; None for any other error, which is a fault of ours."""
+    if isinstance(error, MemoryError):
+        return "out of memory: a sparser or smaller network needs less"
+    if isinstance(error, OSError):  # a full disk, a file without permission
+        where = f"{Path(os.fsdecode(error.filename))}: " if error.filename else ""
+        why = error.strerror or str(error) or type(error).__name__
+        return f"{where}{why}; mend that, or give another --output-dir or --data-root"
+    # The exceptions that the rooms define are for the user; their messages say what to do.
+    if type(error).__module__.partition(".")[0] in ROOMS:
+        return " ".join(str(error).split())
+    return None
+
+
+def use_threads(count: int | None) -> None:
+    """Bound the threads of torch, numba and BLAS; without a number each takes all cores."""
+    if count is None:
+        return
+    import numba
+    import scipy.linalg  # noqa: F401  (loads SciPy's BLAS, so that the bound applies to it)
+    import threadpoolctl
+    import torch
+
+    torch.set_num_threads(count)
+    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    threadpoolctl.threadpool_limits(count)
+
+
+def threads(options: argparse.Namespace) -> int:
+    """Number of threads of a run: as many as cores that this process may use."""
+    if options.threads is None and hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return options.threads or os.cpu_count() or 1
+
+
+def require_device(device: str) -> None:
+    """Refuse ``cuda`` where there is none."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no CUDA device here; use --device cpu")
+
+
+def _stem(network: plan.Network) -> str:
+    trained = "-trained" if network.training else ""
+    parts = (network.model, network.dataset, network.pruning, network.sparsity, network.seed)
+    return "-".join(map(str, parts)) + trained

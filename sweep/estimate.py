@@ -1,0 +1,155 @@
+"""What a network will take before it is made: nodes, edges, seconds, memory. Rough, for planning.
+
+Nodes are exact. Edges are exact for one seed where the masks need no data and no gradients;
+elsewhere every layer is taken to have the global density. Seconds and memory follow from nodes and
+edges by what the benchmark measured on two cores (tests/benchmarks), for one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import NamedTuple
+
+from .plan import Task
+
+CHEAP = {"uniform", "er", "erk", "dense"}  # pruned in well below a second: so they are, for edges
+
+# Seconds and bytes a node of the unrolled graph that a pruner takes, as measured.
+PRUNING = {
+    "snip": (4e-6, 1700),
+    "grasp": (4e-5, 4500),
+    "synflow": (3e-5, 1000),
+    "prospr": (3e-4, 5800),
+}
+OTHER_PRUNER = (1e-5, 2000)
+
+LOADED = 420.0  # MB of a process with everything imported
+NODE_BYTES, EDGE_BYTES = 420, 1.5
+NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
+BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
+START_SECONDS = 0.5
+
+
+class Cost(NamedTuple):
+    """What a task takes.
+
+    Attributes
+    ----------
+    nodes, edges : int
+        Of the unrolled graph.
+    seconds : float
+        Without training.
+    megabytes : float
+        Peak of the process.
+    """
+
+    nodes: int
+    edges: int
+    seconds: float
+    megabytes: float
+
+
+def estimate(task: Task, input_shape: tuple[int, int, int]) -> Cost:
+    """Estimate one task.
+
+    Parameters
+    ----------
+    task : Task
+    input_shape : tuple of int
+
+    Returns
+    -------
+    Cost
+    """
+    network = task.network
+    nodes, edges = size(
+        network.model, network.dataset, network.pruning, network.sparsity, input_shape
+    )
+    seconds, bytes_a_node = PRUNING.get(network.pruning, OTHER_PRUNER)
+    if network.pruning in CHEAP:
+        seconds, bytes_a_node = 0.0, 0.0
+    pruning = 0.0 if network.file else bytes_a_node * nodes / 1e6
+    measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges) / 1e6
+    unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges
+    share = sum(1 if m.encoding == "unrolled" else BIPARTITE_SHARE for m in task.measurements)
+    return Cost(
+        nodes,
+        edges,
+        START_SECONDS + (0.0 if network.file else seconds * nodes) + share * unrolled,
+        LOADED + max(pruning, measuring),
+    )
+
+
+def most_memory(tasks: Iterable[Task], input_shape: tuple[int, int, int]) -> float:
+    """Largest estimate of memory among tasks, in MB."""
+    return max((estimate(task, input_shape).megabytes for task in tasks), default=LOADED)
+
+
+@cache
+def size(
+    model: str, dataset: str, pruner: str, sparsity: float, input_shape: tuple[int, int, int]
+) -> tuple[int, int]:
+    """Nodes and edges of the unrolled graph: exact nodes, edges of seed 0 or by density."""
+    import datasets
+    import graph_encoding
+    import models
+    import pruning
+
+    classes = datasets.DATASETS[dataset].num_classes
+    if pruner not in CHEAP:
+        nodes, edges = size(model, dataset, "dense", 0.0, input_shape)
+        return nodes, round(edges * (1 - sparsity))
+    network = models.build(model, classes, input_shape[0])
+    masks = pruning.prune(pruner, network, sparsity, input_shape=input_shape)
+    pruning.apply_masks(network, masks)
+    (graph,) = graph_encoding.encode(network, "unrolled", input_shape)
+    return graph.num_nodes, graph.num_edges
+
+
+def table(tasks: Iterable[Task], left: Iterable[Task], input_shape: tuple[int, int, int]) -> str:
+    """The runs of a sweep with what they take, for ``--dry-run``.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        All of them.
+    left : iterable of Task
+        Those that are not done.
+    input_shape : tuple of int
+
+    Returns
+    -------
+    str
+        One line a run, and a line of totals.
+    """
+    undone = {task.network: set(task.measurements) for task in left}
+    lines = [f"{'run':<76} {'done':>4} {'nodes':>11} {'edges':>14} {'seconds':>8} {'MB':>7}"]
+    runs, to_do, seconds = 0, 0, 0.0
+    for task in tasks:
+        missing = undone.get(task.network, set())
+        for measurement in task.measurements:
+            cost = estimate(Task(task.network, (measurement,)), input_shape)
+            name = f"{task.network}: {measurement}"
+            done = "no" if measurement in missing else "yes"
+            lines.append(
+                f"{name:<76} {done:>4} {cost.nodes:>11,} {cost.edges:>14,} {cost.seconds:>8.1f} "
+                f"{cost.megabytes:>7,.0f}"
+            )
+            runs += 1
+            to_do += measurement in missing
+        if missing:
+            part = Task(task.network, tuple(m for m in task.measurements if m in missing))
+            seconds += estimate(part, input_shape).seconds
+    lines.append(
+        f"{runs} runs, {runs - to_do} done, {to_do} to do: about {_duration(seconds)} by one "
+        "process (estimates; training not counted)"
+    )
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -1,0 +1,166 @@
+"""What a sweep consists of: networks, and the measurements asked for of each."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+from graph_data import results
+
+
+@dataclass(frozen=True)
+class Network:
+    """A pruned network, by how it is made.
+
+    Attributes
+    ----------
+    model, dataset, pruning : str
+    sparsity : float
+    seed : int
+    training : bool
+    file : str, optional
+        A saved network that is loaded and not made anew.
+    """
+
+    model: str
+    dataset: str
+    pruning: str
+    sparsity: float
+    seed: int
+    training: bool
+    file: str | None = None
+
+    def __str__(self) -> str:
+        parts = self.model, self.dataset, self.pruning, f"{self.sparsity:g}", f"seed {self.seed}"
+        return " ".join(parts) + (", trained" if self.training else "")
+
+    @property
+    def key(self) -> str:
+        """Tells a network from all others, on every machine."""
+        cells = (self.model, self.dataset, self.pruning, self.sparsity, self.seed, self.training)
+        return ",".join(map(results.format_cell, cells))
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A graph of a network and what is measured on it."""
+
+    encoding: str
+    wiring: str
+    graph_metrics: str
+
+    def __str__(self) -> str:
+        wiring = ", published wiring" if self.wiring == "published" else ""
+        return f"{self.encoding} {self.graph_metrics}{wiring}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One network and its measurements: it is made once and measured in all these ways."""
+
+    network: Network
+    measurements: tuple[Measurement, ...]
+
+
+def tasks(options: argparse.Namespace, datasets: Iterable[str]) -> list[Task]:
+    """All networks that a command line asks for, each once.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From `arguments.parse`.
+    datasets : iterable of str
+
+    Returns
+    -------
+    list of Task
+    """
+    combinations = product(datasets, options.model, options.pruning, options.sparsity, options.seed)
+    networks = [
+        # Dense networks are one and the same at any sparsity.
+        Network(model, dataset, pruner, 0.0 if pruner == "dense" else s, seed, options.training)
+        for dataset, model, pruner, s, seed in combinations
+    ]
+    measurements = measurements_of(options)
+    return [Task(network, measurements) for network in dict.fromkeys(networks)]
+
+
+def measurements_of(options: argparse.Namespace) -> tuple[Measurement, ...]:
+    """The measurements of every network; Ramanujan metrics of bipartite graphs only."""
+    found = (
+        # Bipartite graphs are the same at any wiring.
+        Measurement(encoding, options.wiring if encoding == "unrolled" else "exact", metrics)
+        for encoding, metrics in product(options.encoding, options.graph_metrics)
+        if not (encoding == "unrolled" and metrics == "ramanujan")
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def configuration(network: Network, measurement: Measurement) -> dict[str, object]:
+    """What a row says of its run.
+
+    Parameters
+    ----------
+    network : Network
+    measurement : Measurement
+
+    Returns
+    -------
+    dict
+        By column; ``achieved_sparsity`` and ``accuracy`` are not known yet.
+    """
+    return {
+        "model": network.model,
+        "dataset": network.dataset,
+        "pruning": network.pruning,
+        "sparsity": network.sparsity,
+        "achieved_sparsity": None,
+        "seed": network.seed,
+        "encoding": measurement.encoding,
+        "wiring": measurement.wiring,
+        "training": network.training,
+        "accuracy": None,
+    }
+
+
+def file_of(output_dir: str | Path, network: Network, measurement: Measurement) -> Path:
+    """Result file of a measurement."""
+    return results.path(
+        output_dir,
+        measurement.graph_metrics,
+        measurement.encoding,
+        network.dataset,
+        network.model,
+    )
+
+
+def missing(todo: Iterable[Task], output_dir: str | Path) -> list[Task]:
+    """What is not in the result files yet.
+
+    Parameters
+    ----------
+    todo : iterable of Task
+    output_dir : str or Path
+
+    Returns
+    -------
+    list of Task
+        With the measurements that are missing; tasks with none are left out. Each file is read
+        once.
+    """
+    known: dict[Path, set[tuple[str, ...]]] = {}
+    left = []
+    for task in todo:
+        measurements = []
+        for measurement in task.measurements:
+            file = file_of(output_dir, task.network, measurement)
+            if file not in known:
+                known[file] = set(results.identities(file))
+            if results.identity(configuration(task.network, measurement)) not in known[file]:
+                measurements.append(measurement)
+        if measurements:
+            left.append(replace(task, measurements=tuple(measurements)))
+    return left

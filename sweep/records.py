@@ -1,0 +1,135 @@
+"""What was run where, and what went wrong: ``runs.csv`` and ``failures.csv`` beside the results."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.metadata
+import platform
+import socket
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from graph_data import results
+
+from .plan import Measurement, Network, configuration
+
+STAGES = ("data", "model", "prune", "train", "encode", "measure")
+RUN = (*results.IDENTITY, "graph_metrics")
+RUNS = (
+    *RUN,
+    "finished",
+    "host",
+    "project",
+    "python",
+    "torch",
+    "device",
+    "threads",
+    *(f"{stage}_seconds" for stage in STAGES),
+    *(f"{stage}_megabytes" for stage in STAGES),
+)
+FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
+
+
+def record_run(
+    output_dir: str | Path,
+    network: Network,
+    measurement: Measurement,
+    seconds: Mapping[str, float],
+    megabytes: Mapping[str, float],
+    device: str,
+    threads: int,
+) -> None:
+    """Add a line to ``runs.csv``: what is needed to repeat a run, and what it took.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+    network : Network
+    measurement : Measurement
+    seconds, megabytes : mapping of str to float
+        Wall time and peak memory (of the process, 10^6 bytes) by stage.
+    device : str
+    threads : int
+    """
+    row = _run(network, measurement) | {
+        "finished": _now(),
+        "host": socket.gethostname(),
+        **versions(),
+        "device": device,
+        "threads": threads,
+    }
+    for stage in STAGES:
+        row[f"{stage}_seconds"] = _rounded(seconds.get(stage), 3)
+        row[f"{stage}_megabytes"] = _rounded(megabytes.get(stage), 1)
+    results.append(Path(output_dir) / "runs.csv", RUNS, [row])
+
+
+def record_failure(
+    output_dir: str | Path,
+    network: Network,
+    measurements: Iterable[Measurement],
+    stage: str,
+    error: str,
+    reason: str,
+) -> None:
+    """Add a line to ``failures.csv`` for each measurement that could not be made.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+    network : Network
+    measurements : iterable of Measurement
+    stage : str
+        Where it failed.
+    error, reason : str
+        Kind of the error, and its message.
+    """
+    rows = [
+        _run(network, measurement)
+        | {
+            "failed": _now(),
+            "host": socket.gethostname(),
+            "stage": stage,
+            "error": error,
+            "reason": " ".join(reason.split()),
+        }
+        for measurement in measurements
+    ]
+    results.append(Path(output_dir) / "failures.csv", FAILURES, rows)
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of python, torch and the project (its git commit, with "-dirty" after changes)."""
+    try:
+        project = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        project = ""
+    return {
+        "project": project,
+        "python": platform.python_version(),
+        "torch": importlib.metadata.version("torch"),
+    }
+
+
+def _run(network: Network, measurement: Measurement) -> dict[str, object]:
+    row = configuration(network, measurement)
+    return {name: row[name] for name in results.IDENTITY} | {
+        "graph_metrics": measurement.graph_metrics
+    }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
