@@ -10,7 +10,6 @@ Writes a report, tidy CSVs and plots. The same CSVs and seed give the same files
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from arguments import whole_number
+from atomic import replacing
 from figures import study as figures
 from graph_data import fetch
 from graph_data.tables import TableError
@@ -221,9 +221,8 @@ def compute(
 def put(file: Path, text: str) -> None:
     """Write a file, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    unfinished.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(unfinished, file)
+    with replacing(file) as opened:
+        opened.write(text.encode())
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ from torch import nn
 import graph_encoding
 import metrics
 import models
-from graph_encoding import Graph, StorageError, load, read_edges, read_header, save, storage
+from graph_encoding import Graph, StorageError, load, read_edges, read_header, save
+from graph_encoding.storage import layout, writing
 
 ROOT = Path(__file__).resolve().parents[2]
 GRAPHS = (
@@ -105,7 +106,7 @@ def test_metrics_of_a_network_come_back(tmp_path):
     save(tmp_path / "file", [graph], edges=True)
     (loaded,) = load(tmp_path / "file")
     assert metrics.topometrics(loaded) == metrics.topometrics(graph)
-    assert graph.num_edges > storage.CHUNK
+    assert graph.num_edges > layout.CHUNK
     assert same_edges(read_edges(tmp_path / "file"), graph.edges())
 
 
@@ -157,7 +158,7 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     ):
         with pytest.raises(StorageError):
             save(tmp_path / "file", [dataclasses.replace(graphs[0], blocks=[wrong, *others])])
-    monkeypatch.setattr(storage, "_write_edges", lambda *_: 1 / 0)
+    monkeypatch.setattr(writing, "_write_edges", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         save(tmp_path / "file", graphs, {"new": 1}, edges=True)
     assert os.listdir(tmp_path) == ["file"]
@@ -205,14 +206,14 @@ def test_damaged_and_forged_files(tmp_path):
 def unpacked(file: Path) -> tuple[bytes, bytes]:
     """Text of the header, and what follows it."""
     data = zstandard.ZstdDecompressor().decompressobj().decompress(file.read_bytes())
-    length = storage.PREFIX.unpack(data[: storage.PREFIX.size])[2]
-    return data[storage.PREFIX.size :][:length], data[storage.PREFIX.size + length :]
+    length = layout.PREFIX.unpack(data[: layout.PREFIX.size])[2]
+    return data[layout.PREFIX.size :][:length], data[layout.PREFIX.size + length :]
 
 
 def packed(
     header: bytes, rest: bytes, version: int = 1, magic: bytes = b"TOPOGRAF", length: int = -1
 ) -> bytes:
-    prefix = storage.PREFIX.pack(magic, version, len(header) if length < 0 else length)
+    prefix = layout.PREFIX.pack(magic, version, len(header) if length < 0 else length)
     return zstandard.ZstdCompressor(write_checksum=True).compress(prefix + header + rest)
 
 
@@ -321,7 +322,7 @@ def forgeries(file: Path) -> Iterator[tuple[str, bytes]]:
     yield "rest shorter", packed(text, rest[:-1])
     yield "rest longer", packed(text, rest + b"\0")
     stream = zstandard.ZstdCompressor(write_checksum=True).compressobj()
-    pieces = [storage.PREFIX.pack(b"TOPOGRAF", 1, len(text)), text, rest, *[bytes(2**20)] * 2**10]
+    pieces = [layout.PREFIX.pack(b"TOPOGRAF", 1, len(text)), text, rest, *[bytes(2**20)] * 2**10]
     yield "rest much longer", b"".join(map(stream.compress, pieces)) + stream.flush()
     yield "zeros", packed(text, bytes(len(rest)))
     yield "ones", packed(text, b"\xff" * len(rest))
@@ -329,7 +330,7 @@ def forgeries(file: Path) -> Iterator[tuple[str, bytes]]:
     yield "noise", packed(text, rng.bytes(len(rest)))
     window = zstandard.ZstdCompressionParameters(window_log=27, write_checksum=True)
     stream = zstandard.ZstdCompressor(compression_params=window).compressobj()
-    prefix = storage.PREFIX.pack(b"TOPOGRAF", 1, len(text))
+    prefix = layout.PREFIX.pack(b"TOPOGRAF", 1, len(text))
     yield "window", stream.compress(prefix + text + rest) + stream.flush()
 
 

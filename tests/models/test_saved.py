@@ -23,7 +23,7 @@ from torch import nn
 
 import models
 from models import saved
-from models.saved import SavedNetworkError
+from models.saved import SavedNetworkError, content
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = {"model": "Resnet-20", "sparsity": 0.98, "seed": 3, "training": False, "accuracy": None}
@@ -79,8 +79,8 @@ def test_other_channels_and_plain_torch(tmp_path):
     model, masks = pruned("Resnet-20", 0.3, classes=4, channels=1)
     saved.save(tmp_path / "net.pt", model, masks, ROW)
     assert saved.load(tmp_path / "net.pt").model.conv1.weight.shape == (16, 1, 3, 3)
-    content = torch.load(tmp_path / "net.pt", weights_only=True)
-    assert list(content) == list(saved.FIELDS)
+    plain = torch.load(tmp_path / "net.pt", weights_only=True)
+    assert list(plain) == list(content.FIELDS)
     assert os.listdir(tmp_path) == ["net.pt"]
 
 

@@ -1,0 +1,44 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of `path` once it is finished and on disk.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the file belongs; its folder exists. Of a link, the file that it leads to is replaced.
+
+    Yields
+    ------
+    binary file
+        Stands beside `path` under a name of its own. After an error it is gone, and `path` is as
+        before.
+
+    Examples
+    --------
+    >>> with replacing("table.csv") as file:
+    ...     file.write(b"model,accuracy\\n")
+    15
+    """
+    target = Path(path).resolve()
+    unfinished = target.with_name(f".saving-{secrets.token_hex(8)}")
+    try:
+        with open(unfinished, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

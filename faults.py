@@ -1,0 +1,32 @@
+"""What is wrong with a file, in one line: which file, what, and what can be done."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+AGAIN = "save it again or take another copy"
+
+
+class Fault(Exception):
+    """What is wrong and the remedy; `of_file` adds the file."""
+
+    def __init__(self, what: str, remedy: str = AGAIN) -> None:
+        super().__init__(f"{what}; {remedy}")
+
+
+@contextlib.contextmanager
+def of_file(path: str | Path, error: type[Exception]) -> Iterator[None]:
+    """Raise every `Fault` as an `error` that names the file.
+
+    Parameters
+    ----------
+    path : str or Path
+    error : type
+        What a room raises for faulty files.
+    """
+    try:
+        yield
+    except Fault as fault:
+        raise error(f"{path}: {fault}") from None

@@ -1,0 +1,76 @@
+"""Blocks from their plans and their arrays, every number checked."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from faults import Fault
+
+from ..axis import Axis
+from ..block import Block
+from .checks import require_range
+from .layout import ENTRIES
+from .plans import BlockPlan
+
+
+def build(plan: BlockPlan, arrays: dict[str, np.ndarray]) -> Block:
+    """The block of a plan; `arrays` has just those that the plan tells of."""
+    entries = {name: arrays[name] for name in ENTRIES}
+    block = Block(
+        name=plan.name,
+        source=plan.source,
+        target=plan.target,
+        rows=_with_windows(plan.rows, arrays.get("row_windows"), plan.where),
+        columns=_with_windows(plan.columns, arrays.get("column_windows"), plan.where),
+        kept_weights=plan.kept_weights,
+        total_weights=plan.total_weights,
+        **entries,
+    )
+    for name, limit in (
+        ("target_channel", plan.target.channels),
+        ("source_channel", plan.source.channels),
+        ("tap_y", plan.rows.taps),
+        ("tap_x", plan.columns.taps),
+    ):
+        require_range(entries[name], limit, f"{plan.where}: {name}")
+    require_weights(block.weight, plan.where)
+    _require_order(block, plan.where)
+    return block
+
+
+def require_weights(weight: np.ndarray, where: str) -> None:
+    """Positive and finite numbers."""
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise Fault(f"{where}: a weight is not positive and finite")
+
+
+def _with_windows(axis: Axis, flat: np.ndarray | None, where: str) -> Axis:
+    if flat is None:
+        return axis
+    axis = dataclasses.replace(axis, windows=flat.reshape(-1, 2))
+    require_range(flat, axis.source_size + 1, f"{where}: windows")
+    low, high = axis.windows.T
+    if (low > high).any() or (np.diff(axis.windows, axis=0) < 0).any():
+        raise Fault(f"{where}: its windows run backwards")
+    if axis.repeats_edges:
+        raise Fault(f"{where}: its windows join nodes twice")
+    return axis
+
+
+def _require_order(block: Block, where: str) -> None:
+    """Entries are sorted by target channel, and none stands twice."""
+    if (np.diff(block.target_channel) < 0).any():
+        raise Fault(f"{where}: its entries are not sorted by target channel")
+    pair = block.target_channel * np.int64(block.source.channels) + block.source_channel
+    tap = block.tap
+    if not _increasing(pair, tap):  # the encoders' order; any other takes a sort
+        order = np.lexsort((tap, pair))
+        if not _increasing(pair[order], tap[order]):
+            raise Fault(f"{where}: an entry stands twice")
+
+
+def _increasing(pair: np.ndarray, tap: np.ndarray) -> bool:
+    step = np.diff(pair)
+    return bool(((step > 0) | ((step == 0) & (np.diff(tap) > 0))).all())

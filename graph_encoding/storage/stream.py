@@ -1,0 +1,85 @@
+"""The compressed stream, unpacked little by little so that a small file cannot fill the memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+import faults
+from faults import Fault
+
+from .error import StorageError
+
+PIECE = 256  # compressed bytes unpacked at a time: at most 8 MiB come out of them
+WINDOW = 1 << 23  # bytes that a zstandard frame may ask to be remembered
+
+
+@contextlib.contextmanager
+def opened(path: str | Path) -> Iterator[Reader]:
+    """A reader of a graph file; what is wrong with the file becomes a `StorageError`."""
+    import zstandard
+
+    with faults.of_file(path, StorageError):
+        if Path(path).exists() and not Path(path).is_file():
+            raise Fault("not a file", "give the path of a saved file")
+        with open(path, "rb") as file:
+            try:
+                yield Reader(file)
+            except zstandard.ZstdError as error:
+                raise Fault(f"not a graph file, or damaged ({error})") from None
+
+
+class Reader:
+    """Takes from a frame what is asked for; memory grows with what is there."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self.file = file
+        self.frame = zstandard.ZstdDecompressor(max_window_size=WINDOW).decompressobj()
+        self.unpacked = memoryview(b"")
+        self.taken = 0
+
+    def _more(self) -> None:
+        piece = b"" if self.frame.eof else self.file.read(PIECE)
+        if not piece:
+            raise Fault("ends too early")
+        self.unpacked = memoryview(self.frame.decompress(piece))
+
+    def _pieces(self, size: int) -> Iterator[memoryview]:
+        while size:
+            if not self.unpacked:
+                self._more()
+                continue
+            piece, self.unpacked = self.unpacked[:size], self.unpacked[size:]
+            size -= len(piece)
+            self.taken += len(piece)
+            yield piece
+
+    def read(self, size: int) -> bytearray:
+        """The next bytes."""
+        data = bytearray()
+        for piece in self._pieces(size):
+            data += piece
+        return data
+
+    def array(self, dtype: str, length: int) -> np.ndarray:
+        """The next numbers, in the machine's order of bytes."""
+        data = np.frombuffer(self.read(length * np.dtype(dtype).itemsize), dtype)
+        return data.astype(data.dtype.newbyteorder("="), copy=False)
+
+    def skip(self, size: int) -> None:
+        """Unpack the next bytes, so that they are checked, and drop them."""
+        for _ in self._pieces(size):
+            pass
+
+    def finish(self) -> None:
+        """Make sure that the frame, its checksum and the file end here."""
+        while not self.unpacked and not self.frame.eof:
+            self._more()
+        if self.unpacked or self.frame.unused_data or self.file.read(1):
+            raise Fault("goes on after its end")

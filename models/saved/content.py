@@ -1,0 +1,99 @@
+"""What a saved network holds, checked: before torch loads it (tensors as symbols) and after."""
+
+from __future__ import annotations
+
+import math
+from pkgutil import resolve_name
+from typing import Any
+
+import torch
+
+import models
+from faults import Fault
+
+from .symbols import Tensor, is_size
+
+FORMAT = "topometrics network"
+VERSION = 1
+FIELDS = (
+    "format",
+    "version",
+    "configuration",
+    "versions",
+    "num_classes",
+    "in_channels",
+    "state_dict",
+    "masks",
+)
+MAX_WIDTH = 1 << 20  # classes, and channels of an image
+
+
+def require_content(content: Any) -> None:
+    """Check everything but the numbers in the tensors."""
+    if type(content) is not dict or content.get("format") != FORMAT:
+        raise Fault("not a saved network", "give a file that models.saved.save wrote")
+    version = content.get("version")
+    if not is_size(version) or version < 1:
+        raise Fault("its version is not a whole number from 1 on")
+    if version > VERSION:
+        raise Fault(
+            f"written by a newer version (format {version}, this program reads up to {VERSION})",
+            "update this program",
+        )
+    if tuple(content) != FIELDS:
+        raise Fault(f"does not hold just {', '.join(FIELDS)}")
+    parts = ("configuration", "versions", "state_dict", "masks")
+    if not all(type(content[part]) is dict for part in parts):
+        raise Fault(f"one of {', '.join(parts)} is not a dictionary")
+    if not all(type(text) is str for pair in content["versions"].items() for text in pair):
+        raise Fault("its versions are not text")
+    _require_configuration(content["configuration"])
+    for name in ("num_classes", "in_channels"):
+        if not is_size(content[name]) or not 1 <= content[name] <= MAX_WIDTH:
+            raise Fault(f"its {name} is not a whole number from 1 to {MAX_WIDTH}")
+    _require_tensors(content)
+
+
+def require_numbers(content: dict[str, Any]) -> None:
+    """Check that all numbers are finite, and zero where a mask removes them."""
+    state = content["state_dict"]
+    for name, tensor in state.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise Fault(f"{name} holds NaN or infinity")
+    for name, mask in content["masks"].items():
+        if bool(state[name].masked_select(~mask).any()):
+            raise Fault(f"{name} is not zero where its mask removes", "apply the masks, save again")
+
+
+def _require_configuration(configuration: dict[str, Any]) -> None:
+    for name, value in configuration.items():
+        what = f"configuration {str(name)[:40]!a}"
+        if type(name) is not str or type(value) not in (str, int, float, bool, type(None)):
+            raise Fault(f"{what} is not plain", "use text, numbers, bool and None")
+        if type(value) is float and not math.isfinite(value):
+            raise Fault(f"{what} is not finite", "use None instead")
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            raise Fault(f"{what} exceeds 64 bits", "use text instead")
+    model = configuration.get("model")
+    if type(model) is not str or model not in models.MODELS:
+        raise Fault(f"unknown model {str(model)[:40]!a}", f"known are {', '.join(models.MODELS)}")
+
+
+def _require_tensors(content: dict[str, Any]) -> None:
+    """The tensors' names, shapes and types are those of the network, built without its memory."""
+    name = content["configuration"]["model"]
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        model = resolve_name(models.MODELS[name])(content["num_classes"], content["in_channels"])
+    state = model.state_dict()
+    weights = [f"{layer}.weight" for layer in models.prunable(model)]
+    masks = {weight: state[weight].to(torch.bool) for weight in weights}
+    for part, expected in (("state_dict", state), ("masks", masks)):
+        found = content[part]
+        if found.keys() != expected.keys():
+            raise Fault(f"the names in its {part} are not those of {name}")
+        for key, tensor in found.items():
+            shape, dtype = tuple(expected[key].shape), str(expected[key].dtype)
+            if type(tensor) not in (Tensor, torch.Tensor):
+                raise Fault(f"{part} {key} is not a tensor")
+            if (tuple(tensor.shape), str(tensor.dtype)) != (shape, dtype):
+                raise Fault(f"{part} {key} is not of shape {shape} and {dtype}, as in {name}")
