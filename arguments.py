@@ -304,7 +304,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     ):
         if ALL in (getattr(options, flag) or ()):
             setattr(options, flag, list(every))
-    if options.graph_metrics == ["ramanujan"] and options.encoding == ["unrolled"]:
+    if set(options.graph_metrics) == {"ramanujan"} and set(options.encoding) == {"unrolled"}:
         raise UsageError(
             "the Ramanujan metrics are defined on bipartite graphs: "
             "add --encoding rolled or --encoding rolled-channel"

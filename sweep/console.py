@@ -60,9 +60,7 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
             disable=not sys.stderr.isatty(),
         )
         with bar:
-            results = execution.run(
-                todo, work, jobs=jobs, threads=threads, scheduler=options.scheduler
-            )
+            results = execution.run(todo, work, jobs=jobs, scheduler=options.scheduler)
             for task, outcome in results:
                 counts[outcome.status] += 1
                 if not outcome.recorded:

@@ -1,13 +1,15 @@
-"""Running many tasks through joblib: processes on this machine, or a Dask cluster.
+"""Running many tasks: in processes of this machine (joblib's pool), or on a Dask cluster.
 
-A task that raises is one failure. A worker that dies (killed for memory, say) takes its joblib pool
+A task that raises is one failure. A worker that dies (killed for memory, say) takes its pool
 with it: what it was working on is run again alone, and is a failure if it dies again; the others go
-on in a new pool. A cluster gives the work of a dead worker to another one. What another process is
-already computing is asked for again at the end.
+on in a new pool. A cluster gives the work of a dead worker to another one, and is asked the
+same way for what killed several. What another process is already computing is asked for again at the
+end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -15,11 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import as_completed, get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from .plan import Task
 
+IDLE_SECONDS = 300  # before an idle process leaves
+WORKERS_SECONDS = 60  # for the first worker of a cluster to join
 BUSY_SECONDS = 2.0  # before asking again for what another process computes
 
 DONE, SKIPPED, FAILED, BUSY = "done", "skipped", "failed", "busy"
@@ -50,10 +54,11 @@ class SchedulerError(Exception):
 
 
 Work = Callable[[Task], Outcome]
+Pool = Callable[[Sequence[Task]], Iterator[tuple[Task, Outcome]]]
 
 
 def run(
-    tasks: Sequence[Task], work: Work, *, jobs: int = 1, threads: int = 1, scheduler: str = ""
+    tasks: Sequence[Task], work: Work, *, jobs: int = 1, scheduler: str = ""
 ) -> Iterator[tuple[Task, Outcome]]:
     """Run tasks, each in a process that is not this one; results come as they are ready.
 
@@ -65,8 +70,6 @@ def run(
         pickled.
     jobs : int
         Processes at once.
-    threads : int
-        Threads of each.
     scheduler : str
         Address of a Dask scheduler; its workers are used instead of processes of this machine.
 
@@ -80,60 +83,65 @@ def run(
     SchedulerError
         If there is no such cluster, or no process can be started.
     """
-    pool = _cluster(work, scheduler) if scheduler else _processes(work, jobs, threads)
     waiting = list(tasks)
-    while waiting:
-        busy = []
-        for task, outcome in pool(waiting):
-            if outcome.status == BUSY:
-                busy.append(task)
-            else:
-                yield task, outcome
-        if busy:
-            time.sleep(BUSY_SECONDS)
-        waiting = busy
+    with _cluster(work, scheduler) if scheduler else _processes(work, jobs) as pool:
+        while waiting:
+            busy = []
+            for task, outcome in pool(waiting):
+                if outcome.status == BUSY:
+                    busy.append(task)
+                else:
+                    yield task, outcome
+            if busy:
+                time.sleep(BUSY_SECONDS)
+            waiting = busy
 
 
-def _processes(work: Work, jobs: int, threads: int):
+@contextlib.contextmanager
+def _processes(work: Work, jobs: int) -> Iterator[Pool]:
+    workers = None
+
     def pool(tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+        nonlocal workers
         waiting = dict(enumerate(tasks))
         alone: list[int] = []
         while waiting:
             # After a worker died: first what was under way, each in a process of its own.
             now = alone[:1] or list(waiting)
+            # Of joblib's own pool: joblib.Parallel runs one job in this process, where want of
+            # memory would end the sweep.
+            workers = get_reusable_executor(max_workers=min(jobs, len(now)), timeout=IDLE_SECONDS)
             with tempfile.TemporaryDirectory(prefix="sweep-") as started:
-                calls = [delayed(_marked)(work, i, waiting[i], started) for i in now]
+                calls = [workers.submit(_marked, work, i, waiting[i], started) for i in now]
                 try:
-                    with parallel_config(
-                        "loky", n_jobs=min(jobs, len(now)), inner_max_num_threads=threads
-                    ):
-                        parallel = Parallel(
-                            return_as="generator_unordered", batch_size=1, pre_dispatch="all"
-                        )
-                        for i, outcome in parallel(calls):
-                            yield waiting.pop(i), outcome
-                            alone = [other for other in alone if other != i]
+                    for call in as_completed(calls):
+                        i, outcome = call.result()
+                        alone = [other for other in alone if other != i]
+                        yield waiting.pop(i), outcome
                 except TerminatedWorkerError:
-                    under_way = [int(name) for name in sorted(os.listdir(started), key=int)]
-                    under_way = [i for i in under_way if i in waiting]
-                    if alone and now == alone[:1]:
-                        i = alone.pop(0)
-                        yield waiting.pop(i), DIED
+                    under_way = [i for i in map(int, os.listdir(started)) if i in waiting]
+                    if alone:
+                        yield waiting.pop(alone.pop(0)), DIED
                     elif under_way:
-                        alone = under_way
+                        alone = sorted(under_way)
                     else:
                         raise SchedulerError(
                             "the processes of --jobs die before they begin; is there memory left?"
                         ) from None
 
-    return pool
+    try:
+        yield pool
+    finally:
+        if workers:
+            workers.shutdown(kill_workers=True)
 
 
 DIED = Outcome(
     FAILED,
     "unknown",
-    "TerminatedWorkerError",
-    "its process was killed, twice: most likely for want of memory; fewer --jobs leave it more",
+    "killed",
+    "its process was killed again and again: most likely for want of memory; fewer processes at "
+    "once leave it more",
     recorded=False,
 )
 
@@ -144,40 +152,43 @@ def _marked(work: Work, number: int, task: Task, started: str) -> tuple[int, Out
     return number, work(task)
 
 
-def _numbered(work: Work, number: int, task: Task) -> tuple[int, Outcome]:
-    return number, work(task)
-
-
-def _cluster(work: Work, scheduler: str):
+@contextlib.contextmanager
+def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
+    # By Dask itself: joblib's backend for it runs the work in this process when the cluster has one
+    # core, and loses all that is under way when a worker dies.
     try:
-        from distributed import Client, KilledWorker
+        import distributed
     except ModuleNotFoundError:
         raise SchedulerError(
             "--scheduler needs Dask: pip install -r deps/requirements-dask.txt"
         ) from None
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=True)
+        client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise SchedulerError(
             f"--scheduler {scheduler}: no Dask scheduler answers there ({error})"
         ) from None
 
     def pool(tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
-        with parallel_config("dask", client=client, wait_for_workers_timeout=60):
-            parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
-            calls = (delayed(_numbered)(work, i, task) for i, task in enumerate(tasks))
-            waiting = dict(enumerate(tasks))
+        calls = {client.submit(work, task, pure=False): task for task in tasks}
+        killed = []
+        for call in distributed.as_completed(calls, loop=client.loop):
+            task = calls.pop(call)  # a result that nobody holds is not computed again
             try:
-                for i, outcome in parallel(calls):
-                    del waiting[i]
-                    yield tasks[i], outcome
-                return
-            except KilledWorker:  # one task killed several workers: look for it by halves
-                left = list(waiting.values())
-        if len(left) == 1:
-            yield left[0], DIED
-            return
-        yield from pool(left[: len(left) // 2])
-        yield from pool(left[len(left) // 2 :])
+                yield task, call.result()
+            except distributed.KilledWorker:
+                killed.append(task)
+        for task in killed:  # alone: it may have shared a worker with what killed it
+            try:
+                yield task, client.submit(work, task, pure=False).result()
+            except distributed.KilledWorker:
+                yield task, DIED
 
-    return pool
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+        except TimeoutError:
+            raise SchedulerError(
+                f"--scheduler {scheduler}: no worker has joined it for {WORKERS_SECONDS} s"
+            ) from None
+        yield pool

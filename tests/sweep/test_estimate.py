@@ -1,0 +1,151 @@
+"""What a network takes, before it is made."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import arguments
+import graph_encoding
+import main
+import models
+import pruning
+import steps
+from graph_data import results
+from sweep import estimate, plan
+
+
+def tasks(flags):
+    return plan.tasks(arguments.parse(flags.split()), ["CIFAR-10"])
+
+
+def graph_of(network, seed=0):
+    """The unrolled graph of a network, made as by main.py."""
+    model = models.build(network.model, 10, 3, seed=seed)
+    masks = pruning.prune(
+        network.pruning, model, network.sparsity, seed=seed, input_shape=steps.INPUT_SHAPE
+    )
+    pruning.apply_masks(model, masks)
+    (graph,) = graph_encoding.encode(model, "unrolled", steps.INPUT_SHAPE)
+    return graph
+
+
+@pytest.mark.parametrize("pruner", ["uniform", "er", "erk", "dense"])
+@pytest.mark.parametrize("sparsity", [0.98, 0.7])
+def test_exact_where_pruning_needs_no_data(pruner, sparsity):
+    first, second = tasks(f"--pruning {pruner} --sparsity {sparsity} --seed 0 1")
+    cost = estimate.estimate(first, steps.INPUT_SHAPE)
+    graph = graph_of(first.network)
+    assert (cost.nodes, cost.edges) == (graph.num_nodes, graph.num_edges)
+    other = estimate.estimate(second, steps.INPUT_SHAPE)  # another seed is nearly the same
+    graph = graph_of(second.network, seed=1)
+    assert other.nodes == graph.num_nodes
+    assert other.edges == pytest.approx(graph.num_edges, rel=0.05)
+
+
+@pytest.mark.parametrize("model", sorted(models.MODELS))
+def test_nodes_are_exact_for_every_network(model):
+    (erk,) = tasks(f"--model {model} --pruning erk")
+    nodes = graph_of(erk.network).num_nodes
+    for pruner in ("erk", "snip"):
+        (task,) = tasks(f"--model {model} --pruning {pruner}")
+        assert estimate.estimate(task, steps.INPUT_SHAPE).nodes == nodes
+
+
+def test_edges_by_density_where_pruning_needs_data():
+    (dense,) = tasks("--pruning dense")
+    edges = estimate.estimate(dense, steps.INPUT_SHAPE).edges
+    for pruner in ("snip", "grasp", "synflow", "prospr"):
+        (task,) = tasks(f"--pruning {pruner} --sparsity 0.9")
+        assert estimate.estimate(task, steps.INPUT_SHAPE).edges == round(edges * (1 - 0.9))
+
+
+def test_no_pruner_is_run_that_takes_long(monkeypatch):
+    prune, seen = pruning.prune, []
+    monkeypatch.setattr(
+        pruning, "prune", lambda name, *args, **kw: seen.append(name) or prune(name, *args, **kw)
+    )
+    estimate.size.cache_clear()
+    for task in tasks("--pruning all --seed 0 1"):
+        estimate.estimate(task, steps.INPUT_SHAPE)
+    assert sorted(seen) == ["dense", "er", "erk", "uniform"]  # each once, whatever the seeds
+
+
+def test_more_takes_more():
+    (few,) = tasks("--pruning erk --sparsity 0.98")
+    (many,) = tasks("--pruning erk --sparsity 0.5")
+    (slow,) = tasks("--pruning prospr --sparsity 0.98")
+    costs = [estimate.estimate(task, steps.INPUT_SHAPE) for task in (few, many, slow)]
+    assert costs[0].seconds < costs[1].seconds < costs[2].seconds
+    assert costs[0].megabytes < costs[1].megabytes < costs[2].megabytes
+    assert estimate.most_memory([few, many, slow], steps.INPUT_SHAPE) == costs[2].megabytes
+    assert estimate.most_memory([], steps.INPUT_SHAPE) == estimate.LOADED
+    (one,) = tasks("--pruning erk --encoding unrolled")
+    (all_of_them,) = tasks("--pruning erk --encoding all")
+    costs = [estimate.estimate(task, steps.INPUT_SHAPE).seconds for task in (one, all_of_them)]
+    assert costs[0] < costs[1]
+
+
+def test_a_saved_network_is_not_pruned_again():
+    (task,) = tasks("--pruning prospr")
+    loaded = replace(task, network=replace(task.network, file="there.pt"))
+    made, read = (estimate.estimate(t, steps.INPUT_SHAPE) for t in (task, loaded))
+    assert read.seconds < made.seconds
+    assert read.megabytes < made.megabytes
+
+
+def files(folder):
+    return sorted(str(file) for file in Path(folder).rglob("*") if file.is_file())
+
+
+def test_dry_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    argv = "--pruning erk dense --sparsity 0.98 0.9 --encoding rolled-channel unrolled"
+    first, second, _ = tasks(argv)
+    rolled, unrolled = first.measurements
+    for task, measurement in ((first, unrolled), (second, rolled)):
+        names = steps.columns(measurement)
+        row = dict.fromkeys(names) | plan.configuration(task.network, measurement)
+        results.append(plan.file_of("results", task.network, measurement), names, [row])
+    before = files(tmp_path)
+    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    assert main.main([*argv.split(), "--dry-run", "--jobs", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    header, *lines, total = out.splitlines()
+    assert header.split() == ["run", "done", "nodes", "edges", "seconds", "MB"]
+    name = "Resnet-20 CIFAR-10 {} seed 0: {} topometrics"
+    runs = [
+        (name.format(network, encoding), done)
+        for network, encoding, done in (
+            ("erk 0.98", "rolled-channel", "no"),
+            ("erk 0.98", "unrolled", "yes"),
+            ("erk 0.9", "rolled-channel", "yes"),
+            ("erk 0.9", "unrolled", "no"),
+            ("dense 0", "rolled-channel", "no"),
+            ("dense 0", "unrolled", "no"),
+        )
+    ]
+    for line, (run, done) in zip(lines, runs, strict=True):
+        assert line.startswith(f"{run:<76} {done:>4} "), line
+        if "unrolled" in run:
+            assert line.split()[-4] == "191,894"
+    assert total.startswith("6 runs, 2 done, 4 to do: about ")
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("argv", ["--pruning erk", "--pruning erk --seed 0 1 --save-snn snn"])
+def test_dry_run_writes_no_file(tmp_path, monkeypatch, capsys, argv):
+    monkeypatch.chdir(tmp_path)
+    assert main.main([*argv.split(), "--dry-run"]) == 0
+    assert "2 to do" in capsys.readouterr().out or "--seed" not in argv
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 seconds"), (119, "119 seconds"), (120, "2.0 minutes"), (7200, "2.0 hours")],
+)
+def test_duration(seconds, text):
+    assert estimate._duration(seconds) == text
+    assert estimate._duration(86400 * 2.5) == "2.5 days"

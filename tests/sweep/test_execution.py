@@ -1,0 +1,117 @@
+"""Running many tasks: every one has one outcome, whatever becomes of the processes."""
+
+import collections
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import clusters
+import pytest
+
+from sweep import execution
+
+ROOT = Path(execution.__file__).parents[1]
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Run tasks of `small_work`; gives the outcomes by task, and who tried each task."""
+
+    def run(*argv):
+        folder = tmp_path / "tries"
+        folder.mkdir()
+        done = subprocess.run(
+            [sys.executable, "-m", "small_work", folder, *map(str, argv)],
+            cwd=tmp_path,
+            env=clusters.environment(Path(__file__).parent),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        tries = collections.defaultdict(list)
+        for file in sorted(folder.iterdir()):
+            task, _, process = map(int, file.name.split("-"))
+            tries[task].append(process)
+        if done.returncode:
+            return done, tries
+        pid, found = json.loads(done.stdout)
+        outcomes = {task: execution.Outcome(**outcome) for task, outcome in found}
+        assert len(outcomes) == len(found)  # each once
+        assert pid not in {process for tried in tries.values() for process in tried}
+        return outcomes, tries
+
+    return run
+
+
+def number_of_tries(tries):
+    return {task: len(processes) for task, processes in tries.items()}
+
+
+def statuses(outcomes):
+    assert isinstance(outcomes, dict), f"ended with {outcomes.returncode}: {outcomes.stderr}"
+    return {task: outcome.status for task, outcome in sorted(outcomes.items())}
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_every_task_has_one_outcome(small, jobs):
+    outcomes, tries = small("--jobs", jobs, "--raising", 1, "--busy", 2, 3)
+    assert statuses(outcomes) == {i: "failed" if i == 1 else "done" for i in range(6)}
+    assert outcomes[1] == ("failed", "measure", "ValueError", "number 1", True)
+    assert number_of_tries(tries) == {0: 1, 1: 1, 2: 3, 3: 3, 4: 1, 5: 1}
+    processes = {process for tried in tries.values() for process in tried}
+    assert len(processes) <= jobs
+
+
+def test_no_tasks(small):
+    assert small("--tasks", 0, "--jobs", 2) == ({}, {})
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_task_whose_process_is_killed_once_is_done(small, jobs):
+    outcomes, tries = small("--jobs", jobs, "--once", 2, 4)
+    assert statuses(outcomes) == dict.fromkeys(range(6), "done")
+    for task, count in number_of_tries(tries).items():
+        assert count == 2 if task in (2, 4) else 1 <= count <= 3
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_task_that_is_always_killed_is_one_failure(small, jobs):
+    outcomes, tries = small("--jobs", jobs, "--always", 1, 4, "--raising", 0)
+    expected = {0: "failed", 1: "failed", 2: "done", 3: "done", 4: "failed", 5: "done"}
+    assert statuses(outcomes) == expected
+    assert outcomes[1] == outcomes[4] == execution.DIED
+    assert not execution.DIED.recorded
+    assert len(tries[1]) == len(tries[4]) == 2
+
+
+def test_processes_that_die_before_they_begin_are_one_error(small):
+    done, tries = small("--jobs", 2, "--dead-on-arrival")
+    assert tries == {}
+    assert "SchedulerError: the processes of --jobs die before they begin" in done.stderr
+
+
+def test_what_no_run_can_go_on_after_is_raised(small):
+    done, _ = small("--jobs", 2, "--stopping", 1)
+    assert "OSError: [Errno 28] No space left on device" in done.stderr
+
+
+def test_without_dask_it_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(execution.SchedulerError, match=r"pip install -r (deps/\S+)") as caught:
+        list(execution.run([1], print, scheduler="tcp://127.0.0.1:1"))
+    assert (ROOT / str(caught.value).split()[-1]).exists()
+
+
+def test_a_cluster(small, tmp_path):
+    """As on this machine, even by a single worker; a task that kills it is one failure."""
+    pytest.importorskip("distributed")
+    with clusters.cluster(tmp_path, 1, deaths=0, path=Path(__file__).parent) as (address, _):
+        outcomes, _ = small("--scheduler", address, "--raising", 1, "--busy", 2, 3, "--always", 4)
+    failed = {1: "failed", 4: "failed"}
+    assert statuses(outcomes) == dict.fromkeys(range(6), "done") | failed
+    assert outcomes[1] == ("failed", "measure", "ValueError", "number 1", True)
+    assert (outcomes[4].status, outcomes[4].recorded) == ("failed", False)

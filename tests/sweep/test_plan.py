@@ -1,0 +1,213 @@
+"""What a sweep consists of, and what is missing of it."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import arguments
+import steps
+from datasets import DATASETS
+from graph_data import results
+from graph_encoding import ENCODINGS
+from models import MODELS
+from pruning import PRUNERS
+from sweep import plan
+
+
+def tasks(flags="", datasets=("CIFAR-10",)):
+    return plan.tasks(arguments.parse(flags.split()), datasets)
+
+
+def measurements(flags):
+    return {(m.encoding, m.wiring, m.graph_metrics) for m in tasks(flags)[0].measurements}
+
+
+def write(folder, network, measurement, **changes):
+    """Put one row of a run, without metrics, into its file."""
+    row = plan.configuration(network, measurement) | changes
+    file = plan.file_of(folder, network, measurement)
+    names = results.columns("unrolled", ())
+    results.append(file, names, [row])
+
+
+def test_one_network_by_default():
+    (task,) = tasks()
+    assert task.network == plan.Network("Resnet-20", "CIFAR-10", "snip", 0.98, 0, False)
+    assert task.measurements == (plan.Measurement("unrolled", "exact", "topometrics"),)
+    assert str(task.network) == "Resnet-20 CIFAR-10 snip 0.98 seed 0"
+
+
+def test_product_in_the_order_of_the_flags():
+    argv = "--model CONV-6 Resnet-20 --pruning erk snip --sparsity 0.9 0.5 --seed 3 1"
+    found = tasks(argv, datasets=("digits", "CIFAR-10"))
+    networks = [
+        (t.network.dataset, t.network.model, t.network.pruning, t.network.sparsity, t.network.seed)
+        for t in found
+    ]
+    assert networks == list(
+        product(
+            ("digits", "CIFAR-10"), ("CONV-6", "Resnet-20"), ("erk", "snip"), (0.9, 0.5), (3, 1)
+        )
+    )
+    assert {t.network.training for t in found} == {False}
+    assert {t.network.training for t in tasks(argv + " --training")} == {True}
+
+
+def test_all():
+    argv = "--model all --pruning all --encoding all --seed 0 1 --sparsity 0.9 0.8"
+    options = arguments.parse(f"{argv} --dataset all".split())
+    assert options.dataset == list(DATASETS)
+    found = plan.tasks(options, options.dataset)
+    pruners = 2 * (len(PRUNERS) - 1) + 1  # dense has no sparsities
+    assert len(found) == len(DATASETS) * len(MODELS) * pruners * 2
+    assert {m.encoding for m in found[0].measurements} == set(ENCODINGS)
+    assert tasks("--pruning erk all") == tasks("--pruning all")
+
+
+def test_dense_is_there_once():
+    found = tasks("--pruning dense erk --sparsity 0.5 0.9 --seed 0 1")
+    dense = [(t.network.sparsity, t.network.seed) for t in found if t.network.pruning == "dense"]
+    assert dense == [(0.0, 0), (0.0, 1)]
+    assert len(found) == 2 + 4
+
+
+def test_what_is_given_twice_is_there_once():
+    argv = "--pruning erk erk --sparsity 0.9 0.90 9e-1 --seed 0 00 --encoding rolled rolled"
+    (task,) = tasks(argv)
+    assert len(task.measurements) == 1
+
+
+def test_ramanujan_of_bipartite_graphs_only():
+    argv = "--encoding all --graph-metrics topometrics ramanujan"
+    assert measurements(argv) == {
+        ("rolled", "exact", "topometrics"),
+        ("rolled", "exact", "ramanujan"),
+        ("rolled-channel", "exact", "topometrics"),
+        ("rolled-channel", "exact", "ramanujan"),
+        ("unrolled", "exact", "topometrics"),
+    }
+
+
+def test_wiring_of_bipartite_graphs_is_exact():
+    assert measurements("--encoding all --wiring published") == {
+        ("rolled", "exact", "topometrics"),
+        ("rolled-channel", "exact", "topometrics"),
+        ("unrolled", "published", "topometrics"),
+    }
+
+
+def some(values):
+    return st.lists(st.sampled_from(values), min_size=1, max_size=3)
+
+
+SWEEPS = st.fixed_dictionaries(
+    {
+        "--model": some(sorted(MODELS)),
+        "--pruning": some([*PRUNERS, "all"]),
+        "--sparsity": some(["0", "-0.0", "0.5", ".5", "0.98"]),
+        "--seed": some(["0", "1", "4294967295"]),
+        "--encoding": some([*ENCODINGS, "all"]),
+        "--graph-metrics": some(["topometrics", "ramanujan"]),
+        "--wiring": st.lists(st.sampled_from(["exact", "published"]), min_size=1, max_size=1),
+    }
+)
+
+
+def command_line(flags, times=1):
+    """A command line that gives every value so many times."""
+    return " ".join(" ".join([flag, *values * times]) for flag, values in flags.items())
+
+
+def no_measurements(flags):
+    metrics, encodings = set(flags["--graph-metrics"]), set(flags["--encoding"])
+    return metrics == {"ramanujan"} and encodings == {"unrolled"}
+
+
+@settings(max_examples=40)
+@given(SWEEPS, some(sorted(DATASETS)))
+def test_every_run_is_there_once_and_the_plan_is_the_same_again(flags, datasets):
+    argv = command_line(flags)
+    if no_measurements(flags):
+        with pytest.raises(arguments.UsageError, match="bipartite"):
+            arguments.parse(argv.split())
+        return
+    found = tasks(argv, datasets=datasets)
+    keys = [task.network.key for task in found]
+    assert len(set(keys)) == len(keys)
+    runs = [
+        (plan.file_of("", task.network, m), results.identity(plan.configuration(task.network, m)))
+        for task in found
+        for m in task.measurements
+    ]
+    assert len(set(runs)) == len(runs) > 0
+    (wiring,) = flags.pop("--wiring")
+    again = command_line(flags, times=2)
+    assert found == tasks(f"{again} --wiring {wiring}", datasets=datasets * 2)
+
+
+@settings(max_examples=40)
+@given(SWEEPS, st.data())
+def test_missing_is_what_no_file_has(tmp_path_factory, flags, data):
+    if no_measurements(flags):
+        flags |= {"--encoding": ["rolled"]}
+    flags |= {"--pruning": data.draw(some(["erk", "dense", "snip"]))}
+    found = tasks(command_line(flags))
+    runs = [(task.network, m) for task in found for m in task.measurements]
+    folder = tmp_path_factory.mktemp("results")
+    done = data.draw(st.lists(st.sampled_from(runs), unique=True, max_size=4))
+    for network, measurement in done:
+        write(folder, network, measurement, achieved_sparsity=0.5, accuracy=0.25)
+    left = plan.missing(found, folder)
+    assert [(t.network, m) for t in left for m in t.measurements] == [
+        run for run in runs if run not in done
+    ]
+    assert all(task.measurements for task in left)
+    assert plan.missing(left, folder) == left
+
+
+def test_missing_without_files(tmp_path):
+    found = tasks("--seed 0 1")
+    assert plan.missing(found, tmp_path) == found
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_rows_do_not_count(tmp_path):
+    (task,) = tasks("--encoding unrolled --pruning erk")
+    (measurement,) = task.measurements
+    for change in (
+        {"sparsity": 0.9},
+        {"seed": 1},
+        {"pruning": "er"},
+        {"wiring": "published"},
+        {"training": True},
+    ):
+        write(tmp_path, task.network, measurement, **change)
+    assert plan.missing([task], tmp_path) == [task]
+    write(tmp_path, task.network, measurement)
+    assert plan.missing([task], tmp_path) == []
+
+
+def test_missing_reads_each_file_once(tmp_path, monkeypatch):
+    found = tasks("--seed 0 1 2 3 --pruning erk er --encoding rolled unrolled")
+    read = []
+    monkeypatch.setattr(results, "identities", lambda file: read.append(file) or {})
+    assert plan.missing(found, tmp_path) == found
+    assert len(read) == len(set(read)) == 2
+
+
+def test_a_saved_network_is_the_same_run(tmp_path):
+    (task,) = tasks("--pruning erk")
+    saved = replace(task, network=replace(task.network, file="anywhere.pt"))
+    assert saved.network.key == task.network.key
+    write(tmp_path, task.network, task.measurements[0])
+    assert plan.missing([saved], tmp_path) == []
+
+
+def test_the_columns_of_a_run_are_those_of_its_row():
+    (task,) = tasks("--pruning erk --encoding rolled")
+    configuration = plan.configuration(task.network, task.measurements[0])
+    assert tuple(configuration) == results.CONFIGURATION
+    assert steps.columns(task.measurements[0])[: len(configuration)] == results.CONFIGURATION

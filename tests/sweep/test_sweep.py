@@ -1,0 +1,554 @@
+"""Whole sweeps by main.py: the same rows whoever computes them, and whatever is killed."""
+
+import collections
+import contextlib
+import csv
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import clusters
+import psutil
+import pytest
+
+import arguments
+import main
+import steps
+from graph_data import results
+from sweep import console, execution, plan, records
+
+MAIN = Path(main.__file__)
+FAST = ["--encoding", "rolled-channel"]
+SPARSITIES = ["0.9", "0.95", "0.98", "0.99"]
+BIG = ["--pruning", "uniform", "er", "erk", "--sparsity", *SPARSITIES, "--seed", "0", "1", *FAST]
+BIG_SIZE = 24
+LAYERS = 22
+ROLLED = "graph_metrics/rolled-channel/rolled-channel-CIFAR-10-Resnet-20.csv"
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+
+
+# Programs and their files
+
+
+def start(folder, *argv, path=()):
+    """Start main.py in a folder and a group of processes of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, MAIN, *map(str, argv)],
+        cwd=folder,
+        env=clusters.environment(*path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(process):
+    """Wait for a program; gives exit status, stdout, stderr."""
+    try:
+        out, err = process.communicate(timeout=120)
+    finally:
+        end_group(process)
+    return process.returncode, out, err
+
+
+def end_group(process):
+    """End what a killed program has left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def program(folder, *argv, path=()):
+    """Run main.py in a folder; gives exit status, stdout, stderr."""
+    return end(start(folder, *argv, path=path))
+
+
+def table(file):
+    with open(file, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def runs(folder):
+    """How often each run is in runs.csv."""
+    file = Path(folder) / "results/runs.csv"
+    rows = results.content(file).decode().splitlines()[1:] if file.exists() else []
+    return collections.Counter(tuple(row.split(",")[: len(records.RUN)]) for row in rows)
+
+
+def rows_by_file(folder):
+    """All rows of all result files of a folder, each file's sorted; none may be there twice."""
+    found = {}
+    for file in sorted((Path(folder) / "results").rglob("*.csv")):
+        if file.name not in ("runs.csv", "failures.csv"):
+            lines = results.content(file).decode().splitlines()
+            assert len(set(lines)) == len(lines), f"{file}: a row is there twice"
+            found[str(file.relative_to(folder))] = [lines[0], *sorted(lines[1:])]
+    return found
+
+
+def wait_until(what, process, seconds=60):
+    """Wait for something, but not for longer than a program runs."""
+    limit = time.monotonic() + seconds
+    while not what():
+        assert process.poll() is None, end(process)
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """An undisturbed sweep of 24 networks: its folder, and status, stdout and stderr."""
+    folder = tmp_path_factory.mktemp("big")
+    return folder, *program(folder, *BIG, "--jobs", "2", "--log-file", "sweep.log")
+
+
+MIXED = ["--pruning", "erk", "--seed", "0", "1"]
+ALL_METRICS = ["--graph-metrics", "topometrics", "ramanujan"]
+TWO = ["--encoding", "rolled-channel", "unrolled", *ALL_METRICS]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Two networks, each measured in three ways and saved, one after the other: as `big`."""
+    folder = tmp_path_factory.mktemp("mixed")
+    saving = ["--save-snn", "snn", "--save-graph", "graphs", "--threads", "1"]
+    return folder, *program(folder, *MIXED, *TWO, *saving)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """Run main.py's `main` in this process and an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv):
+        status = main.main([str(argument) for argument in argv])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+# What a sweep writes and says
+
+
+def test_every_run_is_there_once(big):
+    folder, status, _, err = big
+    assert status == 0, err
+    (file,) = rows_by_file(folder)
+    assert file == f"results/{ROLLED}"
+    counts = results.identities(folder / file)
+    assert set(counts.values()) == {LAYERS}
+    wanted = plan.tasks(arguments.parse(BIG), ["CIFAR-10"])
+    assert len(wanted) == BIG_SIZE
+    assert set(counts) == {
+        results.identity(plan.configuration(task.network, task.measurements[0])) for task in wanted
+    }
+    assert not (folder / "results/failures.csv").exists()
+    assert not list(folder.rglob(".*.journal"))
+
+
+def test_plain_lines_without_a_terminal(big):
+    folder, _, out, err = big
+    assert out == f"{BIG_SIZE} done, 0 skipped, 0 failed; results in results\n"
+    first, *lines, last = err.splitlines()
+    assert first == f"{BIG_SIZE} networks, 0 done already, 2 at once"
+    assert last == f"{BIG_SIZE} done, 0 skipped, 0 failed"
+    networks = {str(task.network) for task in plan.tasks(arguments.parse(BIG), ["CIFAR-10"])}
+    assert sorted(lines) == sorted(f"done: {network}" for network in networks)
+    log = (folder / "sweep.log").read_text().splitlines()
+    assert [line.split(" ", 1)[1] for line in log] == err.splitlines()
+    stamps = [line.split(" ", 1)[0] for line in log]
+    assert stamps == sorted(stamps)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", stamps[0])
+
+
+def test_one_line_a_run_says_what_it_took(big, mixed):
+    for folder, measured in ((big[0], BIG_SIZE), (mixed[0], 6)):
+        rows = table(folder / "results/runs.csv")
+        assert tuple(rows[0]) == records.RUNS
+        assert len(rows) == measured
+        assert set(runs(folder).values()) == {1}
+        for row in rows:
+            assert row["python"] == ".".join(map(str, sys.version_info[:3]))
+            assert row["torch"].startswith("2.")
+            assert (row["device"], row["threads"]) == ("cpu", "1")
+            assert row["host"]
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}\+00:00", row["finished"])
+            for stage in ("data", "model", "prune", "encode", "measure"):
+                assert 0 <= float(row[f"{stage}_seconds"]) < 60
+                assert 50 < float(row[f"{stage}_megabytes"]) < 5000
+            assert row["train_seconds"] == row["train_megabytes"] == ""
+
+
+def test_a_sweep_again_skips_all(big, here, monkeypatch):
+    folder = big[0]
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+    monkeypatch.chdir(folder)
+    status, out, err = here(*BIG, "--jobs", "2")
+    assert status == 0
+    assert out == f"0 done, {BIG_SIZE} skipped, 0 failed; results in results\n"
+    assert len(err.splitlines()) == 2
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()} == before
+
+
+def test_more_of_a_sweep_computes_only_that(big, tmp_path):
+    """One process at a time gives the rows of two at once; what is there is left as it is."""
+    folder = tmp_path / "less"
+    file = folder / "results" / ROLLED
+    names, *rows = (big[0] / "results" / ROLLED).read_text().splitlines(keepends=True)
+    kept = [row for row in rows if ",0.99," not in row]
+    file.parent.mkdir(parents=True)
+    file.write_text(names + "".join(kept))
+    status, out, _ = program(folder, *BIG, "--jobs", "1")
+    assert status == 0
+    assert out.startswith("6 done, 18 skipped, 0 failed")
+    assert rows_by_file(folder) == rows_by_file(big[0])
+    assert file.read_text().startswith(names + "".join(kept))
+    assert set(runs(folder).values()) == {1}
+    assert len(runs(folder)) == 6
+
+
+def test_a_network_is_made_once_for_all_its_measurements(mixed):
+    folder, status, out, err = mixed
+    assert status == 0, err
+    assert out.startswith("2 done, 0 skipped, 0 failed")
+    assert sorted(rows_by_file(folder)) == [
+        f"results/{ROLLED}",
+        "results/graph_metrics/unrolled/unrolled-CIFAR-10-Resnet-20.csv",
+        "results/ramanujan_results/Resnet-20/rolled-channel-CIFAR-10-Resnet-20.csv",
+    ]
+    names = [f"Resnet-20-CIFAR-10-erk-0.98-{seed}" for seed in (0, 1)]
+    assert sorted(os.listdir(folder / "snn")) == [f"{name}.pt" for name in names]
+    assert sorted(os.listdir(folder / "graphs")) == [
+        f"{encoding}-{name}.graph.zst"
+        for encoding in ("rolled-channel", "unrolled")
+        for name in names
+    ]
+    for seed in (0, 1):  # made once: its measurements share the time of making it
+        rows = [r for r in table(folder / "results/runs.csv") if r["seed"] == str(seed)]
+        assert len(rows) == 3
+        assert len({(row["model_seconds"], row["prune_seconds"]) for row in rows}) == 1
+
+
+def test_rows_equal_those_of_single_runs(mixed, big, here, tmp_path):
+    assert here("--pruning=erk", "--seed=1", "--encoding", "unrolled")[0] == 0
+    assert here("--pruning=erk", "--seed=1", *FAST, *ALL_METRICS)[0] == 0
+    single, in_mixed, in_big = map(rows_by_file, (tmp_path, mixed[0], big[0]))
+    assert len(single) == 3
+    for file, (names, *rows) in single.items():
+        assert [names, *rows] == [names, *(r for r in in_mixed[file][1:] if r.split(",")[5] == "1")]
+    assert set(in_mixed[f"results/{ROLLED}"]) < set(in_big[f"results/{ROLLED}"])
+
+
+# Saved networks
+
+
+def test_saved_networks_measured_again_give_equal_rows(mixed, here, tmp_path):
+    status, _, err = here("--snn", mixed[0] / "snn/Resnet-20-CIFAR-10-erk-0.98-0.pt", *TWO)
+    assert status == 0, err
+    for file, (names, *rows) in rows_by_file(mixed[0]).items():
+        first = [row for row in rows if row.split(",")[5] == "0"]
+        assert rows_by_file(tmp_path)[file] == [names, *first]
+    assert {row["prune_seconds"] for row in table("results/runs.csv")} == {""}
+
+
+def test_force_replaces_rows(mixed, tmp_path):
+    files = sorted((mixed[0] / "snn").iterdir())
+    shutil.copytree(mixed[0] / "results", tmp_path / "results")
+    spoiled = tmp_path / "results" / ROLLED
+    spoiled.write_text(spoiled.read_text().replace("layer1.0", "layer9.9"))
+    status, out, err = program(tmp_path, "--snn", *files, *FAST, *ALL_METRICS, "--force")
+    assert status == 0, err
+    assert out.startswith("2 done, 0 skipped, 0 failed")
+    for file in rows_by_file(mixed[0]):
+        assert (tmp_path / file).read_bytes() == (mixed[0] / file).read_bytes()
+    assert sorted(runs(tmp_path).values()) == [1, 1, 2, 2, 2, 2]
+
+
+def test_a_saved_graph_is_the_graph_that_was_measured(mixed):
+    import graph_encoding
+
+    folder = mixed[0]
+    (row, _) = table(folder / "results/graph_metrics/unrolled/unrolled-CIFAR-10-Resnet-20.csv")
+    name = f"unrolled-Resnet-20-CIFAR-10-erk-0.98-{row['seed']}.graph.zst"
+    (graph,) = graph_encoding.load(folder / "graphs" / name)
+    assert (str(graph.num_nodes), str(graph.num_edges)) == (row["nodes"], row["edges"])
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "missing", "folder"])
+def test_a_damaged_saved_network_is_one_line(mixed, here, tmp_path, damage):
+    whole = min((mixed[0] / "snn").iterdir()).read_bytes()
+    file = tmp_path / "bad.pt"
+    if damage == "folder":
+        file.mkdir()
+    elif damage != "missing":
+        file.write_bytes(whole[:-1000] if damage == "cut" else b"noise")
+    status, out, err = here("--snn", file, min((mixed[0] / "snn").iterdir()))
+    assert (status, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("main.py: error: ")
+    assert "bad.pt" in line
+    assert list(tmp_path.rglob("*.csv")) == []
+
+
+def test_a_saved_network_given_twice_is_one_line(mixed, here, tmp_path):
+    file = min((mixed[0] / "snn").iterdir())
+    copy = shutil.copy(file, tmp_path / "copy.pt")
+    status, _, err = here("--snn", file, copy)
+    assert status == 2
+    assert re.fullmatch(r"main\.py: error: --snn: .* is there twice \(.*copy\.pt\)\n", err)
+
+
+# What goes wrong
+
+BROKEN = """
+from pruning import PRUNERS, Pruner
+PRUNERS["broken"] = Pruner("sitecustomize", False, "for a test")
+def prune(model, sparsity, settings):
+    if settings.seed == 1:
+        raise ZeroDivisionError("seed 1\\nis not for me")
+    return PRUNERS["erk"].function(model, sparsity, settings)
+"""
+
+
+def test_failures_are_recorded_and_the_rest_is_done(tmp_path):
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path/sitecustomize.py").write_text(BROKEN)
+    argv = ["--pruning", "broken", "--seed", "0", "1", "2", *FAST, *ALL_METRICS]
+    argv += ["--log-file", "log", "--jobs", "2"]
+    status, out, err = program(tmp_path, *argv, path=[tmp_path / "path"])
+    assert status == 101, err
+    assert out == "2 done, 0 skipped, 1 failed; results in results\n"
+    assert err.splitlines()[-1] == "what failed, and why: results/failures.csv"
+    assert "Traceback" not in err
+    line = "failed: Resnet-20 CIFAR-10 broken 0.98 seed 1: prune: ZeroDivisionError: seed 1"
+    assert line in err
+    assert line in (tmp_path / "log").read_text()
+    rows = table(tmp_path / "results/failures.csv")
+    assert tuple(rows[0]) == records.FAILURES
+    assert [row["graph_metrics"] for row in rows] == ["topometrics", "ramanujan"]
+    where = {(row["seed"], row["stage"], row["error"], row["reason"]) for row in rows}
+    assert where == {("1", "prune", "ZeroDivisionError", "seed 1 is not for me")}
+    counts = results.identities(tmp_path / "results" / ROLLED)
+    assert {run[4] for run in counts} == {"0", "2"}
+    assert set(counts.values()) == {LAYERS}
+
+
+@pytest.mark.parametrize(("networks", "status"), [(2, 102), (24, 124), (25, 125), (300, 125)])
+def test_failures_of_killed_workers_are_recorded_and_counted(here, monkeypatch, networks, status):
+    def die(tasks, *_, **__):
+        return ((task, execution.DIED) for task in tasks)
+
+    monkeypatch.setattr(execution, "run", die)
+    argv = ["--pruning", "erk", "--seed", *map(str, range(networks))]
+    found, out, _ = here(*argv, *FAST)
+    assert found == status
+    assert out == f"0 done, 0 skipped, {networks} failed; results in results\n"
+    rows = table("results/failures.csv")
+    assert [row["seed"] for row in rows] == argv[3:]
+    assert {(r["stage"], r["error"]) for r in rows} == {("unknown", "TerminatedWorkerError")}
+
+
+@pytest.fixture
+def attempt(tmp_path, monkeypatch):
+    """Run one network as a worker does, but in this process; gives its outcome."""
+    monkeypatch.setattr(steps, "use_threads", lambda count: None)
+
+    def run(*argv):
+        options = arguments.parse(["--pruning=erk", f"--output-dir={tmp_path}", *argv])
+        options.threads = 1
+        (task,) = plan.tasks(options, ["CIFAR-10"])
+        return console.attempt(task, options)
+
+    return run
+
+
+def test_an_attempt_is_done_then_skipped(attempt, tmp_path):
+    assert attempt(*FAST) == execution.Outcome("done")
+    assert attempt(*FAST) == execution.Outcome("skipped")
+    assert len(table(tmp_path / "runs.csv")) == 1
+    assert attempt(*FAST, "--force") == execution.Outcome("done")
+    assert len(table(tmp_path / "runs.csv")) == 2
+    assert len(table(tmp_path / ROLLED)) == LAYERS
+
+
+def test_an_attempt_at_what_another_process_computes_is_busy(attempt, tmp_path):
+    from graph_data.claims import claim
+
+    network = plan.Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
+    with claim(tmp_path, network.key):
+        assert attempt(*FAST) == execution.Outcome("busy")
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_a_result_file_that_turns_bad_is_a_failure(attempt, tmp_path):
+    """The measurements before it are kept, and only the one that failed is left."""
+    file = tmp_path / "ramanujan_results/Resnet-20/rolled-channel-CIFAR-10-Resnet-20.csv"
+    measure = steps.measure
+
+    def spoil(options, measurement, *args):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("a,b\n1,2\n")
+        return measure(options, measurement, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "measure", spoil)
+        outcome = attempt(*FAST, *ALL_METRICS)
+    assert (outcome.status, outcome.stage, outcome.error) == (
+        "failed",
+        "write",
+        "ResultFileError",
+    )
+    assert "its columns are not those written now" in outcome.reason
+    assert len(table(tmp_path / ROLLED)) == LAYERS
+    failures = table(tmp_path / "failures.csv")
+    assert {row["reason"] for row in failures} == {outcome.reason}
+    assert [row["graph_metrics"] for row in failures] == ["ramanujan"]
+
+
+def test_only_what_is_missing_is_measured_and_fails(attempt, tmp_path, monkeypatch):
+    assert attempt(*FAST).status == "done"
+
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(steps, "measure", fail)
+    outcome = attempt(*FAST, *ALL_METRICS)
+    assert (outcome.status, outcome.stage, outcome.error) == ("failed", "measure", "MemoryError")
+    assert [row["graph_metrics"] for row in table(tmp_path / "failures.csv")] == ["ramanujan"]
+
+
+def test_failures_that_cannot_be_recorded_stop_everything(attempt, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(results, "append", fail)
+    with pytest.raises(OSError, match="No space left"):
+        attempt(*FAST)
+
+
+def test_each_run_took_its_own_time(attempt, tmp_path, monkeypatch):
+    """Not that of the network's other measurements, too."""
+    measure = steps.measure
+
+    def slowly(options, measurement, *args):
+        time.sleep(0 if measurement.graph_metrics == "ramanujan" else 1)
+        return measure(options, measurement, *args)
+
+    monkeypatch.setattr(steps, "measure", slowly)
+    assert attempt(*FAST, *ALL_METRICS).status == "done"
+    slow, fast = (float(row["measure_seconds"]) for row in table(tmp_path / "runs.csv"))
+    assert fast < 1 <= slow
+
+
+def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
+    from sweep import estimate, memory
+
+    todo = plan.tasks(arguments.parse(BIG), ["CIFAR-10"])
+    needed = estimate.most_memory(todo, steps.INPUT_SHAPE)
+    divide = console.divide
+    monkeypatch.setattr(memory, "available", lambda: 100 * needed)
+    options = arguments.parse([*BIG, "--jobs", "4", "--threads", "9"])
+    assert divide(options, todo) == (4, 2)
+    assert divide(options, todo[:3]) == (3, 3)
+    assert divide(options, todo[:1]) == divide(options, []) == (1, 9)
+    assert capsys.readouterr().err == ""
+    for share, jobs in ((2.5, 2), (0.1, 1)):
+        monkeypatch.setattr(memory, "available", lambda share=share: share * needed)
+        assert divide(options, todo) == (jobs, 9 // jobs)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"main.py: warning: {jobs} of 4 jobs at once: ")
+    options = arguments.parse([*BIG, "--scheduler", "tcp://there:1", "--threads", "3"])
+    assert divide(options, todo) == (1, 3)
+
+
+# What is interrupted or killed
+
+
+def test_interruption_keeps_what_is_done(big, tmp_path):
+    sweep = start(tmp_path, *BIG, "--jobs", "2", "--log-file", "log")
+    wait_until(lambda: len(runs(tmp_path)) >= 2, sweep)
+    os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does
+    status, out, err = end(sweep)
+    assert (status, out) == (130, ""), err
+    lines = [line for line in err.splitlines() if not re.match(r"\d+ networks,|done: ", line)]
+    assert lines == ["main.py: interrupted"]
+    (found,), (whole,) = rows_by_file(tmp_path).values(), rows_by_file(big[0]).values()
+    assert 0 < len(found) - 1 < BIG_SIZE * LAYERS
+    assert (len(found) - 1) % LAYERS == 0
+    assert set(found) < set(whole)
+
+
+def test_a_sweep_killed_again_and_again_ends_as_an_undisturbed_one(big, tmp_path):
+    """Only the program is killed; its workers may finish what they are at."""
+    chance = random.Random(20240)
+    killed = []
+    try:
+        for _ in range(5):
+            before = len(runs(tmp_path))
+            more = chance.randint(0, 4)
+            killed.append(start(tmp_path, *BIG, "--jobs", "2"))
+            wait_until(lambda b=before, m=more: len(runs(tmp_path)) >= b + m, killed[-1])
+            time.sleep(chance.uniform(0, 0.5))
+            killed[-1].kill()
+        status, out, err = program(tmp_path, *BIG, "--jobs", "2")
+    finally:
+        for process in killed:
+            end_group(process)
+            process.stdout.close()
+            process.stderr.close()
+    assert status == 0, err
+    assert out.endswith(" 0 failed; results in results\n")
+    assert rows_by_file(tmp_path) == rows_by_file(big[0])
+    assert set(runs(tmp_path)) == set(runs(big[0]))
+    assert set(runs(tmp_path).values()) == {1}  # no worker was killed
+
+
+def uses_torch(process):
+    """Whether a process has begun to work."""
+    return any("libtorch" in part.path for part in psutil.Process(process.pid).memory_maps())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the libraries of processes")
+def test_a_cluster_whose_worker_is_killed(big, tmp_path):
+    pytest.importorskip("distributed")
+    folder = tmp_path / "sweep"
+    with clusters.cluster(tmp_path, 2, nanny=False) as (address, workers):
+        wrong = f"tcp://127.0.0.1:{clusters.free_port()}"
+        nobody = start(tmp_path / "nobody", *BIG, "--scheduler", wrong)
+        sweep = start(folder, *BIG, "--scheduler", address)
+        wait_until(lambda: all(map(uses_torch, workers)) and len(runs(folder)) >= 3, sweep)
+        workers[0].kill()
+        before = len(runs(folder))
+        status, out, err = end(sweep)
+    assert before < BIG_SIZE
+    assert status == 0, err
+    done, skipped, failed = map(int, re.findall(r"(\d+) [a-z]+[,;]", out))
+    assert (done + skipped, failed) == (BIG_SIZE, 0)  # skipped: done as the other's death came
+    assert err.splitlines()[0] == f"{BIG_SIZE} networks, 0 done already, on {address}"
+    assert "Traceback" not in err
+    assert rows_by_file(folder) == rows_by_file(big[0])
+    assert set(runs(folder)) == set(runs(big[0]))
+    assert sum(runs(folder).values()) <= BIG_SIZE + 1  # what the killed one was about to write
+
+    status, out, err = end(nobody)
+    assert (status, out) == (2, "")
+    assert err.splitlines()[1:] == [
+        line for line in err.splitlines() if line.startswith(f"main.py: error: --scheduler {wrong}")
+    ]
+
+
+def test_an_address_that_is_none_is_one_line(tmp_path, here):
+    pytest.importorskip("distributed")
+    status, out, err = here(*BIG, "--scheduler", "somewhere")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith("main.py: error: --scheduler somewhere: ")
+    assert "Traceback" not in err

@@ -1,0 +1,196 @@
+"""The examples of sweeps in scripts/: they run as they are, on tiny settings."""
+
+import csv
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "scripts"
+SHELL = sorted(SCRIPTS.glob("*.sh"))
+TINY = {"PRUNERS": "er erk", "SPARSITIES": "0.98", "SEEDS": "0 1", "ENCODINGS": "rolled-channel"}
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+
+# Runs one job after another.
+PARALLEL = """#!{python}
+import itertools, subprocess, sys
+assert sys.argv[1] == "--jobs" and int(sys.argv[2]) > 0
+command, *lists = " ".join(sys.argv[3:]).split(" ::: ")
+failed = 0
+for values in itertools.product(*(text.split() for text in lists)):
+    one = command
+    for number, value in enumerate(values, start=1):
+        one = one.replace("{{%d}}" % number, value)
+    failed += subprocess.call(one, shell=True) != 0
+sys.exit(failed)
+"""
+
+
+def run(script, folder, *argv, **settings):
+    """Run a script in the repository's folder, its results in another."""
+    settings = TINY | {"PYTHON": sys.executable, "OUTPUT": str(folder / "results")} | settings
+    # Into files: what a script starts and leaves behind would keep a pipe open.
+    with open(folder / "out", "w+") as out, open(folder / "err", "w+") as err:
+        status = subprocess.run(
+            ["bash", SCRIPTS / script, *argv],
+            cwd=ROOT,
+            env=os.environ | settings,
+            stdout=out,
+            stderr=err,
+            timeout=120,
+        ).returncode
+    return status, (folder / "out").read_text(), (folder / "err").read_text()
+
+
+def rows(folder):
+    file = folder / "results/graph_metrics/rolled-channel/rolled-channel-CIFAR-10-Resnet-20.csv"
+    with open(file, newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def networks(folder):
+    found = rows(folder)
+    assert len({tuple(row.values()) for row in found}) == len(found)
+    return sorted({(row["pruning"], row["seed"]) for row in found})
+
+
+def test_all_are_tested():
+    assert {script.name for script in SCRIPTS.iterdir() if script.is_file()} == {
+        "sweep_laptop.sh",
+        "sweep_parallel.sh",
+        "sweep_slurm.sh",
+        "sweep_dask.sh",
+        "sweep_dask_slurm.py",
+    }
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda script: script.name)
+def test_syntax(script):
+    assert os.access(script, os.X_OK)
+    text = script.read_text()
+    assert text.startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in text
+    subprocess.run(["bash", "-n", script], check=True)
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.*")), ids=lambda script: script.name)
+def test_they_name_no_machine(script):
+    text = script.read_text()
+    assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", text)
+    without = text.replace("#!/usr/bin/env bash", "")
+    assert not re.search(r"(?<![\w.$}])/(?!\.\.)\w+/", without), "an absolute path"
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda script: script.name)
+def test_their_flags_and_values_are_those_of_main(script):
+    import arguments
+
+    text = script.read_text()
+    defaults = dict(re.findall(r"\$\{([A-Z]+):-([^}]*)\}", text))
+    argv = ["--pruning", *defaults["PRUNERS"].split(), "--seed", *defaults["SEEDS"].split()]
+    argv += ["--sparsity", *defaults["SPARSITIES"].split()]
+    argv += ["--encoding", *defaults["ENCODINGS"].split()]
+    options = vars(arguments.parse(argv))
+    assert options["output_dir"] == Path(defaults["OUTPUT"])
+    command = re.search(r'"\$PYTHON" main\.py(.*?[^\\])\n', text, re.S)[1]
+    flags = re.findall(r"--([a-z-]+)", command.partition(":::")[0])
+    assert {flag.replace("-", "_") for flag in flags} <= set(options)
+
+
+def test_laptop(tmp_path):
+    settings = {"PRUNERS": "erk", "JOBS": "2"}
+    status, out, err = run("sweep_laptop.sh", tmp_path, **settings)
+    assert status == 0, err
+    assert out.startswith("2 done, 0 skipped, 0 failed")
+    assert networks(tmp_path) == [("erk", "0"), ("erk", "1")]
+    assert len((tmp_path / "results.log").read_text().splitlines()) == 4
+    status, out, _ = run("sweep_laptop.sh", tmp_path, "--dry-run", **settings)
+    assert out.splitlines()[-1].startswith("2 runs, 2 done, 0 to do")
+
+
+def test_parallel(tmp_path):
+    path = os.environ["PATH"]
+    if shutil.which("parallel") is None:
+        (tmp_path / "bin").mkdir()
+        stub = tmp_path / "bin/parallel"
+        stub.write_text(PARALLEL.format(python=sys.executable))
+        stub.chmod(0o755)
+        path = f"{stub.parent}{os.pathsep}{path}"
+    status, _, err = run("sweep_parallel.sh", tmp_path, SEEDS="3", JOBS="2", PATH=path)
+    assert status == 0, err
+    assert networks(tmp_path) == [("er", "3"), ("erk", "3")]
+
+
+def test_slurm(tmp_path):
+    for job in ("1", "2"):
+        settings = {"SLURM_ARRAY_TASK_ID": job, "SLURM_SUBMIT_DIR": str(ROOT)}
+        status, _, err = run("sweep_slurm.sh", tmp_path, **settings)
+        assert status == 0, err
+    assert networks(tmp_path) == [("er", "1"), ("erk", "0")]
+    status, out, err = run("sweep_slurm.sh", tmp_path, SLURM_ARRAY_TASK_ID="4")
+    assert (status, out) == (2, "")
+    assert err == "no pruner and seed for job 4: give sbatch a shorter --array\n"
+
+
+def test_the_slurm_array_is_as_long_as_there_are_jobs():
+    text = (SCRIPTS / "sweep_slurm.sh").read_text()
+    pruners, seeds = (
+        re.search(rf"\{{{n}:-([^}}]*)", text)[1].split() for n in ("PRUNERS", "SEEDS")
+    )
+    assert f"#SBATCH --array=0-{len(pruners) * len(seeds) - 1}\n" in text
+
+
+def test_dask(tmp_path):
+    pytest.importorskip("distributed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    status, out, err = run("sweep_dask.sh", tmp_path, PORT=port)
+    assert status == 0, err
+    assert re.search(r"^4 done, 0 skipped, 0 failed", out, re.M)
+    assert len(networks(tmp_path)) == 4
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", int(port)), timeout=1):
+        pass  # the scheduler has ended with the script
+
+
+JOBQUEUE = """
+import json, pathlib
+class SLURMCluster:
+    scheduler_address = "nowhere"
+    def __init__(self, **settings):
+        pathlib.Path("settings").write_text(json.dumps(settings))
+    def __enter__(self):
+        return self
+    def __exit__(self, *exception):
+        pathlib.Path("ended").touch()
+    def scale(self, jobs):
+        assert jobs > 0
+"""
+
+
+def test_dask_on_slurm(tmp_path):
+    """Slurm is left out: main.py gets the address and the flags, and gives its exit status."""
+    pytest.importorskip("distributed")
+    (tmp_path / "dask_jobqueue.py").write_text(JOBQUEUE)
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "sweep_dask_slurm.py", "--pruning", "erk", "--seed", "0", "1"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "main.py: error: --scheduler nowhere: " in done.stderr
+    assert "Traceback" not in done.stderr
+    settings = (tmp_path / "settings").read_text()
+    assert '"cores": 1' in settings
+    assert f"export PYTHONPATH='{ROOT}'" in settings
+    assert (tmp_path / "ended").exists()
