@@ -216,7 +216,7 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
                 rows = steps.measure(options, measurement, row, graphs, report)
             file = plan.file_of(options.output_dir, network, measurement)
             with stages.stage("write", str(file)):
-                steps.write(options, network, measurement, rows, stages)
+                steps.write(options, network, measurement, rows, stages.last)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import sys
 import time
@@ -34,8 +35,12 @@ class Stages:
         Whether bars are drawn; otherwise plain lines are printed, unless quiet.
     current : str
         The stage that runs, or ran last.
-    seconds, megabytes : dict of str to float
-        Wall time of each stage that has ended, and the process's peak memory in it.
+    seconds : dict of str to float
+        Wall time of each stage that has ended, all its times together.
+    last : dict of str to (float, float)
+        Seconds and the process's peak memory in MB of each stage, the last time.
+    ended : collections.Counter
+        How many times each stage has ended.
     """
 
     def __init__(self, names: Sequence[str], *, quiet: bool = False):
@@ -43,22 +48,21 @@ class Stages:
         self.quiet = quiet
         self.current = ""
         self.seconds: dict[str, float] = {}
-        self.megabytes: dict[str, float] = {}
+        self.last: dict[str, tuple[float, float]] = {}
         self.terminal = sys.stderr.isatty() and not quiet
         self._started = 0
-        self._bar = tqdm(
-            total=len(names),
-            disable=not self.terminal,
-            leave=False,
-            bar_format=OUTER,
-        )
+        self.ended: collections.Counter[str] = collections.Counter()
+        # Only where it is drawn: a bar holds a lock, which a killed worker of a sweep would leave.
+        self._bar = None
+        if self.terminal:
+            self._bar = tqdm(total=len(names), leave=False, bar_format=OUTER)
 
     @contextlib.contextmanager
     def stage(self, name: str, detail: str) -> Iterator[Report]:
         """Run one stage; yields a ``report(done, total, text)`` for what is long inside it."""
         self.current = name
         self._started += 1
-        if self.terminal:
+        if self._bar is not None:
             self._bar.set_description_str(f"{name}: {detail}")
         elif not self.quiet:
             line = f"[{self._started}/{len(self.names)}] {name}: {detail}"
@@ -86,11 +90,14 @@ class Stages:
                 inner.close()
         taken = time.perf_counter() - start
         self.seconds[name] = self.seconds.get(name, 0.0) + taken
-        self.megabytes[name] = max(self.megabytes.get(name, 0.0), memory.peak())
-        self._bar.update()
+        self.last[name] = taken, memory.peak()
+        self.ended[name] += 1
+        if self._bar is not None:
+            self._bar.update()
 
     def __enter__(self) -> Stages:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()

@@ -169,16 +169,10 @@ def columns(measurement: plan.Measurement) -> tuple[str, ...]:
     return results.columns(measurement.encoding, names)
 
 
-def write(options, network: plan.Network, measurement: plan.Measurement, rows, stages) -> None:
+def write(options, network: plan.Network, measurement: plan.Measurement, rows, took) -> None:
     """Put the rows of a run into its file; before them, what it took into ``runs.csv``."""
     records.record_run(
-        options.output_dir,
-        network,
-        measurement,
-        stages.seconds,
-        stages.megabytes,
-        options.device,
-        threads(options),
+        options.output_dir, network, measurement, took, options.device, threads(options)
     )
     file = plan.file_of(options.output_dir, network, measurement)
     put = results.replace if options.force else results.append

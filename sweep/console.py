@@ -8,6 +8,7 @@ import contextlib
 import copy
 import datetime
 import functools
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -130,7 +131,9 @@ def attempt(task: plan.Task, options: argparse.Namespace) -> Outcome:
         except Exception as error:
             reason = steps.one_line(error) or str(error)
             outcome = Outcome(FAILED, stages.current, type(error).__name__, reason)
-            _record(options, left[0], outcome)
+            in_order = itertools.chain(*steps.by_encoding(left[0].measurements).values())
+            unwritten = tuple(in_order)[stages.ended["write"] :]
+            _record(options, plan.Task(task.network, unwritten), outcome)
             return outcome
     return Outcome(DONE)
 

@@ -1,16 +1,16 @@
 """Running many tasks: in processes of this machine (joblib's pool), or on a Dask cluster.
 
-A task that raises is one failure. A worker that dies (killed for memory, say) takes its pool
-with it: what it was working on is run again alone, and is a failure if it dies again; the others go
-on in a new pool. A cluster gives the work of a dead worker to another one, and is asked the
-same way for what killed several. What another process is already computing is asked for again at the
-end.
+A task that raises is one failure. A worker that dies (killed for memory, say) takes its pool with
+it: what it was working on is run again alone, and is a failure if it dies again; the others go on
+in a new pool. A cluster gives the work of a dead worker to another one; what has killed several is
+run again alone too. What another process is already computing is asked for again at the end.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -131,9 +131,19 @@ def _processes(work: Work, jobs: int) -> Iterator[Pool]:
 
     try:
         yield pool
-    finally:
         if workers:
-            workers.shutdown(kill_workers=True)
+            workers.shutdown()
+    except BaseException:
+        _stop(workers)
+        raise
+
+
+def _stop(workers) -> None:
+    """End the processes of a pool in the middle of their work, without a word."""
+    if workers:
+        for process in list(workers._processes.values()):
+            process.terminate()
+        workers.shutdown()  # finds them dead
 
 
 DIED = Outcome(
@@ -148,6 +158,7 @@ DIED = Outcome(
 
 def _marked(work: Work, number: int, task: Task, started: str) -> tuple[int, Outcome]:
     """Work on a task, leaving a mark that it was begun."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the program decides
     Path(started, str(number)).touch()
     return number, work(task)
 

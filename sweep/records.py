@@ -36,8 +36,7 @@ def record_run(
     output_dir: str | Path,
     network: Network,
     measurement: Measurement,
-    seconds: Mapping[str, float],
-    megabytes: Mapping[str, float],
+    took: Mapping[str, tuple[float, float]],
     device: str,
     threads: int,
 ) -> None:
@@ -48,8 +47,8 @@ def record_run(
     output_dir : str or Path
     network : Network
     measurement : Measurement
-    seconds, megabytes : mapping of str to float
-        Wall time and peak memory (of the process, 10^6 bytes) by stage.
+    took : mapping of str to (float, float)
+        Seconds of wall time and peak memory (of the process, 10^6 bytes) by stage.
     device : str
     threads : int
     """
@@ -61,8 +60,9 @@ def record_run(
         "threads": threads,
     }
     for stage in STAGES:
-        row[f"{stage}_seconds"] = _rounded(seconds.get(stage), 3)
-        row[f"{stage}_megabytes"] = _rounded(megabytes.get(stage), 1)
+        seconds, megabytes = took.get(stage, (None, None))
+        row[f"{stage}_seconds"] = _rounded(seconds, 3)
+        row[f"{stage}_megabytes"] = _rounded(megabytes, 1)
     results.append(Path(output_dir) / "runs.csv", RUNS, [row])
 
 

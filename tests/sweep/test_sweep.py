@@ -354,7 +354,8 @@ def test_failures_of_killed_workers_are_recorded_and_counted(here, monkeypatch, 
     assert out == f"0 done, 0 skipped, {networks} failed; results in results\n"
     rows = table("results/failures.csv")
     assert [row["seed"] for row in rows] == argv[3:]
-    assert {(r["stage"], r["error"]) for r in rows} == {("unknown", "TerminatedWorkerError")}
+    died = (execution.DIED.stage, execution.DIED.error, execution.DIED.reason)
+    assert {(row["stage"], row["error"], row["reason"]) for row in rows} == {died}
 
 
 @pytest.fixture
@@ -492,10 +493,10 @@ def test_a_sweep_killed_again_and_again_ends_as_an_undisturbed_one(big, tmp_path
     chance = random.Random(20240)
     killed = []
     try:
-        for _ in range(5):
+        for jobs in (2, 1, 2, 1, 1):
             before = len(runs(tmp_path))
             more = chance.randint(0, 4)
-            killed.append(start(tmp_path, *BIG, "--jobs", "2"))
+            killed.append(start(tmp_path, *BIG, "--jobs", jobs))
             wait_until(lambda b=before, m=more: len(runs(tmp_path)) >= b + m, killed[-1])
             time.sleep(chance.uniform(0, 0.5))
             killed[-1].kill()
