@@ -133,7 +133,7 @@ def run_all(options: argparse.Namespace, tasks: list[plan.Task]) -> int:
         print(estimate.table(tasks, todo, steps.INPUT_SHAPE))
         return 0
     if len(tasks) == 1 and not options.scheduler:
-        run_and_show(options, tasks[0], todo[0].measurements if todo else ())
+        run_and_show(options, tasks[0])
         return 0
 
     from sweep import console
@@ -142,19 +142,19 @@ def run_all(options: argparse.Namespace, tasks: list[plan.Task]) -> int:
     return console.run(options, tasks, todo)
 
 
-def run_and_show(
-    options: argparse.Namespace, task: plan.Task, missing: Sequence[plan.Measurement]
-) -> None:
+def run_and_show(options: argparse.Namespace, task: plan.Task) -> None:
     """Run one network, if measurements of it are missing, and show all its rows."""
     import progress
     import summary
 
-    seconds = {}
-    if missing:
-        todo = plan.Task(task.network, tuple(missing))
-        with progress.Stages(steps.stage_names(options, todo)) as stages:
-            run_network(todo, options, stages)
-        seconds = stages.seconds
+    missing, seconds = (), {}
+    with steps.claimed(options, task.network):
+        todo = [task] if options.force else plan.missing([task], options.output_dir)
+        if todo:
+            missing = todo[0].measurements
+            with progress.Stages(steps.stage_names(options, todo[0])) as stages:
+                run_network(todo[0], options, stages)
+            seconds = stages.seconds
     for measurement in task.measurements:
         file = plan.file_of(options.output_dir, task.network, measurement)
         rows = results.find(file, plan.configuration(task.network, measurement))

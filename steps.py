@@ -6,19 +6,24 @@ torch and the rooms built on it are imported inside functions: --help and errors
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from arguments import UsageError
 from graph_data import results
+from graph_data.claims import claim
 from sweep import plan, records
 
 INPUT_SHAPE = (3, 32, 32)  # every data set is scaled to it
 PRUNING_BATCH = 128  # a pruner puts batches together as it needs
+CLAIM_SECONDS = 1.0  # before asking again for a network that another process computes
 ROOMS = {"arguments", "datasets", "graph_data", "graph_encoding", "models", "pruning", "sweep"}
 
 
@@ -177,6 +182,19 @@ def write(options, network: plan.Network, measurement: plan.Measurement, rows, t
     file = plan.file_of(options.output_dir, network, measurement)
     put = results.replace if options.force else results.append
     put(file, columns(measurement), rows)
+
+
+@contextlib.contextmanager
+def claimed(options: argparse.Namespace, network: plan.Network) -> Iterator[None]:
+    """Wait until no other process computes a network, and keep them from it meanwhile."""
+    for attempt in itertools.count():
+        with claim(options.output_dir, network.key) as mine:
+            if mine:
+                yield
+                return
+        if not attempt:
+            print(f"main.py: another process is at {network}: waiting", file=sys.stderr)
+        time.sleep(CLAIM_SECONDS)
 
 
 def stage_names(options: argparse.Namespace, task: plan.Task) -> list[str]:

@@ -1,5 +1,6 @@
 """The main job: its command line, its errors, whole runs on digits, and their result files."""
 
+import contextlib
 import csv
 import errno
 import os
@@ -289,6 +290,26 @@ def test_same_run_again_and_force(job, monkeypatch):
     assert len(table(file)) == 44
     assert job(*argv, "--force")[0] == 0  # the same seed gives the same rows, in the same place
     assert file.read_bytes() == both
+
+
+def test_a_network_that_another_process_computes_is_waited_for(job, monkeypatch):
+    from graph_data.claims import claim
+
+    argv = ["--pruning=erk", "--encoding=rolled-channel"]
+    (task,) = plan.tasks(arguments.parse(argv), ["CIFAR-10"])
+    waits = []
+    with contextlib.ExitStack() as other:
+        assert other.enter_context(claim("results", task.network.key))
+
+        def sleep(seconds):
+            waits.append(seconds)
+            if len(waits) == 2:
+                other.close()
+
+        monkeypatch.setattr(steps.time, "sleep", sleep)
+        status, _, err = job(*argv)
+    assert (status, len(waits)) == (0, 2)
+    assert err.count("another process is at Resnet-20 CIFAR-10 erk 0.98 seed 0: waiting") == 1
 
 
 def test_ramanujan_run(job):
