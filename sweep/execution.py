@@ -9,6 +9,7 @@ run again alone too. What another process is already computing is asked for agai
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import tempfile
@@ -17,12 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from joblib.externals.loky import as_completed, get_reusable_executor
+from joblib.externals.loky import FIRST_COMPLETED, get_reusable_executor, wait
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from .plan import Task
 
-IDLE_SECONDS = 300  # before an idle process leaves
+IDLE_SECONDS = 20  # before an idle process leaves
 WORKERS_SECONDS = 60  # for the first worker of a cluster to join
 BUSY_SECONDS = 2.0  # before asking again for what another process computes
 
@@ -112,12 +113,19 @@ def _processes(work: Work, jobs: int) -> Iterator[Pool]:
             # memory would end the sweep.
             workers = get_reusable_executor(max_workers=min(jobs, len(now)), timeout=IDLE_SECONDS)
             with tempfile.TemporaryDirectory(prefix="sweep-") as started:
-                calls = [workers.submit(_marked, work, i, waiting[i], started) for i in now]
+                todo, calls = iter(now), set()
                 try:
-                    for call in as_completed(calls):
-                        i, outcome = call.result()
-                        alone = [other for other in alone if other != i]
-                        yield waiting.pop(i), outcome
+                    while True:
+                        # No more than are worked on: if this process is killed, nothing is queued.
+                        for i in itertools.islice(todo, jobs - len(calls)):
+                            calls.add(workers.submit(_marked, work, i, waiting[i], started))
+                        if not calls:
+                            break
+                        ended, calls = wait(calls, return_when=FIRST_COMPLETED)
+                        for call in ended:
+                            i, outcome = call.result()
+                            alone = [other for other in alone if other != i]
+                            yield waiting.pop(i), outcome
                 except TerminatedWorkerError:
                     under_way = [i for i in map(int, os.listdir(started)) if i in waiting]
                     if alone:
