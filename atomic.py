@@ -11,19 +11,21 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, unfinished: str | Path | None = None) -> Iterator[BinaryIO]:
     """Open a new file that takes the place of `path` once it is finished and on disk.
 
     Parameters
     ----------
     path : str or Path
         Where the file belongs; its folder exists. Of a link, the file that it leads to is replaced.
+    unfinished : str or Path, optional
+        The new file until it is finished, on the same file system; it must not exist. By default a
+        name of its own beside `path`. A killed process leaves it.
 
     Yields
     ------
     binary file
-        Stands beside `path` under a name of its own. After an error it is gone, and `path` is as
-        before.
+        After an error it is gone, and `path` is as before.
 
     Examples
     --------
@@ -32,7 +34,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     15
     """
     target = Path(path).resolve()
-    unfinished = target.with_name(f".saving-{secrets.token_hex(8)}")
+    unfinished = Path(unfinished or target.with_name(f".saving-{secrets.token_hex(8)}"))
     try:
         with open(unfinished, "xb") as file:
             yield file

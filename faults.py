@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,9 @@ def of_file(path: str | Path, error: type[Exception]) -> Iterator[None]:
         yield
     except Fault as fault:
         raise error(f"{path}: {fault}") from None
+
+
+def of_system(error: OSError) -> str:
+    """The file, where there is one, and what the system says of it."""
+    where = f"{Path(os.fsdecode(error.filename))}: " if error.filename else ""
+    return where + (error.strerror or str(error) or type(error).__name__)

@@ -126,14 +126,15 @@ def run_all(options: argparse.Namespace, tasks: list[plan.Task]) -> int:
         Number of networks that failed. One that runs here raises its error instead.
     """
     steps.check_files(options, tasks)
-    todo = tasks if options.force else plan.missing(tasks, options.output_dir)
+    if len(tasks) == 1 and not options.scheduler and not options.dry_run:
+        run_and_show(options, tasks[0])
+        return 0
+
+    todo = steps.undone(options, tasks)
     if options.dry_run:
         from sweep import estimate
 
         print(estimate.table(tasks, todo, steps.INPUT_SHAPE))
-        return 0
-    if len(tasks) == 1 and not options.scheduler:
-        run_and_show(options, tasks[0])
         return 0
 
     from sweep import console
@@ -149,11 +150,10 @@ def run_and_show(options: argparse.Namespace, task: plan.Task) -> None:
 
     missing, seconds = (), {}
     with steps.claimed(options, task.network):
-        todo = [task] if options.force else plan.missing([task], options.output_dir)
-        if todo:
-            missing = todo[0].measurements
-            with progress.Stages(steps.stage_names(options, todo[0])) as stages:
-                run_network(todo[0], options, stages)
+        for todo in steps.undone(options, [task]):
+            missing = todo.measurements
+            with progress.Stages(steps.stage_names(options, todo)) as stages:
+                run_network(todo, options, stages)
             seconds = stages.seconds
     for measurement in task.measurements:
         file = plan.file_of(options.output_dir, task.network, measurement)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import faults
 from arguments import UsageError
 from graph_data import results
 from graph_data.claims import claim
@@ -118,11 +119,9 @@ def train(options: argparse.Namespace, network: plan.Network, model, masks, bar:
 
 
 def by_encoding(measurements: Sequence[plan.Measurement]) -> dict[str, list[plan.Measurement]]:
-    """Measurements of one and the same graph together."""
-    found: dict[str, list[plan.Measurement]] = {}
-    for measurement in measurements:
-        found.setdefault(measurement.encoding, []).append(measurement)
-    return found
+    """Measurements of one and the same graph together; they come so from `plan`."""
+    by = itertools.groupby(measurements, key=lambda measurement: measurement.encoding)
+    return {encoding: list(found) for encoding, found in by}
 
 
 def measure(
@@ -195,6 +194,11 @@ def claimed(options: argparse.Namespace, network: plan.Network) -> Iterator[None
         if not attempt:
             print(f"main.py: another process is at {network}: waiting", file=sys.stderr)
         time.sleep(CLAIM_SECONDS)
+
+
+def undone(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> list[plan.Task]:
+    """What is to be computed of tasks: what no file has, or all with ``--force``."""
+    return list(tasks) if options.force else plan.missing(tasks, options.output_dir)
 
 
 def stage_names(options: argparse.Namespace, task: plan.Task) -> list[str]:
@@ -304,9 +308,7 @@ def one_line(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return "out of memory: a sparser or smaller network needs less"
     if isinstance(error, OSError):  # a full disk, a file without permission
-        where = f"{Path(os.fsdecode(error.filename))}: " if error.filename else ""
-        why = error.strerror or str(error) or type(error).__name__
-        return f"{where}{why}; mend that, or give another --output-dir or --data-root"
+        return f"{faults.of_system(error)}; mend that, or give another --output-dir or --data-root"
     # The exceptions that the rooms define are for the user; their messages say what to do.
     if type(error).__module__.partition(".")[0] in ROOMS:
         return " ".join(str(error).split())

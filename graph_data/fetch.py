@@ -11,7 +11,6 @@ which knows it by the hash of its content. A killed run leaves whole files only;
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import http.client
@@ -24,10 +23,14 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 import filelock
 from tqdm import tqdm
+
+import faults
+from arguments import Parser, UsageError
+from atomic import replacing
 
 REPOSITORY = "eliacunegatti/mge-snn"
 RAW = f"https://raw.githubusercontent.com/{REPOSITORY}/HEAD/graph_data/{{path}}"
@@ -174,7 +177,10 @@ def fetch(
                 content = _download(entry, raw, blob, bar)
             else:
                 content = _copy(folder / entry.path, entry, bar)
-            _write(target / entry.path, content)
+            file = target / entry.path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(file, _temporary(file)) as new:
+                new.write(content)
     return len(missing), len(entries) - len(missing)
 
 
@@ -197,11 +203,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = f"{fetched} files fetched, {there}" if fetched else f"{there} files"
         print(f"{done} already there: {options.to} (github.com/{REPOSITORY}, licence Apache-2.0)")
         return 0
-    except FetchError as error:
+    except (FetchError, UsageError) as error:
         message = str(error)
     except OSError as error:  # a full disk, a folder without permission
-        where = f"{error.filename}: " if error.filename else ""
-        message = f"{where}{error.strerror or error}; mend that, or give another folder with --to"
+        message = f"{faults.of_system(error)}; mend that, or give another folder with --to"
     except KeyboardInterrupt:
         print("graph_data.fetch: interrupted; run again to go on", file=sys.stderr)
         return 130
@@ -209,13 +214,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise FetchError(f"{message}; --help lists all flags")
-
-
-def _parser() -> _Parser:
-    p = _Parser(
+def _parser() -> Parser:
+    p = Parser(
         prog="python -m graph_data.fetch",
         description="Fetch the result CSVs that the paper's authors released (55 MB, Apache-2.0).",
         allow_abbrev=False,
@@ -342,21 +342,6 @@ def _is_there(file: Path, entry: Entry) -> bool:
 
 def _temporary(file: Path) -> Path:
     return file.with_name(f".{file.name}.fetch")
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Put a finished file in its place, in one step."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(file)
-    try:
-        with open(temporary, "wb") as new:
-            new.write(content)
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 if __name__ == "__main__":

@@ -54,37 +54,45 @@ UNROLLED = {  # released name: ours, and what its cells may hold
     "spectral_gap": ("spectral-gap", POSITIVE),
     "spectral_radius": ("spectral-radius", POSITIVE),
 }
-BIPARTITE = {  # raw values, one row a layer
-    "nodes": ("nodes", Number(1, whole=True)),
-    "edges": ("edges", COUNT),
-    "layer_sparsity": ("layer_density", FRACTION),  # it is the density
-    "disconnected_nodes": ("disconnected_nodes", COUNT),
-    "nei_one_hop": ("1-hop", POSITIVE),
-    "motifs_count": ("motifs", COUNT),
-    "strenght_all": ("strength", POSITIVE),
-    "coreness_all": ("k-core", POSITIVE),
-    "bridges": ("cut-edges", COUNT),
-    "a_point": ("cut-nodes", COUNT),
-    "weak_clusters": ("connected_components", Number(1, whole=True)),
-    "mean_weak": ("avg_connected_components", POSITIVE),
+# Raw values, one row a layer; by our names.
+BIPARTITE: dict[str, Column] = {
+    "nodes": Number(1, whole=True),
+    "edges": COUNT,
+    "layer_density": FRACTION,
+    "disconnected_nodes": COUNT,
+    "1-hop": POSITIVE,
+    "motifs": COUNT,
+    "strength": POSITIVE,
+    "k-core": POSITIVE,
+    "cut-edges": COUNT,
+    "cut-nodes": COUNT,
+    "connected_components": Number(1, whole=True),
+    "avg_connected_components": POSITIVE,
     # Empty where the layer lost all its weights: the spectrum of a graph without edges is 0.
-    "spectral_gap_weighted_undirected": ("spectral-gap", Number(-1e-6, empty=True)),
-    "spectral_radius_laplacian_weighted_undirected": ("spectral-radius", Number(0, empty=True)),
+    "spectral-gap": Number(-1e-6, empty=True),
+    "spectral-radius": Number(0, empty=True),
 }
-SHORT = {  # two bipartite files have the unrolled file's names, yet raw values and fewer columns
-    "nodes": ("nodes", Number(1, whole=True)),
-    "edges": ("edges", COUNT),
-    "layer_sparsity": ("layer_density", FRACTION),
-    "1-hop_nei": ("1-hop", POSITIVE),
-    "motif": ("motifs", COUNT),
-    "avg_node_strength": ("strength", POSITIVE),
-    "k-core": ("k-core", POSITIVE),
-    "cut-edges": ("cut-edges", COUNT),
-    "cut-nodes": ("cut-nodes", COUNT),
-    "no_connected_components": ("connected_components", Number(1, whole=True)),
-    "mean_connected_components": ("avg_connected_components", POSITIVE),
-    "spectral_gap": ("spectral-gap", Number(-1e-6, empty=True)),
-    "spectral_radius": ("spectral-radius", Number(0, empty=True)),
+LONG = {
+    "nodes": "nodes",
+    "edges": "edges",
+    "layer_sparsity": "layer_density",  # it is the density
+    "disconnected_nodes": "disconnected_nodes",
+    "nei_one_hop": "1-hop",
+    "motifs_count": "motifs",
+    "strenght_all": "strength",
+    "coreness_all": "k-core",
+    "bridges": "cut-edges",
+    "a_point": "cut-nodes",
+    "weak_clusters": "connected_components",
+    "mean_weak": "avg_connected_components",
+    "spectral_gap_weighted_undirected": "spectral-gap",
+    "spectral_radius_laplacian_weighted_undirected": "spectral-radius",
+}
+# Two bipartite files have the unrolled file's names, yet raw values, and lack some columns.
+SHORT = {"layer_sparsity": "layer_density"} | {
+    name: ours
+    for name, (ours, _) in UNROLLED.items()
+    if ours in BIPARTITE and ours != "disconnected_nodes"
 }
 UNDEFINED = Number(-np.inf, 1, empty=True, undefined=("-inf",))  # -inf: the bound is 0
 RAMANUJAN = {
@@ -163,10 +171,9 @@ def unrolled(file: str | Path) -> pd.DataFrame:
         As `tables.read`; if two rows of one run differ; if a count is no whole number once its
         normalisation is undone.
     """
-    kinds = {name: kind for name, (_, kind) in UNROLLED.items()}
-    table = read(file, RUN_COLUMNS | kinds).drop_duplicates()
+    table = _renamed(file, RUN_COLUMNS, UNROLLED).drop_duplicates()
     refuse_duplicates(file, table, RUN)
-    table = normalisation.undo(table.rename(columns={k: v for k, (v, _) in UNROLLED.items()}))
+    table = normalisation.undo(table)
     for name in COUNTS:
         whole = table[name].round()
         off = (table[name] - whole).abs() > 1e-6 + 1e-15 * whole.abs()
@@ -229,10 +236,9 @@ def ramanujan(file: str | Path, partner: str | Path) -> pd.DataFrame:
     TableError
         As `tables.read`, and if the two files do not go together row by row.
     """
-    kinds = {name: kind for name, (_, kind) in RAMANUJAN.items()}
     same = [name for name in (*RUN_COLUMNS, *LAYER_COLUMNS) if name != "pruning"]
     run = {name: kind for name, kind in RUN_COLUMNS.items() if name != "pruning"}
-    table = read(file, run | LAYER_COLUMNS | kinds)
+    table = _renamed(file, run | LAYER_COLUMNS, RAMANUJAN)
     other = _bipartite(partner)
     if len(table) != len(other):
         raise TableError(f"{file}: {len(table)} rows where {partner} has {len(other)}")
@@ -241,18 +247,24 @@ def ramanujan(file: str | Path, partner: str | Path) -> pd.DataFrame:
         raise TableError(f"{file}, line {differs.idxmax()}: another run or layer than in {partner}")
     table["pruning"] = other["pruning"]
     refuse_duplicates(file, table, (*RUN, "layer_id"))
-    table = table.rename(columns={k: v for k, (v, _) in RAMANUJAN.items()})
     return table.replace(-np.inf, np.nan).reset_index(drop=True)
 
 
 def _bipartite(file: str | Path) -> pd.DataFrame:
     names = header(file)
     pruner = "pruning" if "pruning" in names else "pruning_algorithm"
-    released = SHORT if "motif" in names else BIPARTITE
     run = {pruner if name == "pruning" else name: kind for name, kind in RUN_COLUMNS.items()}
+    ours = SHORT if "motif" in names else LONG
+    released = {name: (mine, BIPARTITE[mine]) for name, mine in ours.items()}
+    return _renamed(file, run | LAYER_COLUMNS, released).rename(columns={pruner: "pruning"})
+
+
+def _renamed(
+    file: str | Path, run: dict[str, Column], released: dict[str, tuple[str, Column]]
+) -> pd.DataFrame:
+    """Read the columns of the run, and the released ones under our names."""
     kinds = {name: kind for name, (_, kind) in released.items()}
-    ours = {name: mine for name, (mine, _) in released.items()}
-    return read(file, run | LAYER_COLUMNS | kinds).rename(columns=ours | {pruner: "pruning"})
+    return read(file, run | kinds).rename(columns={k: ours for k, (ours, _) in released.items()})
 
 
 def _files(folder: Path) -> list[Path]:

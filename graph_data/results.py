@@ -21,12 +21,15 @@ import numbers
 import operator
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
+
+from atomic import replacing
 
 CONFIGURATION = (
     "model",
@@ -577,14 +580,7 @@ def _write(file: Path, descriptor: int, data: bytes) -> None:
 def _rewrite(file: Path, text: str) -> None:
     """Put a finished file in the place of the old one, in one step."""
     target = file.resolve()
-    descriptor, name = tempfile.mkstemp(".tmp", _beside(file, "").name, target.parent)
-    try:
-        with open(descriptor, "wb") as new:
-            new.write(text.encode())
-            new.flush()
-            os.fsync(new.fileno())
-        shutil.copymode(target, name)
-        os.replace(name, target)
-    except BaseException:
-        os.unlink(name)
-        raise
+    copy = _beside(file, f"{secrets.token_hex(4)}.tmp")
+    with replacing(target, copy) as new:
+        new.write(text.encode())
+        shutil.copymode(target, copy)

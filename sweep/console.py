@@ -8,7 +8,6 @@ import contextlib
 import copy
 import datetime
 import functools
-import itertools
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -122,17 +121,17 @@ def attempt(task: plan.Task, options: argparse.Namespace) -> Outcome:
     with claim(options.output_dir, task.network.key) as mine:
         if not mine:
             return Outcome(BUSY)
-        left = [task] if options.force else plan.missing([task], options.output_dir)
+        left = steps.undone(options, [task])
         if not left:
             return Outcome(SKIPPED)
-        stages = progress.Stages(steps.stage_names(options, task), quiet=True)
+        todo = left[0]
+        stages = progress.Stages(steps.stage_names(options, todo), quiet=True)
         try:
-            main.run_network(left[0], options, stages)
+            main.run_network(todo, options, stages)
         except Exception as error:
             reason = steps.one_line(error) or str(error)
             outcome = Outcome(FAILED, stages.current, type(error).__name__, reason)
-            in_order = itertools.chain(*steps.by_encoding(left[0].measurements).values())
-            unwritten = tuple(in_order)[stages.ended["write"] :]
+            unwritten = todo.measurements[stages.ended["write"] :]
             _record(options, plan.Task(task.network, unwritten), outcome)
             return outcome
     return Outcome(DONE)

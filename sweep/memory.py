@@ -29,16 +29,21 @@ def reset_peak() -> bool:
 
 def peak() -> float:
     """Peak resident memory in MB (10^6 bytes) since `reset_peak`, or of the process."""
+    return peak_kib() * 1024 / 1e6
+
+
+def peak_kib() -> float:
+    """The same in KiB, as the system counts it."""
     try:
         for line in STATUS.read_text().splitlines():
             if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024 / 1e6
+                return int(line.split()[1])
     except OSError:
         pass
     import resource
 
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    unit = 1 / 1024 if sys.platform == "darwin" else 1
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def available() -> float:

@@ -89,7 +89,10 @@ def tasks(options: argparse.Namespace, datasets: Iterable[str]) -> list[Task]:
 
 
 def measurements_of(options: argparse.Namespace) -> tuple[Measurement, ...]:
-    """The measurements of every network; Ramanujan metrics of bipartite graphs only."""
+    """The measurements of every network, those of one encoding together.
+
+    Ramanujan metrics are of bipartite graphs only.
+    """
     found = (
         # Bipartite graphs are the same at any wiring.
         Measurement(encoding, options.wiring if encoding == "unrolled" else "exact", metrics)

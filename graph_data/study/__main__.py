@@ -18,6 +18,7 @@ from joblib import Parallel, cpu_count, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+import faults
 from arguments import whole_number
 from atomic import replacing
 from figures import study as figures
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TableError as error:
         message = str(error)
     except OSError as error:
-        message = f"{error.filename or ''}: {error.strerror or error}"
+        message = faults.of_system(error)
     except KeyboardInterrupt:
         print("graph_data.study: interrupted; nothing was written", file=sys.stderr)
         return 130

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sweep import memory
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -23,23 +25,10 @@ class Cost(NamedTuple):
 
 def measured(call: Callable[[], Any]) -> tuple[Any, Cost]:
     """Call something and measure it (Linux: the peak is reset before)."""
-    reset = Path("/proc/self/clear_refs")
-    if reset.exists():
-        reset.write_text("5")
+    memory.reset_peak()
     start = time.perf_counter()
     result = call()
-    return result, Cost(time.perf_counter() - start, _peak())
-
-
-def _peak() -> float:
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1e3
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return result, Cost(time.perf_counter() - start, memory.peak_kib() / 1e3)
 
 
 def run(command: list[str], **environment: str) -> tuple[str, Cost, int]:
