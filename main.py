@@ -217,6 +217,7 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
             file = plan.file_of(options.output_dir, network, measurement)
             with stages.stage("write", str(file)):
                 steps.write(options, network, measurement, rows, stages.last)
+    steps.checkpoint_file(options, network).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

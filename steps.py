@@ -24,6 +24,7 @@ from sweep import plan, records
 
 INPUT_SHAPE = (3, 32, 32)  # every data set is scaled to it
 PRUNING_BATCH = 128  # a pruner puts batches together as it needs
+TEST_BATCH = 128
 CLAIM_SECONDS = 1.0  # before asking again for a network that another process computes
 ROOMS = {"arguments", "datasets", "graph_data", "graph_encoding", "models", "pruning", "sweep"}
 
@@ -90,32 +91,43 @@ def prune(options: argparse.Namespace, network: plan.Network, model, loader, rep
 
 
 def train(options: argparse.Namespace, network: plan.Network, model, masks, bar: bool) -> float:
-    """Train as in the paper, but for what the command line says; returns the test accuracy."""
+    """Train by the network's schedule, from its checkpoint if there is one; the test accuracy."""
     import datasets
     from models import training
 
-    schedule = training.paper_schedule(network.model, network.dataset)
-    if options.epochs is not None:
-        milestones = tuple(m * options.epochs // schedule.epochs for m in schedule.milestones)
-        schedule = dataclasses.replace(schedule, epochs=options.epochs, milestones=milestones)
-    if options.batch_size is not None:
-        schedule = dataclasses.replace(schedule, batch_size=options.batch_size)
-    if options.lr is not None:
-        schedule = dataclasses.replace(schedule, lr=options.lr)
+    schedule = training.schedule(
+        network.model,
+        network.dataset,
+        epochs=network.epochs,
+        batch_size=network.batch_size,
+        lr=network.lr,
+    )
+    checkpoint = checkpoint_file(options, network)
+    if options.force:
+        checkpoint.unlink(missing_ok=True)
     train_set = open_images(network.dataset, options.data_root, bar, train=True, augment=True)
     test_set = open_images(network.dataset, options.data_root, bar, train=False)
     return training.train(
         model,
         masks,
         datasets.batches(train_set, schedule.batch_size, seed=network.seed),
-        datasets.batches(test_set, schedule.batch_size, shuffle=False),
+        datasets.batches(test_set, TEST_BATCH, shuffle=False),
         epochs=schedule.epochs,
         lr=schedule.lr,
         milestones=schedule.milestones,
         weight_decay=schedule.weight_decay,
+        seed=network.seed,
         device=options.device,
+        checkpoint=checkpoint,
+        data=network.key,
+        watch=functools.partial(records.record_epoch, options.output_dir, network),
         progress=bar,
     )
+
+
+def checkpoint_file(options: argparse.Namespace, network: plan.Network) -> Path:
+    """Where a training that is under way, or not measured yet, notes how far it is."""
+    return options.output_dir / ".checkpoints" / f"{_stem(network)}.pt"
 
 
 def by_encoding(measurements: Sequence[plan.Measurement]) -> dict[str, list[plan.Measurement]]:
@@ -347,6 +359,7 @@ def require_device(device: str) -> None:
 
 
 def _stem(network: plan.Network) -> str:
-    trained = "-trained" if network.training else ""
     parts = (network.model, network.dataset, network.pruning, network.sparsity, network.seed)
-    return "-".join(map(str, parts)) + trained
+    if network.training:
+        parts += ("trained", network.epochs, network.batch_size, network.lr)
+    return "-".join(map(str, parts))

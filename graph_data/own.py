@@ -22,6 +22,9 @@ CONFIGURATION: dict[str, Column] = {
     "encoding": Text(),
     "wiring": Text(),
     "training": Text(),
+    "epochs": Number(1, whole=True, empty=True),
+    "batch_size": Number(1, whole=True, empty=True),
+    "lr": Number(0, empty=True),
     "accuracy": Number(0, 1, empty=True),
 }
 

@@ -41,6 +41,9 @@ CONFIGURATION = (
     "encoding",
     "wiring",
     "training",
+    "epochs",
+    "batch_size",
+    "lr",
     "accuracy",
 )
 IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsity", "accuracy"))

@@ -1,5 +1,6 @@
 """How long and how fast each model is trained on each dataset."""
 
+import math
 from dataclasses import dataclass, replace
 
 
@@ -28,8 +29,11 @@ class Schedule:
     weight_decay: float
 
     def over(self, epochs: int) -> "Schedule":
-        """Return the same schedule stretched or shrunk to `epochs`, milestones in proportion."""
-        milestones = tuple(round(m * epochs / self.epochs) for m in self.milestones)
+        """Return the same schedule stretched or shrunk to `epochs`, milestones in proportion.
+
+        They are rounded up: the first epoch always has the full learning rate.
+        """
+        milestones = tuple(math.ceil(m * epochs / self.epochs) for m in self.milestones)
         return replace(self, epochs=epochs, milestones=milestones)
 
 
@@ -41,8 +45,8 @@ def paper_schedule(model_name: str, dataset_name: str) -> Schedule:
     epochs, a tenth after 30, 60 and 80 (CONV-6: 20, 60 and 80).
 
     The digits are not in the paper. They are 35 times fewer than CIFAR's training images and far
-    easier, so they get 30 epochs (of 12 steps) with the milestones at the same halves and quarters
-    as on CIFAR: 15 and 23.
+    easier: in 4 epochs of 45 batches of 32, the last at a tenth of the rate, dense networks of
+    every model classify 98 % of the test images or more.
 
     Parameters
     ----------
@@ -60,13 +64,51 @@ def paper_schedule(model_name: str, dataset_name: str) -> Schedule:
     ValueError
         If there is no schedule for the dataset.
     """
+    batch_size = 128
     if dataset_name in ("CIFAR-10", "CIFAR-100"):
         epochs, milestones = 160, (80, 120)
     elif dataset_name == "tinyimagenet":
         epochs, milestones = 100, (20, 60, 80) if model_name == "CONV-6" else (30, 60, 80)
     elif dataset_name == "digits":
-        epochs, milestones = 30, (15, 23)
+        batch_size, epochs, milestones = 32, 4, (3,)
     else:
         raise ValueError(f"no training schedule for dataset {dataset_name!r}")
     weight_decay = 5e-4 if model_name == "Wide-Resnet-28-2" else 1e-4
-    return Schedule(epochs, 128, 0.1, milestones, weight_decay)
+    return Schedule(epochs, batch_size, 0.1, milestones, weight_decay)
+
+
+def schedule(
+    model_name: str,
+    dataset_name: str,
+    *,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+) -> Schedule:
+    """Return `paper_schedule` with what is given in the place of the paper's.
+
+    Parameters
+    ----------
+    model_name, dataset_name : str
+        As in `paper_schedule`.
+    epochs : int, optional
+        The milestones keep their places in proportion (`Schedule.over`).
+    batch_size : int, optional
+    lr : float, optional
+        Learning rate at the start.
+
+    Returns
+    -------
+    Schedule
+
+    Raises
+    ------
+    ValueError
+        As `paper_schedule`.
+    """
+    paper = paper_schedule(model_name, dataset_name)
+    return replace(
+        paper.over(epochs or paper.epochs),
+        batch_size=batch_size or paper.batch_size,
+        lr=lr or paper.lr,
+    )

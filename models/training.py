@@ -1,15 +1,20 @@
 """Training a pruned network so that what was removed stays removed, and measuring its accuracy."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from models.schedules import Schedule, paper_schedule
+from models import checkpoints
+from models.schedules import Schedule, paper_schedule, schedule
 
-__all__ = ["Schedule", "evaluate", "paper_schedule", "train"]
+__all__ = ["Schedule", "evaluate", "paper_schedule", "schedule", "train"]
 
 
 def train(
@@ -23,15 +28,21 @@ def train(
     milestones: Sequence[int],
     weight_decay: float,
     momentum: float = 0.9,
+    seed: int = 0,
     device: str | torch.device = "cpu",
+    mixed: bool | None = None,
+    checkpoint: str | Path | None = None,
+    data: str = "",
+    watch: Callable[[dict[str, float]], None] | None = None,
     progress: bool = True,
 ) -> float:
     """Train a network in place with SGD on cross-entropy, with its masks held fixed.
 
     Masked weights and their momentum are exactly zero from the start and after every step. Batch
-    normalisation is trained too; frozen biases are not. Nothing here draws random numbers: the
-    order and the augmentation of the images are the loader's, so that the same loader, model and
-    settings give the same weights.
+    normalisation is trained too; frozen biases are not. The order and the augmentation of the
+    images are the loader's; what the network itself draws (dropout) depends on `seed` and epoch. So
+    the same loader, model and settings give the same weights, also when a training goes on from its
+    checkpoint. Global random state is not touched. Convolutions run channels-last.
 
     Parameters
     ----------
@@ -53,8 +64,22 @@ def train(
         After that many epochs the learning rate is divided by ten.
     weight_decay, momentum : float
         As in `torch.optim.SGD`.
+    seed : int
+        Of what the network draws while it is trained.
     device : str or torch.device
-        Where to train.
+        Where to train. On CUDA the algorithms are deterministic ones.
+    mixed : bool, optional
+        Whether to compute in mixed precision: float16 where `torch.autocast` sees fit, with scaled
+        gradients (Micikevicius et al., ICLR 2018). By default on CUDA only. The accuracy is
+        always measured in float32.
+    checkpoint : str or Path, optional
+        A file that is replaced after every epoch. A training that finds the checkpoint of the same
+        network, masks, settings and `data` goes on from it; any other one is ignored.
+    data : str
+        What tells the loaders' images, batches and order from all others.
+    watch : callable, optional
+        Is given, after each epoch that was not in the checkpoint, the dictionary of ``epoch`` (from
+        1), ``loss`` and ``train_accuracy`` (means over the epoch) and ``test_accuracy``.
     progress : bool
         Whether to show a progress bar with the remaining time, the loss, the accuracy on the
         training images so far in the epoch, and the last test accuracy.
@@ -71,25 +96,67 @@ def train(
     """
     if epochs < 0:
         raise ValueError(f"epochs must not be negative, got {epochs}")
-    model.to(device)
+    device = torch.device(device)
+    mixed = device.type == "cuda" if mixed is None else mixed
+    model.to(device, memory_format=torch.channels_last)
     removed = _removed(model, masks, device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(milestones), gamma=0.1)
+    scaler = torch.amp.GradScaler(device.type, enabled=mixed)
     _zero_removed(removed, optimizer)
-    accuracy = None
+
+    purpose = {
+        "settings": [epochs, lr, list(milestones), weight_decay, momentum, seed, mixed, data],
+        "start": _digest({**model.state_dict(), **{f"{k} mask": m for k, m in masks.items()}}),
+        "torch": str(torch.__version__),
+    }
+    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "scaler": scaler}
+    known = checkpoints.load(checkpoint, purpose) if checkpoint else None
+    done, accuracy = 0, None
+    if known:
+        done, accuracy = known["epoch"], known["accuracy"]
+        for name, part in parts.items():
+            part.load_state_dict(known[name])
+
+    steps = len(train_loader)
     # The bar is closed on any way out, so that an error message starts on a line of its own.
-    with tqdm(
-        total=epochs * len(train_loader), desc="training", unit="step", disable=not progress
-    ) as bar:
-        for epoch in range(epochs):
+    with (
+        _deterministic(device),
+        tqdm(
+            total=epochs * steps,
+            initial=done * steps,
+            desc="training",
+            unit="step",
+            disable=not progress,
+        ) as bar,
+    ):
+        for epoch in range(done, epochs):
             if hasattr(train_loader, "set_epoch"):
                 train_loader.set_epoch(epoch)
+            torch.manual_seed(_seed(seed, epoch))
             bar.set_description(f"epoch {epoch + 1}/{epochs}")
-            shown = _train_epoch(model, removed, optimizer, train_loader, device, bar, accuracy)
+            loss, train_accuracy = _train_epoch(
+                model, removed, optimizer, scaler, train_loader, device, bar, accuracy
+            )
             scheduler.step()
             accuracy = evaluate(model, test_loader, device)
-            _show(bar, *shown, accuracy)
+            _show(bar, loss, train_accuracy, accuracy)
+            if watch:
+                watch(
+                    {
+                        "epoch": epoch + 1,
+                        "loss": float(loss),
+                        "train_accuracy": float(train_accuracy),
+                        "test_accuracy": accuracy,
+                    }
+                )
+            if checkpoint:
+                state = {name: part.state_dict() for name, part in parts.items()}
+                checkpoints.save(
+                    checkpoint, purpose | state | {"epoch": epoch + 1, "accuracy": accuracy}
+                )
+    model.to(memory_format=torch.contiguous_format)
     return evaluate(model, test_loader, device) if accuracy is None else accuracy
 
 
@@ -97,8 +164,9 @@ def _train_epoch(
     model: nn.Module,
     removed: list[tuple[nn.Parameter, torch.Tensor]],
     optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
     loader: Iterable,
-    device: str | torch.device,
+    device: torch.device,
     bar: tqdm,
     test_accuracy: float | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,12 +177,14 @@ def _train_epoch(
     model.train()
     seen, correct, loss_sum = 0, 0, 0.0
     for images, labels in loader:
-        images, labels = images.to(device), labels.to(device)
-        logits = model(images)
-        loss = F.cross_entropy(logits, labels)
+        images, labels = _channels_last(images, device), labels.to(device)
+        with torch.autocast(device.type, torch.float16, enabled=scaler.is_enabled()):
+            logits = model(images)
+            loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
         _zero_removed(removed, optimizer)
         seen += len(labels)
         # Kept on the device: reading them would make a GPU wait, so the bar does it when it draws.
@@ -125,6 +195,40 @@ def _train_epoch(
     if not seen:
         raise ValueError("the training loader is empty")
     return loss_sum / seen, correct / seen
+
+
+def _channels_last(images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Images on the device, in the layout in which convolutions are fastest."""
+    layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
+    return images.to(device, non_blocking=True, memory_format=layout)
+
+
+def _seed(seed: int, epoch: int) -> int:
+    """A seed of its own for each seed and epoch."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]) >> 1
+
+
+@contextlib.contextmanager
+def _deterministic(device: torch.device) -> Iterator[None]:
+    """Random draws of our own, put back afterwards; on CUDA, algorithms that repeat their result."""
+    cuda = device.type == "cuda"
+    devices = range(torch.cuda.device_count()) if cuda else []
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+        if cuda
+        else contextlib.nullcontext(),
+    ):
+        yield
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """A fingerprint of tensors, the same wherever they are."""
+    digest = hashlib.sha256()
+    for name, tensor in tensors.items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _show(bar: tqdm, loss: torch.Tensor, accuracy: torch.Tensor, test: float | None) -> None:
@@ -197,7 +301,7 @@ def evaluate(model: nn.Module, loader: Iterable, device: str | torch.device | No
     seen, correct = 0, 0
     try:
         for images, labels in loader:
-            predicted = model(images.to(device)).argmax(1)
+            predicted = model(_channels_last(images, torch.device(device))).argmax(1)
             correct = correct + (predicted == labels.to(device)).sum()
             seen += len(labels)
     finally:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 
 from graph_data import results
+from models.schedules import schedule
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Network:
     sparsity : float
     seed : int
     training : bool
+    epochs, batch_size : int, optional
+    lr : float, optional
+        Of a trained network; the rest of its schedule follows from model and data set
+        (`models.schedules`).
     file : str, optional
         A saved network that is loaded and not made anew.
     """
@@ -30,7 +35,10 @@ class Network:
     pruning: str
     sparsity: float
     seed: int
-    training: bool
+    training: bool = False
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
     file: str | None = None
 
     def __str__(self) -> str:
@@ -40,7 +48,7 @@ class Network:
     @property
     def key(self) -> str:
         """Tells a network from all others, on every machine."""
-        cells = (self.model, self.dataset, self.pruning, self.sparsity, self.seed, self.training)
+        cells = (getattr(self, field.name) for field in fields(self) if field.name != "file")
         return ",".join(map(results.format_cell, cells))
 
 
@@ -81,11 +89,26 @@ def tasks(options: argparse.Namespace, datasets: Iterable[str]) -> list[Task]:
     combinations = product(datasets, options.model, options.pruning, options.sparsity, options.seed)
     networks = [
         # Dense networks are one and the same at any sparsity.
-        Network(model, dataset, pruner, 0.0 if pruner == "dense" else s, seed, options.training)
+        Network(
+            model,
+            dataset,
+            pruner,
+            0.0 if pruner == "dense" else s,
+            seed,
+            options.training,
+            **(_schedule(options, model, dataset) if options.training else {}),
+        )
         for dataset, model, pruner, s, seed in combinations
     ]
     measurements = measurements_of(options)
     return [Task(network, measurements) for network in dict.fromkeys(networks)]
+
+
+def _schedule(options: argparse.Namespace, model: str, dataset: str) -> dict[str, object]:
+    found = schedule(
+        model, dataset, epochs=options.epochs, batch_size=options.batch_size, lr=options.lr
+    )
+    return {"epochs": found.epochs, "batch_size": found.batch_size, "lr": found.lr}
 
 
 def measurements_of(options: argparse.Namespace) -> tuple[Measurement, ...]:
@@ -125,6 +148,9 @@ def configuration(network: Network, measurement: Measurement) -> dict[str, objec
         "encoding": measurement.encoding,
         "wiring": measurement.wiring,
         "training": network.training,
+        "epochs": network.epochs,
+        "batch_size": network.batch_size,
+        "lr": network.lr,
         "accuracy": None,
     }
 

@@ -1,4 +1,7 @@
-"""What was run where, and what went wrong: ``runs.csv`` and ``failures.csv`` beside the results."""
+"""What was run where, how training went, what failed: three logs beside the results.
+
+``runs.csv``, ``training.csv`` and ``failures.csv``; lines are only ever added.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ RUNS = (
     *(f"{stage}_seconds" for stage in STAGES),
     *(f"{stage}_megabytes" for stage in STAGES),
 )
+NETWORK = tuple(name for name in results.IDENTITY if name not in ("encoding", "wiring", "training"))
+TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
 FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
 
 
@@ -64,6 +69,23 @@ def record_run(
         row[f"{stage}_seconds"] = _rounded(seconds, 3)
         row[f"{stage}_megabytes"] = _rounded(megabytes, 1)
     results.append(Path(output_dir) / "runs.csv", RUNS, [row])
+
+
+def record_epoch(
+    output_dir: str | Path, network: Network, epoch: Mapping[str, float | int]
+) -> None:
+    """Add a line to ``training.csv``.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+    network : Network
+    epoch : mapping
+        Number of the epoch that has ended, its loss and accuracies (`models.training.train`). A
+        run that is killed and goes on may write one epoch twice.
+    """
+    row = {name: getattr(network, name) for name in NETWORK} | epoch
+    results.append(Path(output_dir) / "training.csv", TRAINING, [row])
 
 
 def record_failure(

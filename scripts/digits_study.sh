@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The project's own study, from images to the ranking of pruners: train pruned networks on the digits
+# that come with scikit-learn, measure their graphs, and run the paper's study on the results. Hours
+# on two cores. Run it in the repository's folder:
+#
+#     scripts/digits_study.sh
+#     JOBS=8 SEEDS="0 1 2 3 4" scripts/digits_study.sh
+#
+# Run it again after an interruption: it goes on, with the epoch in which a training was killed.
+# Every process has one thread, so that the results do not depend on JOBS.
+set -euo pipefail
+
+PYTHON=${PYTHON:-.venv/bin/python} # of `make run`
+JOBS=${JOBS:-$(nproc)}
+MODELS=${MODELS:-Resnet-20 CONV-6}
+PRUNERS=${PRUNERS:-dense snip synflow grasp prospr uniform er erk}
+SPARSITIES=${SPARSITIES:-0.6 0.8 0.9 0.95 0.98 0.99 0.995}
+SEEDS=${SEEDS:-0 1 2}
+OUTPUT=${OUTPUT:-results/digits}
+
+# One seed after the other: what is there after an interruption can be studied.
+for seed in $SEEDS; do
+    # shellcheck disable=SC2086  # lists of words
+    "$PYTHON" main.py --dataset digits --model $MODELS --pruning $PRUNERS --sparsity $SPARSITIES \
+        --seed "$seed" --training --encoding all --graph-metrics topometrics ramanujan \
+        --jobs "$JOBS" --threads "$JOBS" --output-dir "$OUTPUT" "$@"
+done
+"$PYTHON" -m graph_data.study --data "$OUTPUT" --jobs "$JOBS"
