@@ -27,6 +27,7 @@ COLOURS = {
     "sparsity": BLACK,
 }
 MARKERS = dict(zip(COLOURS, "osD^vx"))
+PRUNER_COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK)
 GROUP_COLOURS = {
     "Local connectivity": BLUE,
     "Neighbourhood": ORANGE,
@@ -49,6 +50,47 @@ def plot(section: str, tables: dict[str, pd.DataFrame], folder: Path) -> None:
     """
     if section in PLOTS and tables:
         save(PLOTS[section](tables), Path(folder) / f"study_{section}.png")
+
+
+def accuracy(tables: dict[str, pd.DataFrame]):
+    """Accuracy by density, a panel for each model and dataset, a line for each pruner."""
+    table = tables["cells"].astype({"sparsity": float})
+    models, datasets = (list(dict.fromkeys(table[name])) for name in ("model", "dataset"))
+    pruners = list(dict.fromkeys(table["pruning"]))
+    figure, panels = pyplot().subplots(
+        len(datasets),
+        len(models),
+        figsize=(1.2 + 2.6 * len(models), 0.6 + 2.3 * len(datasets)),
+        layout="constrained",
+        sharex=True,
+        squeeze=False,
+    )
+    for (i, j), panel in np.ndenumerate(panels):
+        part = table[(table["model"] == models[j]) & (table["dataset"] == datasets[i])]
+        for number, pruner in enumerate(pruners):
+            line = part[part["pruning"] == pruner].sort_values("sparsity")
+            density = 1 - line["sparsity"]
+            colour, marker = PRUNER_COLOURS[number % len(PRUNER_COLOURS)], "osD^vx*"[number % 7]
+            style = {"color": colour, "linewidth": 1, "markersize": 4, "label": pruner}
+            panel.plot(density, line["accuracy"], marker=marker, **style)
+            panel.fill_between(
+                density, line["least"], line["most"], color=colour, alpha=0.15, linewidth=0
+            )
+        if len(part):
+            dense = part["dense_accuracy"].mean()
+            panel.axhline(dense, color="grey", linewidth=0.8, linestyle="--", label="dense")
+        panel.set_xscale("log")
+        panel.set_title(f"{models[j]}, {datasets[i]}", fontsize=9)
+        panel.tick_params(labelsize=7)
+    panels[0][0].invert_xaxis()  # of all: they share it
+    shown = sorted(table["sparsity"].unique())
+    panels[0][0].set_xticks([1 - s for s in shown], [f"{s:g}" for s in shown])
+    panels[0][0].minorticks_off()
+    figure.supxlabel("sparsity", fontsize=9)
+    figure.supylabel("test accuracy (range over seeds shaded)", fontsize=9)
+    handles, labels = panels[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", fontsize=8)
+    return figure
 
 
 def correlation(tables: dict[str, pd.DataFrame]):
@@ -224,6 +266,7 @@ def ranking(tables: dict[str, pd.DataFrame]):
 
 
 PLOTS: dict[str, Callable] = {
+    "accuracy": accuracy,
     "correlation": correlation,
     "regression": regression,
     "importance": importance,

@@ -29,6 +29,9 @@ CONFIGURATION: dict[str, Column] = {
 }
 
 
+SCHEDULE = ("epochs", "batch_size", "lr")
+
+
 def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFrame]:
     """All tables of a results folder.
 
@@ -74,6 +77,17 @@ def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFram
     return tables
 
 
+def _refuse_two_schedules(file: Path, table: pd.DataFrame, key: list[str]) -> None:
+    """Refuse one network trained in two ways: the study would not know which accuracy to take."""
+    again = table[table.duplicated(key)]
+    if len(again):
+        what = ", ".join(str(again.iloc[0][name]) for name in key)
+        raise TableError(
+            f"{file}: trained with several --epochs, --batch-size or --lr: {what}; the study takes "
+            "one training of a network: keep the others in another folder"
+        )
+
+
 def _refuse_in_two_files(files: list[Path], tables: list[pd.DataFrame], key: list[str]) -> None:
     """Refuse a run that is in two files, such as a file and its copy."""
     owners: dict[tuple, Path] = {}
@@ -97,6 +111,8 @@ def _table(files: list[Path], encoding: str, names: tuple[str, ...], wiring: str
         columns |= {name: Number(empty=True) for name in names}
         table = read(file, columns)
         refuse_duplicates(file, table, key)
-        tables.append(table[(table["wiring"] == wanted) & table["accuracy"].notna()])
+        table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
+        _refuse_two_schedules(file, table, [name for name in key if name not in SCHEDULE])
+        tables.append(table)
     _refuse_in_two_files(files, tables, key)
     return pd.concat(tables, ignore_index=True)

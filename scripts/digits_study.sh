@@ -16,13 +16,14 @@ MODELS=${MODELS:-Resnet-20 CONV-6}
 PRUNERS=${PRUNERS:-dense snip synflow grasp prospr uniform er erk}
 SPARSITIES=${SPARSITIES:-0.6 0.8 0.9 0.95 0.98 0.99 0.995}
 SEEDS=${SEEDS:-0 1 2}
+ENCODINGS=${ENCODINGS:-unrolled rolled rolled-channel}
 OUTPUT=${OUTPUT:-results/digits}
 
 # One seed after the other: what is there after an interruption can be studied.
 for seed in $SEEDS; do
     # shellcheck disable=SC2086  # lists of words
     "$PYTHON" main.py --dataset digits --model $MODELS --pruning $PRUNERS --sparsity $SPARSITIES \
-        --seed "$seed" --training --encoding all --graph-metrics topometrics ramanujan \
-        --jobs "$JOBS" --threads "$JOBS" --output-dir "$OUTPUT" "$@"
+        --seed "$seed" --training --encoding $ENCODINGS \
+        --graph-metrics topometrics ramanujan --jobs "$JOBS" --threads "$JOBS" --output-dir "$OUTPUT" "$@"
 done
 "$PYTHON" -m graph_data.study --data "$OUTPUT" --jobs "$JOBS"

@@ -229,8 +229,8 @@ def test_unrolled_run(job):
     status, out, err = job("--dataset=digits", "--pruning=erk", "--sparsity=0.99")
     assert status == 0
     (row,) = table("results/graph_metrics/unrolled/unrolled-digits-Resnet-20.csv")
-    assert list(row)[:10] == list(results.CONFIGURATION)
-    assert list(row)[10:] == [
+    assert list(row)[:13] == list(results.CONFIGURATION)
+    assert list(row)[13:] == [
         "nodes",
         "edges",
         "sink_nodes",
@@ -317,7 +317,7 @@ def test_ramanujan_run(job):
     assert status == 0
     rows = table("results/ramanujan_results/Resnet-20/rolled-CIFAR-10-Resnet-20.csv")
     assert [row["layer_id"] for row in rows] == [str(i) for i in range(22)]
-    assert list(rows[0])[10:] == [
+    assert list(rows[0])[13:] == [
         "layer_id",
         "layer_name",
         "layer_density",
@@ -444,10 +444,16 @@ def test_too_few_images_for_a_pruner_is_one_line(job, monkeypatch):
 
 def test_training_run(job):
     argv = ["--dataset=digits", "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel"]
-    assert job(*argv, "--training", "--epochs=1", "--batch-size=256", "--lr=0.05")[0] == 0
+    schedule = ["--training", "--epochs=1", "--batch-size=256", "--lr=0.05"]
+    assert job(*argv, *schedule, "--save-snn=snn")[0] == 0
     assert job(*argv)[0] == 0
+    (saved,) = Path("snn").iterdir()
+    status, out, _ = job("--snn", str(saved), "--encoding=rolled-channel")
+    assert status == 0 and "already in" in out  # the saved network is the same run
     rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
     trained, untrained = rows[:22], rows[22:]
+    assert {(r["epochs"], r["batch_size"], r["lr"]) for r in trained} == {("1", "256", "0.05")}
+    assert {(r["epochs"], r["batch_size"], r["lr"]) for r in untrained} == {("", "", "")}
     assert {row["training"] for row in trained} == {"True"}
     assert {row["training"] for row in untrained} == {"False"}
     (accuracy,) = {row["accuracy"] for row in trained}
@@ -476,13 +482,34 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
     monkeypatch.setattr(training, "train", remember)
     for argv in ([], ["--epochs=16", "--batch-size=7", "--lr=0.5"]):
         options = arguments.parse(["--training", *argv])
-        network = plan.Network("Resnet-20", "CIFAR-10", "snip", 0.98, 0, True)
-        assert steps.train(options, network, None, None, False) == 0.5
+        (task,) = plan.tasks(options, ["CIFAR-10"])
+        assert steps.train(options, task.network, None, None, False) == 0.5
         if not argv:
             expected = dataclasses.asdict(paper)
             assert {k: v for k, v in seen.items() if k in expected} == expected
     assert (seen["epochs"], seen["batch_size"], seen["lr"]) == (16, 7, 0.5)
     assert tuple(seen["milestones"]) == tuple(m // 10 for m in paper.milestones)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
+    import datasets
+    from models import training
+
+    monkeypatch.setattr(steps, "open_images", lambda *_, **__: [])
+    monkeypatch.setattr(datasets, "batches", lambda *_, **__: None)
+    found = []
+    monkeypatch.setattr(
+        training, "train", lambda *_, checkpoint, **__: found.append(checkpoint.exists())
+    )
+    argv = ["--training", "--output-dir", str(tmp_path), *(["--force"] if force else [])]
+    options = arguments.parse(argv)
+    (task,) = plan.tasks(options, ["CIFAR-10"])
+    checkpoint = steps.checkpoint_file(options, task.network)
+    checkpoint.parent.mkdir()
+    checkpoint.touch()
+    steps.train(options, task.network, None, None, False)
+    assert found == [not force]
 
 
 def test_threads_bound_every_library(tmp_path):

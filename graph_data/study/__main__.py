@@ -25,9 +25,10 @@ from figures import study as figures
 from graph_data import fetch
 from graph_data.tables import TableError
 
-from . import correlation, importance, networks, ranking, regression, report, sensitivity
+from . import accuracy, correlation, importance, networks, ranking, regression, report, sensitivity
 
 SECTIONS = {
+    "accuracy": accuracy,
     "correlation": correlation,
     "regression": regression,
     "importance": importance,

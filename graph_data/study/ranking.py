@@ -3,7 +3,9 @@
 In each cell (model, dataset, sparsity) the pruners are ranked by accuracy, by each metric and by
 mixtures of metrics, on means over the seeds. Nothing of a cell's dataset serves to rank it: the
 direction of a metric and the weights of a mixture are learned from the other datasets, at the same
-sparsity. Ramanujan metrics are also taken as proposed: the larger the better.
+sparsity. Where there is one dataset only, nothing of the cell's model does: they are learned from
+the other models, at all sparsities. Ramanujan metrics are also taken as proposed: the larger the
+better.
 """
 
 from __future__ import annotations
@@ -24,18 +26,25 @@ LEAST = 3  # pruners that a ranking needs
 
 
 def tasks(networks: Networks, seed: int) -> list:
-    """One for each sparsity and held-out dataset."""
-    datasets = sorted(networks.runs["dataset"].unique())
-    if len(datasets) < 2:
+    """One for each sparsity and held-out dataset; with one dataset, one for each model."""
+    column = held_out(networks.runs)
+    if column is None:
         return []
     means, features = by_pruner(networks)
+    if column == "model":
+        return [delayed(rank)(means, features, column, v) for v in sorted(means[column].unique())]
     found = []
     for sparsity in sorted(means["sparsity"].unique()):
         here = (means["sparsity"] == sparsity).to_numpy()
         part = {name: table[here].reset_index(drop=True) for name, table in features.items()}
         cells = means[here].reset_index(drop=True)
-        found += [delayed(rank)(cells, part, dataset) for dataset in datasets]
+        found += [delayed(rank)(cells, part, column, v) for v in sorted(cells[column].unique())]
     return found
+
+
+def held_out(runs: pd.DataFrame) -> str | None:
+    """What is held out: ``dataset``, ``model`` where there is one dataset, or None: one of each."""
+    return next((name for name in ("dataset", "model") if runs[name].nunique() > 1), None)
 
 
 def by_pruner(networks: Networks) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
@@ -50,25 +59,28 @@ def by_pruner(networks: Networks) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]
     return means.reset_index(), features
 
 
-def rank(runs: pd.DataFrame, features: dict[str, pd.DataFrame], dataset: str) -> list[dict]:
-    """Rank the pruners in every cell of one dataset, at one sparsity.
+def rank(
+    runs: pd.DataFrame, features: dict[str, pd.DataFrame], column: str, value: str
+) -> list[dict]:
+    """Rank the pruners in every cell of one dataset or model.
 
     Parameters
     ----------
     runs : pandas.DataFrame
-        From `by_pruner`: one row a model, dataset and pruner.
+        From `by_pruner`: one row a cell and pruner.
     features : dict of str to pandas.DataFrame
         In the rows of `runs`.
-    dataset : str
-        Held out: directions and weights are learned without it.
+    column : {"dataset", "model"}
+    value : str
+        The dataset or model that is held out: directions and weights are learned without it.
 
     Returns
     -------
     list of dict
         One row a cell, predictor and score.
     """
-    test = (runs["dataset"] == dataset).to_numpy()
-    centre = [runs["model"], runs["dataset"]]
+    test = (runs[column] == value).to_numpy()
+    centre = [runs[name] for name in CELL]
     accuracy = runs["accuracy"]
     target = accuracy - accuracy.groupby(centre).transform("mean")
     rows = []
@@ -147,7 +159,7 @@ def _direction(runs: pd.DataFrame, metric: pd.Series) -> int:
     """Whether larger values go with more accuracy (1) or less (-1): the sign of the mean tau."""
     taus = [
         _tau(metric[part.index], part["accuracy"])
-        for _, part in runs.groupby(["model", "dataset"], sort=True)
+        for _, part in runs.groupby(CELL, sort=True)
     ]
     known = [tau for tau in taus if not np.isnan(tau)]
     return -1 if known and np.mean(known) < 0 else 1

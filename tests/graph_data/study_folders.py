@@ -83,6 +83,9 @@ def layers(table: pd.DataFrame, seed=0, **columns) -> list[pd.DataFrame]:
     return found
 
 
+SCHEDULE = {"epochs": 160, "batch_size": 128, "lr": 0.1}
+
+
 def write(
     folder,
     table: pd.DataFrame,
@@ -127,6 +130,7 @@ def write(
                         "encoding": encoding,
                         "wiring": wiring if encoding == "unrolled" else "exact",
                         "training": training,
+                        **(SCHEDULE if training else dict.fromkeys(SCHEDULE)),
                         "layer_id": layer,
                         "layer_name": f"conv{layer}",
                         "layer_density": 0.5,

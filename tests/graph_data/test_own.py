@@ -77,6 +77,17 @@ def test_wiring_is_chosen_for_unrolled_graphs_only(tmp_path):
     assert "--wiring published" in refused(only, wiring="published")
 
 
+def test_one_network_trained_in_two_ways_is_refused(tmp_path):
+    table = small_table()
+    graphs = folders.raw(folders.random(table))
+    folders.write(tmp_path, table, graphs)
+    other = table.iloc[1:].assign(epochs=2)
+    folders.write(tmp_path, other, graphs)
+    message = refused(tmp_path)
+    assert "several --epochs, --batch-size or --lr" in message and "CONV-6, CIFAR-10" in message
+    assert str(unrolled_file(tmp_path)) in message
+
+
 def test_ramanujan_is_of_the_rolled_encoding(tmp_path):
     table = small_table()
     folders.write(tmp_path, table, None, None, folders.layers(table, delta_r=0.5))

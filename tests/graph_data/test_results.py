@@ -32,6 +32,9 @@ def make_row(seed=0, **values):
         "encoding": "unrolled",
         "wiring": "exact",
         "training": False,
+        "epochs": None,
+        "batch_size": None,
+        "lr": None,
         "accuracy": None,
         "nodes": 191894,
         "motifs": 2**70 + 1,
@@ -45,9 +48,9 @@ def test_file_is_this_text(tmp_path):
     file = tmp_path / "new" / "folder" / "a.csv"
     results.append(file, COLUMNS, [make_row()])
     assert file.read_text() == (
-        "model,dataset,pruning,sparsity,achieved_sparsity,seed,encoding,wiring,training,accuracy,"
-        "nodes,motifs,2-hop,spectral-gap\n"
-        "Resnet-20,digits,erk,0.98,0.97999,0,unrolled,exact,False,,"
+        "model,dataset,pruning,sparsity,achieved_sparsity,seed,encoding,wiring,training,"
+        "epochs,batch_size,lr,accuracy,nodes,motifs,2-hop,spectral-gap\n"
+        "Resnet-20,digits,erk,0.98,0.97999,0,unrolled,exact,False,,,,,"
         "191894,1180591620717411303425,0.3333333333333333,\n"
     )
 
@@ -91,10 +94,13 @@ def test_paths_are_the_papers():
     assert where.as_posix() == "r/ramanujan_results/CONV-6/rolled-CIFAR-10-CONV-6.csv"
 
 
+OTHER = {"sparsity": 0.9, "seed": 1, "training": True, "epochs": 4, "batch_size": 32, "lr": 0.1}
+
+
 @pytest.mark.parametrize("name", results.IDENTITY)
 def test_every_identity_column_tells_runs_apart(tmp_path, name):
     row = make_row()
-    other = row | {name: {"sparsity": 0.9, "seed": 1, "training": True}.get(name, "other")}
+    other = row | {name: OTHER.get(name, "other")}
     results.append(tmp_path / "a.csv", COLUMNS, [row])
     assert results.find(tmp_path / "a.csv", row) == [row]
     assert results.find(tmp_path / "a.csv", other) == []
@@ -215,7 +221,7 @@ def test_other_columns_are_refused_and_kept(tmp_path, write):
     ("spoil", "message"),
     [
         (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
-        (lambda b: b.replace(b",191894,", b","), "line 2: 13 cells where the header has 14"),
+        (lambda b: b.replace(b",191894,", b","), "line 2: 16 cells where the header has 17"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
@@ -288,7 +294,7 @@ def test_numbers_written_by_hand_are_the_same_run(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda b: b.replace(b",191894,", b","), "line 3: 13 cells where the header has 14"),
+        (lambda b: b.replace(b",191894,", b","), "line 3: 16 cells where the header has 17"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),

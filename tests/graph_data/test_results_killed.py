@@ -30,7 +30,8 @@ def run(seed, layers):
         dict(
             model="Resnet-20", dataset="digits", pruning="erk", sparsity=0.98,
             achieved_sparsity=0.97999, seed=seed, encoding="rolled", wiring="exact",
-            training=False, accuracy=None, layer_id=layer, layer_name=f"conv, {layer}",
+            training=True, epochs=4, batch_size=32, lr=0.1, accuracy=None, layer_id=layer,
+            layer_name=f"conv, {layer}",
             layer_density=1 / (1 + layer), nodes=seed + layer, motifs=2 ** 70,
         )
         for layer in range(layers)

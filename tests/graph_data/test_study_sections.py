@@ -11,6 +11,7 @@ import graph_encoding
 import metrics
 import models
 from graph_data.study import (
+    accuracy,
     correlation,
     estimators,
     importance,
@@ -34,7 +35,7 @@ def single_thread():
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
-    for module in (validation, correlation, ranking):
+    for module in (validation, accuracy, correlation, ranking):
         monkeypatch.setattr(module, "RESAMPLES", 200)
 
 
@@ -449,11 +450,63 @@ def test_taus_are_of_means_over_the_seeds(tmp_path):
     )
 
 
-def test_one_dataset_cannot_be_held_out(tmp_path):
+def test_with_one_dataset_a_model_is_held_out(tmp_path):
     study = ranked(tmp_path, {"CIFAR-10": 1}, datasets=("CIFAR-10",))
-    assert ranking.tasks(study, 0) == []
+    _, cells = cells_of(study)
+    for score in ("motifs", "mixture"):
+        found = cells.loc[("unrolled", score)]
+        assert len(found) == 4  # two models, two sparsities
+        np.testing.assert_allclose(found["tau"], 1)
     kinds = {kind for kind, *_ in regression.designs(study, 0)}
     assert "held-out dataset" not in kinds and "held-out model" in kinds
+
+
+def test_direction_is_learned_without_the_ranked_model(tmp_path):
+    """Where the models disagree, what one teaches is wrong for the other."""
+    study = ranked(tmp_path, {"CIFAR-10": 1}, datasets=("CIFAR-10",))
+    table = study.features["unrolled"]
+    turned = study.runs["model"] == "CONV-6"
+    table.loc[turned, "motifs"] = -table.loc[turned, "motifs"]
+    _, cells = cells_of(study)
+    np.testing.assert_allclose(cells.loc[("unrolled", "motifs"), "tau"], -1)
+    np.testing.assert_allclose(cells.loc[("unrolled", "mixture"), "tau"], -1)
+
+
+def test_one_model_and_dataset_have_nothing_to_learn_from(tmp_path):
+    study = ranked(tmp_path, {"CIFAR-10": 1}, datasets=("CIFAR-10",), models=("CONV-6",))
+    assert ranking.tasks(study, 0) == []
+
+
+# Accuracy
+
+
+def test_accuracy_by_pruner_and_how_it_falls(tmp_path):
+    """erk loses 0.1 a sparsity, snip stays, er has one sparsity only."""
+    table = folders.runs(("CONV-6",), ("CIFAR-10",), ("erk", "snip", "er"), (0.6, 0.8, 0.9))
+    table = table[(table["pruning"] != "er") | (table["sparsity"] == 0.8)].reset_index(drop=True)
+    lost = table["sparsity"].map({0.6: 0.0, 0.8: 0.1, 0.9: 0.2}) * (table["pruning"] == "erk")
+    table["accuracy"] = 0.7 - lost + 0.01 * table["seed"]
+    study = load(tmp_path, table, folders.random(table))
+    tables = accuracy.collect([f(*args) for f, args, _ in accuracy.tasks(study, 0)])
+
+    cells = tables["cells"].set_index(["pruning", "sparsity"])
+    assert len(cells) == 7
+    expected = [3, 0.61, 0.6, 0.62, DENSE]
+    shown = ["networks", "accuracy", "least", "most", "dense_accuracy"]
+    np.testing.assert_allclose(cells.loc[("erk", "0.8"), shown].astype(float), expected)
+
+    falls = tables["falls"].set_index("pruning")
+    assert sorted(falls.index) == ["erk", "snip"]
+    assert falls.loc["erk", "lost"] == pytest.approx(0.2)
+    assert 0.18 <= falls.loc["erk", "lost_low"] < 0.2 < falls.loc["erk", "lost_high"] <= 0.22
+    assert falls.loc["snip", "lost"] == pytest.approx(0)
+    assert falls.loc["snip", "lost_low"] < 0 < falls.loc["snip", "lost_high"]
+    for pruner in falls.index:
+        part = table[table["pruning"] == pruner]
+        rho = stats.spearmanr(part["sparsity"], part["accuracy"]).statistic
+        assert falls.loc[pruner, "spearman"] == pytest.approx(rho)
+    assert falls.loc["erk", "spearman_high"] < -0.9
+    assert falls.loc["snip", "spearman_low"] < 0 < falls.loc["snip", "spearman_high"]
 
 
 # Sensitivity

@@ -56,6 +56,25 @@ def test_product_in_the_order_of_the_flags():
     assert {t.network.training for t in tasks(argv + " --training")} == {True}
 
 
+def test_the_schedule_is_part_of_a_trained_network():
+    def schedules(flags):
+        found = tasks(flags, datasets=("digits", "CIFAR-10"))
+        return [(t.network.epochs, t.network.batch_size, t.network.lr) for t in found]
+
+    assert schedules("") == [(None, None, None)] * 2
+    assert schedules("--training") == [(4, 32, 0.1), (160, 128, 0.1)]
+    assert schedules("--training --epochs 3 --batch-size 9 --lr 0.5") == [(3, 9, 0.5)] * 2
+    (default,) = tasks("--training", datasets=("digits",))
+    (written,) = tasks("--training --epochs 4 --lr .1 --batch-size 32", datasets=("digits",))
+    assert written == default
+    keys = {
+        task.network.key
+        for flags in ("", "--training", "--training --epochs 5", "--training --lr 0.2")
+        for task in tasks(flags)
+    }
+    assert len(keys) == 4
+
+
 def test_all():
     argv = "--model all --pruning all --encoding all --seed 0 1 --sparsity 0.9 0.8"
     options = arguments.parse(f"{argv} --dataset all".split())
@@ -183,6 +202,9 @@ def test_other_rows_do_not_count(tmp_path):
         {"pruning": "er"},
         {"wiring": "published"},
         {"training": True},
+        {"epochs": 1},
+        {"batch_size": 7},
+        {"lr": 0.5},
     ):
         write(tmp_path, task.network, measurement, **change)
     assert plan.missing([task], tmp_path) == [task]

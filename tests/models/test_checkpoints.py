@@ -1,0 +1,256 @@
+"""A training that is killed and goes on gives the weights of one that never stopped."""
+
+import copy
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import models
+from datasets import batches
+from datasets.images import ImageDataset
+from models import checkpoints
+from models.initialisation import initialise
+from models.training import train
+
+EPOCHS, STEPS = 4, 3
+
+
+class Killed(Exception):
+    pass
+
+
+class Interrupted:
+    """A loader that raises before a step; it counts the steps of all its epochs."""
+
+    def __init__(self, loader, at):
+        self.loader, self.at, self.steps = loader, at, 0
+
+    def __len__(self):
+        return len(self.loader)
+
+    def set_epoch(self, epoch):
+        self.loader.set_epoch(epoch)
+
+    def __iter__(self):
+        for batch in self.loader:
+            if self.steps == self.at:
+                raise Killed
+            self.steps += 1
+            yield batch
+
+
+def network(seed=0):
+    """One with all that has a state of its own: batch norm, and dropout for the random state."""
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, stride=2, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(0.5),
+        nn.Linear(4 * 3 * 3, 5),
+    )
+    initialise(model, seed)
+    return model
+
+
+def masks_of(model, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        f"{key}.weight": torch.rand(module.weight.shape, generator=generator) < 0.5
+        for key, module in models.prunable(model).items()
+    }
+
+
+def images(count=24):
+    generator = torch.Generator().manual_seed(7)
+    pixels = torch.rand(count, 3, 8, 8, generator=generator)
+    labels = torch.randint(5, (count,), generator=generator)
+    return ImageDataset(pixels, labels, (0.5,) * 3, (0.5,) * 3)
+
+
+def trained(checkpoint=None, *, at=None, network_seed=0, mask_seed=0, data_seed=0, **changes):
+    """State after training, the accuracy, and the epochs that were watched."""
+    model, watched = network(network_seed), []
+    settings = {
+        "epochs": EPOCHS,
+        "lr": 0.1,
+        "milestones": [2],
+        "weight_decay": 1e-2,
+        "data": str(data_seed),
+        "checkpoint": checkpoint,
+        "watch": watched.append,
+        "progress": False,
+    }
+    accuracy = train(
+        model,
+        masks_of(model, mask_seed),
+        Interrupted(batches(images(), 8, seed=data_seed), at),
+        batches(images(), 24, shuffle=False),
+        **(settings | changes),
+    )
+    return copy.deepcopy(model.state_dict()), accuracy, watched
+
+
+def equal(one, other):
+    return all(torch.equal(one[0][key], other[0][key]) for key in one[0]) and one[1] == other[1]
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_stopped_at_any_step_and_gone_on(tmp_path, mixed):
+    """Mixed precision on the CPU, for want of CUDA: the scaler has a state of its own."""
+    whole = trained(mixed=mixed)
+    assert [row["epoch"] for row in whole[2]] == [1, 2, 3, 4]
+    for at in range(EPOCHS * STEPS):
+        file = tmp_path / f"{at}.pt"
+        with pytest.raises(Killed):
+            trained(file, at=at, mixed=mixed)
+        again = trained(file, mixed=mixed)
+        assert equal(again, whole)
+        assert again[2] == whole[2][at // STEPS :]  # what was done is not done again
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, EPOCHS * STEPS - 1), max_size=4))
+def test_stopped_again_and_again(tmp_path_factory, stops):
+    file = tmp_path_factory.mktemp("checkpoints") / "a.pt"
+    for at in stops:
+        try:
+            trained(file, at=at)
+        except Killed:
+            pass
+    assert equal(trained(file), trained())
+
+
+def test_a_finished_training_is_only_read(tmp_path):
+    whole = trained(tmp_path / "a.pt")
+    again = trained(tmp_path / "a.pt", at=0)
+    assert equal(again, whole)
+    assert again[2] == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"network_seed": 1},
+        {"mask_seed": 1},
+        {"data_seed": 1},
+        {"seed": 1},
+        {"epochs": EPOCHS - 1},
+        {"lr": 0.05},
+        {"milestones": [1]},
+        {"weight_decay": 0.0},
+        {"momentum": 0.5},
+        {"mixed": True},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_the_checkpoint_of_another_training_is_not_used(tmp_path, other):
+    file = tmp_path / "a.pt"
+    trained(file)
+    assert equal(trained(file, **other), trained(**other))
+    assert not equal(trained(**other), trained())
+
+
+def test_a_spoilt_checkpoint_is_not_used(tmp_path):
+    file, whole = tmp_path / "a.pt", trained()
+    trained(file)
+    good = file.read_bytes()
+    for bad in (b"", b"PK", good[: len(good) // 2], good[:100] + b"\0" * 900 + good[1000:]):
+        file.write_bytes(bad)
+        assert equal(trained(file), whole)
+    torch.save([1, 2], file)
+    assert equal(trained(file), whole)
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return Path(tmp_path / "ran").touch, ()
+
+    torch.save({"settings": Evil()}, tmp_path / "a.pt")
+    assert checkpoints.load(tmp_path / "a.pt", {}) is None
+    assert not (tmp_path / "ran").exists()
+
+
+KILLED = """
+import os, signal, sys
+import torch
+import datasets.digits, models.training
+from datasets.images import ImageDataset
+
+whole = datasets.digits.load_digits
+def part(root=None, **kwargs):  # so that an epoch takes a second
+    found = whole(root, **kwargs)
+    found.images, found.labels = found.images[:160], found.labels[:160]
+    return found
+datasets.digits.load_digits = part
+
+epoch, step = map(int, sys.argv[1:3])
+zero, calls = models.training._zero_removed, 0
+def count(*args):
+    global calls
+    calls += 1
+    if calls == 1 + 5 * epoch + step:  # once before the first step
+        os.kill(os.getpid(), signal.SIGKILL)
+    zero(*args)
+if epoch >= 0:
+    models.training._zero_removed = count
+
+import main
+sys.exit(main.main(sys.argv[3:]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+def test_main_killed_in_the_middle_of_training_goes_on(tmp_path):
+    """kill -9 in the second and in the third epoch: rows, saved weights and log are the same."""
+
+    def run(name, epoch=-1, step=0):
+        folder = tmp_path / name
+        argv = (
+            f"--dataset digits --pruning erk --sparsity 0.9 --training --epochs 3 --threads 1 "
+            f"--encoding rolled --output-dir {folder} --save-snn {folder / 'snn'}"
+        ).split()
+        command = [sys.executable, "-c", KILLED, str(epoch), str(step), *argv]
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).returncode
+
+    assert run("whole") == 0
+    assert run("killed", 1, 2) == -signal.SIGKILL
+    assert list((tmp_path / "killed/.checkpoints").iterdir())
+    assert not list((tmp_path / "killed").rglob("rolled-*.csv"))
+    assert run("killed", 1, 4) == -signal.SIGKILL  # in the third epoch: it began with the second
+    assert run("killed") == 0
+
+    for file in ("graph_metrics/rolled/rolled-digits-Resnet-20.csv", "training.csv"):
+        assert (tmp_path / "killed" / file).read_text() == (tmp_path / "whole" / file).read_text()
+    (name,) = os.listdir(tmp_path / "whole/snn")
+    assert "trained-3-32-0.1" in name
+    one, other = (torch.load(tmp_path / n / "snn" / name, weights_only=True) for n in NAMES)
+    weights = [leaf for leaf in zip(leaves(one), leaves(other), strict=True)]
+    assert len(weights) > 50
+    assert all(torch.equal(a, b) for a, b in weights)
+    assert not list((tmp_path / "killed/.checkpoints").iterdir())
+
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("whole", "killed")
+
+
+def leaves(tree):
+    """All tensors of nested dictionaries and lists."""
+    if isinstance(tree, torch.Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, list | tuple):
+        return list(itertools.chain.from_iterable(map(leaves, tree)))
+    return []
