@@ -210,7 +210,7 @@ def _seed(seed: int, epoch: int) -> int:
 
 @contextlib.contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
-    """Random draws of our own, put back afterwards; on CUDA, algorithms that repeat their result."""
+    """Random draws of our own, put back afterwards; on CUDA, algorithms that can be repeated."""
     cuda = device.type == "cuda"
     devices = range(torch.cuda.device_count()) if cuda else []
     with (

@@ -157,10 +157,7 @@ def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
 
 def _direction(runs: pd.DataFrame, metric: pd.Series) -> int:
     """Whether larger values go with more accuracy (1) or less (-1): the sign of the mean tau."""
-    taus = [
-        _tau(metric[part.index], part["accuracy"])
-        for _, part in runs.groupby(CELL, sort=True)
-    ]
+    taus = [_tau(metric[part.index], part["accuracy"]) for _, part in runs.groupby(CELL, sort=True)]
     known = [tau for tau in taus if not np.isnan(tau)]
     return -1 if known and np.mean(known) < 0 else 1
 

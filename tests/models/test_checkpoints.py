@@ -1,5 +1,6 @@
 """A training that is killed and goes on gives the weights of one that never stopped."""
 
+import contextlib
 import copy
 import itertools
 import os
@@ -123,10 +124,8 @@ def test_stopped_at_any_step_and_gone_on(tmp_path, mixed):
 def test_stopped_again_and_again(tmp_path_factory, stops):
     file = tmp_path_factory.mktemp("checkpoints") / "a.pt"
     for at in stops:
-        try:
+        with contextlib.suppress(Killed):
             trained(file, at=at)
-        except Killed:
-            pass
     assert equal(trained(file), trained())
 
 
@@ -235,7 +234,7 @@ def test_main_killed_in_the_middle_of_training_goes_on(tmp_path):
     (name,) = os.listdir(tmp_path / "whole/snn")
     assert "trained-3-32-0.1" in name
     one, other = (torch.load(tmp_path / n / "snn" / name, weights_only=True) for n in NAMES)
-    weights = [leaf for leaf in zip(leaves(one), leaves(other), strict=True)]
+    weights = list(zip(leaves(one), leaves(other), strict=True))
     assert len(weights) > 50
     assert all(torch.equal(a, b) for a, b in weights)
     assert not list((tmp_path / "killed/.checkpoints").iterdir())
