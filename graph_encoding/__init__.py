@@ -24,6 +24,7 @@ from .grid import NodeLayer
 from .storage import StorageError, load, read_edges, read_header, save
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 __all__ = [
@@ -49,13 +50,13 @@ BIPARTITE: dict[str, str] = {
 }
 MULTIPARTITE: dict[str, str] = {"unrolled": "graph_encoding.unrolled:unrolled"}
 ENCODINGS = (*BIPARTITE, *MULTIPARTITE)
-WIRINGS = ("exact", "published")
+WIRINGS = ("exact", "identity", "published")
 
 
 def encode(
     model: nn.Module,
-    encoding: str = "unrolled",
-    input_shape: tuple[int, int, int] = (3, 32, 32),
+    encoding: str | torch.Tensor = "unrolled",
+    input_shape: tuple[int, ...] = (3, 32, 32),
     wiring: str = "exact",
 ) -> list[Graph]:
     """Encode a sparse network as graphs.
@@ -63,12 +64,15 @@ def encode(
     Parameters
     ----------
     model : torch.nn.Module
-        Its weights as they are: zero means removed.
-    encoding : {"rolled", "rolled-channel", "unrolled"}
+        Its weights as the forward pass uses them: zero means removed. Masks of
+        ``torch.nn.utils.prune`` count, whether they have been made permanent or not.
+    encoding : {"unrolled", "rolled", "rolled-channel"}, or torch.Tensor
+        An example input, with its axis of images, asks for ``unrolled`` at its shape.
     input_shape : tuple of int
-        Channels, height and width of one input; used by ``unrolled`` only.
-    wiring : {"exact", "published"}
-        Used by ``unrolled`` only.
+        Channels, height and width of one input, or its features; used by ``unrolled`` only.
+    wiring : {"exact", "identity", "published"}
+        Used by ``unrolled`` only. ``identity`` adds identity shortcuts as edges of weight 1;
+        ``published`` is for the paper's networks.
 
     Returns
     -------
@@ -80,8 +84,18 @@ def encode(
     ------
     ValueError
         If the encoding or the wiring is unknown, a weight is not finite, or the network holds
-        something that has no multipartite graph.
+        something that has no multipartite graph (its module and line are named).
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> graph, = encode(network, torch.zeros(1, 4))
+    >>> graph.num_nodes, graph.num_edges
+    (9, 18)
     """
+    if not isinstance(encoding, str):
+        encoding, input_shape = "unrolled", tuple(encoding.shape[1:])
     if encoding not in ENCODINGS:
         raise ValueError(f"unknown encoding {encoding!r}: choose from {', '.join(ENCODINGS)}")
     if wiring not in WIRINGS:
@@ -90,6 +104,6 @@ def encode(
     if encoding in MULTIPARTITE:
         return [encoder(model, input_shape, wiring)]
     return [
-        encoder(name, layer.weight.detach().cpu().numpy())
+        encoder(name, models.weight_of(layer).cpu().numpy())
         for name, layer in models.prunable(model).items()
     ]

@@ -26,8 +26,8 @@ class Axis:
     stride, padding, dilation : int
         As in a convolution; `padding` counts positions before the map and may be negative.
     windows : numpy.ndarray of int, shape (map_size, 2), optional
-        Source interval of every position of the pooled map, both columns non-decreasing. Without
-        it the map is the source itself.
+        Source interval of every position of the pooled map, (0, 0) where it stands for nothing.
+        Without it the map is the source itself.
     """
 
     source_size: int
@@ -90,9 +90,20 @@ class Axis:
         position = np.arange(self.source_size)[None, :, None]
         return ((position >= low[:, None]) & (position < high[:, None])).astype(np.float64)
 
-    @property
+    @cached_property
     def repeats_edges(self) -> bool:
         """Whether two taps join the same pair of positions (overlapping pooling windows)."""
         if self.windows is None or self.taps == 1:
             return False
-        return bool((self.windows[1:, 0] < self.windows[:-1, 1]).any())
+        # The intervals that one target position reads through different taps must be disjoint.
+        intervals = np.where(self.source_counts[..., None] > 0, self.sources, -1)
+        order = np.argsort(intervals[..., 0], axis=0, kind="stable")
+        low, high = (np.take_along_axis(intervals[..., end], order, axis=0) for end in (0, 1))
+        return bool((low[1:] < high[:-1]).any())
+
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether the positions that a source position feeds through one tap have gaps."""
+        if self.windows is None:
+            return False
+        return bool((self.target_counts.sum(axis=1) != self.source_counts.sum(axis=1)).any())

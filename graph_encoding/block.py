@@ -34,7 +34,9 @@ class Block:
     rows, columns : Axis
         Geometry along the height and the width.
     kept_weights, total_weights : int
-        Non-zero and all weights of the layer (a rolled-channel entry sums several).
+        Non-zero and all weights behind the block. An entry can stand for several (rolled-channel,
+        merged edges); a weight that reads several node layers is counted in one block only, an
+        identity shortcut has none.
     """
 
     name: str
@@ -49,52 +51,6 @@ class Block:
     columns: Axis
     kept_weights: int
     total_weights: int
-
-    @classmethod
-    def from_weight(
-        cls,
-        name: str,
-        source: NodeLayer,
-        target: NodeLayer,
-        weight: np.ndarray,
-        rows: Axis,
-        columns: Axis,
-        groups: int = 1,
-    ) -> Block:
-        """Build a block from a weight tensor; zero means removed.
-
-        Parameters
-        ----------
-        weight : numpy.ndarray, shape (out_channels, in_channels / groups, taps_y, taps_x)
-        groups : int
-            Groups of a grouped convolution.
-
-        Raises
-        ------
-        ValueError
-            If a weight is not finite.
-        """
-        out_channels, group_channels = weight.shape[:2]
-        indices = np.nonzero(weight)
-        values = np.abs(weight[indices]).astype(np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError(f"layer {name}: weights must be finite, found NaN or infinity")
-        out, inp, tap_y, tap_x = indices
-        inp = inp + out // (out_channels // groups) * group_channels
-        return cls(
-            name=name,
-            source=source,
-            target=target,
-            target_channel=out.astype(np.int32),
-            source_channel=inp.astype(np.int32),
-            tap_y=tap_y.astype(np.int16),
-            tap_x=tap_x.astype(np.int16),
-            weight=values,
-            rows=rows,
-            columns=columns,
-            kept_weights=len(values),
-            total_weights=weight.size,
-        )
 
     @property
     def taps(self) -> int:

@@ -41,7 +41,7 @@ class Graph:
     encoding : str
         Name of the encoding that made the graph.
     wiring : str
-        ``exact`` or ``published``.
+        ``exact``, ``identity`` or ``published``.
     layer_name : str, optional
         For a bipartite graph, the network layer that it stands for.
     device : str
@@ -133,8 +133,8 @@ class Graph:
     def is_regular(self) -> bool:
         """Whether every block joins whole node layers, at most one block a pair of layers.
 
-        True of every graph of the ``exact`` wiring. The metrics then use the translation
-        invariance of convolutions; otherwise they walk over the neighbours of each node.
+        True of every graph but those of the ``published`` wiring. The metrics then use the
+        translation invariance of convolutions; otherwise they walk over each node's neighbours.
         """
         pairs = [(block.source, block.target) for block in self.blocks]
         whole = set(self.layers)

@@ -1,107 +1,55 @@
-"""Follow a torch network from its input to its outputs and write down its multipartite wiring.
+"""Follow a torch network from its input to its output and write down its multipartite wiring.
 
-The network is traced with torch.fx, so nothing is computed: every traced value is a `Feature`,
-the nodes that it stands for. Convolutions and linear layers make new node layers; pooling
-and flattening change which nodes a position stands for; batch norm, activations and dropout add
-nothing; an addition joins the branches that end in it into one node layer, and an identity
-shortcut adds no edges.
+The network runs once, on tensors without data (torch's ``meta`` device) and under a
+``TorchFunctionMode``: every function that it calls on a value is seen with its arguments, and
+`operations` says what becomes of the nodes that the value stands for. So whatever plain Python
+the network's ``forward`` is, it is followed; what depends on the data is not there to be followed,
+and is refused. Weights are those that the forward pass uses: masks of ``torch.nn.utils.prune`` and
+other parametrizations are applied.
 """
 
 from __future__ import annotations
 
-import operator
-from dataclasses import dataclass, field
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.fx
 from torch import nn
-from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
-from .axis import Axis
-from .feature import Feature, adaptive_windows, pooling_windows
+from . import operations
+from .trace import Connection, Trace, TracedLayer, UnsupportedNetwork
+from .values import IMAGES, Spaces, Value, of_space
+from .weights import padded_input
 
-
-@dataclass
-class TracedLayer:
-    """A node layer of the trace; `joined` names the layer it became part of at an addition."""
-
-    name: str
-    channels: int
-    height: int
-    width: int
-    joined: int | None = None
-    read: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Connection:
-    """A weight tensor between two traced layers, with its geometry."""
-
-    name: str
-    source: int
-    target: int
-    weight: np.ndarray
-    rows: Axis
-    columns: Axis
-    groups: int = 1
-
-
-@dataclass
-class Trace:
-    """Node layers and connections of a network, in the order it computes them.
-
-    ``layers[0]`` is the input; its size includes the padding that the first convolution adds.
-    """
-
-    layers: list[TracedLayer] = field(default_factory=list)
-    connections: list[Connection] = field(default_factory=list)
-
-    def root(self, layer: int) -> int:
-        """Key of the node layer that `layer` is now part of."""
-        while self.layers[layer].joined is not None:
-            layer = self.layers[layer].joined
-        return layer
-
-
-class UnsupportedNetwork(ValueError):
-    """The network holds something that has no multipartite graph."""
-
-
-PASS_THROUGH_MODULES = (
-    nn.Identity,
-    nn.modules.batchnorm._BatchNorm,
-    nn.modules.dropout._DropoutNd,
-    nn.ReLU,
-    nn.ReLU6,
-    nn.LeakyReLU,
-    nn.ELU,
-    nn.GELU,
-    nn.SiLU,
-    nn.Sigmoid,
-    nn.Tanh,
-    nn.Hardswish,
-    nn.Hardsigmoid,
-    nn.Softmax,
-    nn.LogSoftmax,
+OPAQUE = (
+    nn.RNNBase,
+    nn.RNNCellBase,
+    nn.MultiheadAttention,
+    nn.Transformer,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
 )
-PASS_THROUGH_FUNCTIONS = {
-    *(F.relu, F.relu6, F.leaky_relu, F.elu, F.gelu, F.silu, F.hardswish, F.hardsigmoid),
-    *(F.dropout, F.dropout2d, F.softmax, F.log_softmax, F.sigmoid, F.tanh),
-    *(torch.relu, torch.relu_, torch.sigmoid, torch.tanh, F.relu_),
-}
-PASS_THROUGH_METHODS = {"relu", "relu_", "sigmoid", "tanh", "contiguous", "clone", "detach"}
+"""Modules refused by their name, which says more than the functions that they are made of."""
 
 
-def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Trace:
+def trace(
+    model: nn.Module, input_shape: tuple[int, ...], identity_shortcuts: bool = False
+) -> Trace:
     """Trace a network.
 
     Parameters
     ----------
     model : torch.nn.Module
+        Traced in evaluation mode, and left as it was.
     input_shape : tuple of int
-        Channels, height and width of one input.
+        Of one input: channels, height and width, or features.
+    identity_shortcuts : bool
+        Whether a shortcut without weights becomes edges of weight 1.
 
     Returns
     -------
@@ -110,285 +58,237 @@ def trace(model: nn.Module, input_shape: tuple[int, int, int]) -> Trace:
     Raises
     ------
     UnsupportedNetwork
-        Naming the module or function that has no multipartite graph.
+        Naming the module, the function and the line of code that has no multipartite graph.
     """
-    try:
-        traced = torch.fx.symbolic_trace(model)
-    except (torch.fx.proxy.TraceError, TypeError) as error:
-        raise UnsupportedNetwork(
-            f"{type(model).__name__} cannot be traced: {str(error).splitlines()[0]}"
-        ) from error
-    return _Tracer(traced, input_shape).run()
+    alone: set[frozenset[int]] = set()
+    while True:
+        try:
+            return _Run(model, identity_shortcuts, alone).trace_from(input_shape)
+        except operations.ReadAlone as found:
+            # Nodes of a sum that are also read without it: keep them apart from the sum's.
+            alone.add(found.members)
 
 
-class _Tracer:
-    """Walks over the traced program once; the state is the trace and the values so far."""
+class _Run:
+    """One run of a network; the state that operations add to."""
 
-    def __init__(self, program: torch.fx.GraphModule, input_shape: tuple[int, int, int]) -> None:
-        self.program = program
-        self.input_shape = input_shape
+    def __init__(
+        self, model: nn.Module, identity_shortcuts: bool, alone: set[frozenset[int]]
+    ) -> None:
+        self.model = model
+        self.identity_shortcuts = identity_shortcuts
+        self.alone = alone
         self.trace = Trace()
-        self.values: dict[torch.fx.Node, Any] = {}
+        self.spaces = Spaces()
+        self.padding = np.zeros((2, 2), np.int64)  # of the input: rows, columns; before, after
+        self.modules: list[tuple[str, str]] = []  # names and types of those that run
+        self.weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
 
-    def run(self) -> Trace:
-        for node in self.program.graph.nodes:
-            if node.op == "placeholder":
-                self.values[node] = self.input(node)
-            elif node.op != "output":
-                try:
-                    self.values[node] = self.evaluate(node)
-                except NotImplementedError as error:
-                    raise UnsupportedNetwork(f"{self.label(node)}: {error}") from error
+    def trace_from(self, input_shape: tuple[int, ...]) -> Trace:
+        if not 1 <= len(input_shape) <= 3:
+            raise UnsupportedNetwork(
+                f"an input of shape {tuple(input_shape)} is neither an image (channels, height, "
+                "width) nor a vector"
+            )
+        channels, *sizes = input_shape
+        height, width = (1, 1, *sizes)[-2:]
+        value = self.new_layer("input", channels, height, width)
+        self.trace.layers[0].read = True  # nothing ends in it
+        tensor = torch.empty((IMAGES, *input_shape), dtype=self.weight.dtype, device="meta")
+        view = tuple(numbers.reshape(tensor.shape) for numbers in value.alternatives)
+        attach(tensor, Value(view))
+        with self.named_modules(), _evaluating(self.model), torch.no_grad(), _Mode(self):
+            try:
+                out = self.model(tensor)
+            except (UnsupportedNetwork, operations.ReadAlone):
+                raise
+            except Exception as error:
+                # The network's own code failed on a shape, or on a value without data.
+                raise self.refusal(f"fails when it is traced: {error}", error) from error
+        self.end_with(out)
+        padded_input(self.trace, self.padding)
         return self.trace
 
-    def label(self, node: torch.fx.Node) -> str:
-        return node.target if node.op == "call_module" else f"{node.name} ({node.target})"
-
-    def evaluate(self, node: torch.fx.Node) -> Any:
-        args = torch.fx.node.map_arg(tuple(node.args), self.values.__getitem__)
-        kwargs = torch.fx.node.map_arg(dict(node.kwargs), self.values.__getitem__)
-        if node.op == "get_attr":
-            raise NotImplementedError("a tensor that is not a layer's weight enters the flow")
-        if not any(isinstance(value, Feature) for value in (*args, *kwargs.values())):
-            if node.op == "call_function":
-                return node.target(*args, **kwargs)
-            raise NotImplementedError("has no input that can be followed")
-        if node.op == "call_module":
-            return self.module(node.target, self.program.get_submodule(node.target), args[0])
-        if node.op == "call_function":
-            return self.function(node.target, args, kwargs)
-        return self.method(node.target, args)
-
-    def input(self, node: torch.fx.Node) -> Feature:
-        if self.trace.layers:
-            raise UnsupportedNetwork("a network with several inputs is not supported")
-        channels, height, width = self.input_shape
-        pads = [self.input_padding(user) for user in node.users]
-        (top, bottom), (left, right) = np.max(pads or [((0, 0), (0, 0))], axis=0).tolist()
-        self.trace.layers.append(
-            TracedLayer("input", channels, height + top + bottom, width + left + right)
-        )
-        rows, columns = np.arange(height) + top, np.arange(width) + left
-        return Feature(
-            0,
-            channels,
-            np.stack([rows, rows + 1], axis=1),
-            np.stack([columns, columns + 1], axis=1),
-        )
-
-    def input_padding(self, user: torch.fx.Node) -> list[tuple[int, int]]:
-        """Padding that a reader of the network's input adds around it, a pair an axis."""
-        if user.op == "call_module":
-            module = self.program.get_submodule(user.target)
-            if isinstance(module, nn.Conv2d):
-                return _padding(module)
-        return [(0, 0), (0, 0)]
-
-    def module(self, name: str, module: nn.Module, value: Feature) -> Feature:
-        if isinstance(module, nn.Conv2d):
-            return self.convolution(name, module, value)
-        if isinstance(module, nn.Linear):
-            return self.linear(name, module, value)
-        if isinstance(module, PASS_THROUGH_MODULES):
-            return value
-        if isinstance(module, nn.MaxPool2d):
-            sizes = (module.kernel_size, module.stride, module.padding)
-            return _pool(value, *sizes, module.dilation, module.ceil_mode)
-        if isinstance(module, nn.AvgPool2d):
-            return _pool(
-                value, module.kernel_size, module.stride, module.padding, 1, module.ceil_mode
-            )
-        if isinstance(module, nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
-            return _adaptive_pool(value, module.output_size)
-        if isinstance(module, nn.Flatten) and module.start_dim == 1 and module.end_dim == -1:
-            return value.flattened()
-        raise NotImplementedError(f"{type(module).__name__} has no multipartite graph")
-
-    def function(self, function: Any, args: tuple, kwargs: dict) -> Any:
-        if function in PASS_THROUGH_FUNCTIONS:
-            return args[0]
-        if function in (operator.add, operator.iadd, torch.add):
-            return self.addition(*args)
-        if function is torch.flatten:
-            if (args + tuple(kwargs.values()))[1:] not in ((1,), (1, -1)):
-                raise NotImplementedError("only flattening from dimension 1 on is supported")
-            return args[0].flattened()
-        if function is F.max_pool2d:
-            return _pool(*_bind(args, kwargs, POOL_PARAMETERS))
-        if function is F.avg_pool2d:
-            value, kernel, stride, padding, ceil_mode = _bind(
-                args, kwargs, ["input", "kernel_size", "stride", "padding", "ceil_mode"]
-            )
-            return _pool(value, kernel, stride, padding, 1, ceil_mode)
-        if function in (F.adaptive_avg_pool2d, F.adaptive_max_pool2d):
-            return _adaptive_pool(*_bind(args, kwargs, ["input", "output_size"]))
-        if function is getattr and args[1] == "shape":
-            return _shape(args[0])
-        raise NotImplementedError("has no multipartite graph")
-
-    def method(self, name: str, args: tuple) -> Any:
-        value, *rest = args
-        if name in PASS_THROUGH_METHODS:
-            return value
-        if name in ("add", "add_"):
-            return self.addition(value, *rest)
-        if name == "size":
-            return _shape(value)[rest[0]] if rest else _shape(value)
-        if name == "flatten" and rest in ([1], [1, -1]):
-            return value.flattened()
-        if name in ("view", "reshape"):
-            shape = rest[0] if isinstance(rest[0], tuple | list) else rest
-            if len(shape) == 2 and shape[1] in (-1, value.channels * value.height * value.width):
-                return value.flattened()
-        if name == "mean" and sorted(d % 4 for d in np.atleast_1d(rest[0])) == [2, 3]:
-            return _adaptive_pool(value, 1).flattened()
-        raise NotImplementedError("has no multipartite graph")
-
-    def convolution(self, name: str, module: nn.Conv2d, value: Feature) -> Feature:
-        if module.padding_mode != "zeros":
-            raise NotImplementedError(f"padding_mode {module.padding_mode!r} is not supported")
-        pads = _padding(module)
-        reads_input = value.layer == 0 and _is_unpooled(value)
-        axes = []
-        for axis, (windows, (before, after)) in enumerate(
-            zip((value.rows, value.columns), pads, strict=True)
-        ):
-            kernel, stride = module.kernel_size[axis], module.stride[axis]
-            dilation = module.dilation[axis]
-            size = (len(windows) + before + after - dilation * (kernel - 1) - 1) // stride + 1
-            if size < 1:
-                raise NotImplementedError("the kernel does not fit into its input")
-            source_size = self.source_size(value.layer, axis)
-            if reads_input:
-                # Padding positions of the input are nodes of their own.
-                before -= int(windows[0, 0])
-                windows = None
-            elif _is_identity(windows, source_size):
-                windows = None
-            axes.append(Axis(source_size, size, kernel, stride, before, dilation, windows))
-        weight = module.weight.detach().cpu().numpy()
-        return self.connect(name, value, weight, *axes, groups=module.groups)
-
-    def linear(self, name: str, module: nn.Linear, value: Feature) -> Feature:
-        if not value.flat and value.height * value.width > 1:
-            raise NotImplementedError("a linear layer over unflattened maps is not supported")
-        height, width = value.height, value.width
-        axes = []
-        for axis, windows in enumerate((value.rows, value.columns)):
-            source_size = self.source_size(value.layer, axis)
-            if _is_identity(windows, source_size):
-                windows = None
-            axes.append(Axis(source_size, 1, (height, width)[axis], windows=windows))
-        weight = module.weight.detach().cpu().numpy()
-        weight = weight.reshape(module.out_features, value.channels, height, width)
-        return self.connect(name, value, weight, *axes)
-
-    def source_size(self, layer: int, axis: int) -> int:
-        source = self.trace.layers[self.trace.root(layer)]
-        return (source.height, source.width)[axis]
-
-    def connect(
+    def new_layer(
         self,
         name: str,
-        value: Feature,
-        weight: np.ndarray,
-        rows: Axis,
-        columns: Axis,
-        groups: int = 1,
-    ) -> Feature:
-        if rows.repeats_edges or columns.repeats_edges:
-            raise NotImplementedError(
-                "a kernel larger than 1 over overlapping pooling windows joins nodes twice"
+        channels: int,
+        height: int,
+        width: int,
+        members: frozenset[int] | None = None,
+        place: int | None = None,
+    ) -> Value:
+        """A new node layer; its last arguments are those of a sum of layers."""
+        key = len(self.trace.layers)
+        if place is None:
+            place = 1 + max([layer.place for layer in self.trace.layers], default=-1)
+        self.trace.layers.append(
+            TracedLayer(name, channels, height, width, place, members or frozenset({place}))
+        )
+        return of_space(self.spaces.of_layer(key, (channels, height, width)))
+
+    def connect(self, connection: Connection) -> None:
+        """Add edges; their source must be a whole node layer, no branch of a sum."""
+        source = self.trace.layers[connection.source]
+        if source.joined is not None:
+            raise operations.ReadAlone(source.members)
+        source.read = True
+        target = self.trace.layers[connection.target]
+        target.ancestors |= source.ancestors | 1 << connection.source
+        self.trace.connections.append(connection)
+
+    def end_with(self, out: Any) -> None:
+        """Let the layer of the network's output be the last one."""
+        values = [tensor._value for tensor in tensors(out) if value_of(tensor) is not None]
+        keys = set().union(*(self.spaces.layers(value) for value in values))
+        if not keys or 0 in keys:
+            raise UnsupportedNetwork(
+                f"{type(self.model).__name__}: its output does not come from its input through "
+                "weights"
             )
-        source, target = self.trace.root(value.layer), len(self.trace.layers)
-        self.trace.layers[source].read = True
-        channels = len(weight)
-        self.trace.layers.append(TracedLayer(name, channels, rows.target_size, columns.target_size))
-        self.trace.connections.append(
-            Connection(name, source, target, weight, rows, columns, groups)
-        )
-        return Feature.of_layer(target, channels, rows.target_size, columns.target_size)
+        for key in keys:
+            if self.trace.layers[key].joined is not None:
+                raise operations.ReadAlone(self.trace.layers[key].members)
+        if len(keys) > 1:
+            names = ", ".join(sorted(self.trace.layers[key].name for key in keys))
+            raise UnsupportedNetwork(
+                f"{type(self.model).__name__}: its output is made of several layers ({names}); "
+                "wrap it so that it returns one of them"
+            )
+        (key,) = keys
+        last = self.trace.layers[key]
+        if last.read and any(c.source == key for c in self.trace.connections):
+            raise UnsupportedNetwork(
+                f"{type(self.model).__name__}: its output {last.name} is also read by other layers"
+            )
+        last.place = 1 + max(layer.place for layer in self.trace.layers)
 
-    def addition(self, first: Any, second: Any) -> Feature:
-        for value in (first, second):
-            if not isinstance(value, Feature):
-                raise NotImplementedError("only feature maps can be added")
-        one, other = self.trace.root(first.layer), self.trace.root(second.layer)
-        if one == other:
-            return first
-        if _shape(first) != _shape(second):
-            raise NotImplementedError("broadcast additions are not supported")
-        one_open, other_open = (
-            key != 0 and not self.trace.layers[key].read for key in (one, other)
-        )
-        if one_open and other_open:
-            if not (_is_unpooled(first) and _is_unpooled(second)):
-                raise NotImplementedError("a branch pooled after its last layer cannot be joined")
-            # Both branches end here: their nodes are the same. The later one keeps its place.
-            self.trace.layers[min(one, other)].joined = max(one, other)
-            return first if one > other else second
-        if one_open or other_open:
-            return first if one_open else second
-        raise NotImplementedError("an addition of two values that are both read elsewhere")
+    @property
+    def module(self) -> str:
+        """Name of the module that runs."""
+        return self.modules[-1][0] if self.modules else type(self.model).__name__
 
+    def refusal(self, reason: str, error: BaseException | None = None) -> UnsupportedNetwork:
+        """What cannot be a graph: the module, why, and the line of the network's code."""
+        frames = traceback.extract_stack()
+        if error is not None:
+            frames += traceback.extract_tb(error.__traceback__)
+        ours = (Path(torch.__file__).parent, Path(__file__).parent)
+        lines = [
+            frame
+            for frame in frames
+            if not any(Path(frame.filename).is_relative_to(p) for p in ours)
+        ]
+        names = [frame.name for frame in lines]
+        where = ""
+        if "forward" in names and lines[-1].line:
+            frame = lines[-1]
+            where = f" (line {frame.lineno} of {Path(frame.filename).name}: {frame.line.strip()})"
+        reason = " ".join(str(reason).split())
+        name, kind = self.modules[-1] if self.modules else ("", type(self.model).__name__)
+        label = f"{name} ({kind})" if name not in ("", kind) else kind
+        return UnsupportedNetwork(f"{label}: {reason}{where}")
 
-POOL_PARAMETERS = ["input", "kernel_size", "stride", "padding", "dilation", "ceil_mode"]
-POOL_DEFAULTS = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False}
+    @contextlib.contextmanager
+    def named_modules(self) -> Iterator[None]:
+        """Know which module runs, and refuse those that cannot be followed."""
+        handles = []
 
+        def enter(name: str) -> Callable[..., None]:
+            def hook(module: nn.Module, args: Any) -> None:
+                self.modules.append((name, type(module).__name__))
+                if isinstance(module, OPAQUE):
+                    raise self.refusal("has no multipartite graph: its edges depend on the data")
 
-def _bind(args: tuple, kwargs: dict, names: list[str]) -> list[Any]:
-    bound = dict(zip(names, args, strict=False)) | kwargs
-    return [bound[name] if name in bound else POOL_DEFAULTS[name] for name in names]
+            return hook
 
+        def leave(module: nn.Module, args: Any, out: Any) -> None:
+            self.modules.pop()
 
-def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
-
-
-def _pool(
-    value: Feature, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
-) -> Feature:
-    stride = kernel if stride is None or stride == () else stride
-    rows, columns = (
-        pooling_windows(size, k, s, p, d, ceil_mode)
-        for size, k, s, p, d in zip(
-            (value.height, value.width),
-            *map(_pair, (kernel, stride, padding, dilation)),
-            strict=True,
-        )
-    )
-    return value.pooled(rows, columns)
-
-
-def _adaptive_pool(value: Feature, output_size: Any) -> Feature:
-    sizes = [
-        size if wanted is None else wanted
-        for wanted, size in zip(_pair(output_size), (value.height, value.width), strict=True)
-    ]
-    return value.pooled(
-        adaptive_windows(value.height, sizes[0]), adaptive_windows(value.width, sizes[1])
-    )
-
-
-def _shape(value: Feature) -> tuple[int, ...]:
-    if value.flat:
-        return (1, value.channels * value.height * value.width)
-    return (1, value.channels, value.height, value.width)
+        for name, module in self.model.named_modules():
+            label = name or type(self.model).__name__
+            handles.append(module.register_forward_pre_hook(enter(label)))
+            handles.append(module.register_forward_hook(leave))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
 
-def _is_identity(windows: np.ndarray, source_size: int) -> bool:
-    return len(windows) == source_size and bool((np.diff(windows, axis=1) == 1).all())
+class _Mode(TorchFunctionMode):
+    """Sees every function of torch that the network calls."""
+
+    def __init__(self, run: _Run) -> None:
+        super().__init__()
+        self.run = run
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        given = list(tensors((args, kwargs)))
+        if not any(tensor.is_meta for tensor in given):
+            return func(*args, **kwargs)  # on weights and constants
+        name = getattr(func, "__name__", str(func))
+        if any(tensor.is_meta and value_of(tensor) is None for tensor in given):
+            raise self.run.refusal(f"{name} reads a value that could not be followed")
+        if name == "__get__":
+            name = func.__self__.__name__
+            if name in ("device", "is_cuda", "is_meta"):
+                return getattr(self.run.weight, name)  # where the network believes to be
+        try:
+            out = func(*_on_meta(args), **_on_meta(kwargs))
+        except Exception as error:
+            if name in operations.DATA_DEPENDENT:
+                raise self.run.refusal(f"{name} depends on the data") from error
+            raise self.run.refusal(f"{name} fails: {error}") from error
+        if not any(True for _ in tensors(out)):
+            return out  # a shape, a length
+        try:
+            values = operations.apply(self.run, name, func, args, kwargs, out)
+        except NotImplementedError as error:
+            raise self.run.refusal(str(error)) from error
+        if isinstance(values, torch.Tensor):
+            return values  # a constant
+        for tensor, value in zip(tensors(out), values, strict=True):
+            attach(tensor, value)
+        return out
 
 
-def _is_unpooled(value: Feature) -> bool:
-    return all(bool((np.diff(w, axis=1) == 1).all()) for w in (value.rows, value.columns))
+def attach(tensor: torch.Tensor, value: Value) -> None:
+    """Let a tensor without data stand for a value."""
+    for numbers in value.alternatives:
+        if numbers.shape != tensor.shape:
+            raise AssertionError(f"{tuple(numbers.shape)} is not {tuple(tensor.shape)}")
+    tensor._value = value
 
 
-def _padding(module: nn.Conv2d) -> list[tuple[int, int]]:
-    """Positions added (before, after) the map along each axis."""
-    if module.padding == "valid":
-        return [(0, 0), (0, 0)]
-    if module.padding == "same":
-        totals = [d * (k - 1) for d, k in zip(module.dilation, module.kernel_size, strict=True)]
-        return [(total // 2, total - total // 2) for total in totals]
-    return [(p, p) for p in module.padding]
+def value_of(tensor: torch.Tensor) -> Value | None:
+    """What a tensor stands for."""
+    return getattr(tensor, "_value", None)
+
+
+def tensors(of: Any) -> Iterator[torch.Tensor]:
+    """All tensors in nested tuples, lists and dictionaries."""
+    if isinstance(of, torch.Tensor):
+        yield of
+    elif isinstance(of, tuple | list):
+        for item in of:
+            yield from tensors(item)
+    elif isinstance(of, dict):
+        yield from tensors(list(of.values()))
+
+
+def _on_meta(of: Any) -> Any:
+    """The same arguments without data."""
+    return operations.replaced(of, lambda tensor: tensor if tensor.is_meta else tensor.to("meta"))
+
+
+@contextlib.contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -7,12 +7,14 @@ from torch import nn
 from .block import Block
 from .graph import Graph
 from .grid import NodeLayer
+from .merging import merged
 from .published import published
-from .tracing import UnsupportedNetwork, trace
+from .trace import Connection, Trace, UnsupportedNetwork
+from .tracing import trace
 
 
 def unrolled(
-    model: nn.Module, input_shape: tuple[int, int, int] = (3, 32, 32), wiring: str = "exact"
+    model: nn.Module, input_shape: tuple[int, ...] = (3, 32, 32), wiring: str = "exact"
 ) -> Graph:
     """Multipartite graph of a network.
 
@@ -24,9 +26,10 @@ def unrolled(
     model : torch.nn.Module
         Weights equal to zero are removed edges.
     input_shape : tuple of int
-        Channels, height and width of one input.
-    wiring : {"exact", "published"}
-        ``published`` reproduces the released code's graph at stride-2 3 x 3 convolutions.
+        Channels, height and width of one input, or its features.
+    wiring : {"exact", "identity", "published"}
+        ``identity`` adds identity shortcuts as edges of weight 1; ``published`` reproduces the
+        released code's graph at stride-2 3 x 3 convolutions.
 
     Returns
     -------
@@ -40,27 +43,46 @@ def unrolled(
     ValueError
         If a weight is not finite.
     """
-    traced = trace(model, input_shape)
+    traced = trace(model, input_shape, identity_shortcuts=wiring == "identity")
     layers: dict[int, NodeLayer] = {}
     offset = 0
-    for key, layer in enumerate(traced.layers):
-        if layer.joined is None:
-            layers[key] = NodeLayer(layer.name, offset, layer.channels, layer.height, layer.width)
-            offset += layers[key].size
-    blocks = []
+    for key in _in_order(traced):
+        layer = traced.layers[key]
+        layers[key] = NodeLayer(layer.name, offset, layer.channels, layer.height, layer.width)
+        offset += layers[key].size
+    by_ends: dict[tuple[int, int], list[Connection]] = {}
     for joint in traced.connections:
-        source, target = (layers[traced.root(key)] for key in (joint.source, joint.target))
-        rows, columns = joint.rows, joint.columns
+        ends = traced.root(joint.source), traced.root(joint.target)
+        by_ends.setdefault(ends, []).append(joint)
+    blocks = []
+    for (start, end), joints in by_ends.items():
+        try:
+            joint = merged(joints)
+        except NotImplementedError as error:
+            raise UnsupportedNetwork(f"{joints[-1].name}: {error}") from error
+        source, target, rows, columns = layers[start], layers[end], joint.rows, joint.columns
         if wiring == "published":
             source, target, rows, columns = published(source, target, rows, columns)
         blocks.append(
-            Block.from_weight(joint.name, source, target, joint.weight, rows, columns, joint.groups)
-        )
-    ends = [(traced.root(joint.source), traced.root(joint.target)) for joint in traced.connections]
-    for joint, pair in zip(traced.connections, ends, strict=True):
-        if ends.count(pair) > 1:
-            raise UnsupportedNetwork(
-                f"{joint.name}: runs beside another layer between the same nodes, which would be "
-                "joined twice"
+            Block(
+                name=joint.name,
+                source=source,
+                target=target,
+                target_channel=joint.entries.target_channel,
+                source_channel=joint.entries.source_channel,
+                tap_y=joint.entries.tap_y,
+                tap_x=joint.entries.tap_x,
+                weight=joint.entries.weight,
+                rows=rows,
+                columns=columns,
+                kept_weights=joint.kept_weights,
+                total_weights=joint.total_weights,
             )
+        )
     return Graph(list(layers.values()), blocks, "unrolled", wiring)
+
+
+def _in_order(traced: Trace) -> list[int]:
+    """Keys of the node layers that there are, in order."""
+    keys = [key for key, layer in enumerate(traced.layers) if layer.joined is None]
+    return sorted(keys, key=lambda key: traced.layers[key].place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from graph_encoding import Graph
+from graph_encoding import Block, Graph, NodeLayer
 
 
 class LayerSummary(NamedTuple):
@@ -13,7 +13,7 @@ class LayerSummary(NamedTuple):
     Attributes
     ----------
     name : str
-        Of the layer in the network.
+        Of the layer in the network; of several where their edges are one ("a + b").
     nodes : int
         Nodes that the layer computes (layers that end in one addition share them).
     edges : int
@@ -53,23 +53,30 @@ def by_layer(graph: Graph) -> list[LayerSummary]:
     list of LayerSummary
         In the order in which the network runs them.
     """
-    rows = []
+    blocks: dict[tuple[str, NodeLayer], list[Block]] = {}
     for block in graph.blocks:
-        nodes = slice(block.target.offset, block.target.stop)
-        fed, feeds = graph.in_degree[nodes] > 0, graph.out_degree[nodes] > 0
-        last = block.target == graph.layers[-1]
-        rows.append(
-            LayerSummary(
-                name=block.name,
-                nodes=block.target.size,
-                edges=block.num_edges,
-                kept_weights=block.kept_weights,
-                total_weights=block.total_weights,
-                density=block.kept_weights / block.total_weights if block.total_weights else 0.0,
-                sinks=0.0 if last else float((fed & ~feeds).mean()),
-                sources=float((feeds & ~fed).mean()),
-                disconnected=float((~fed & ~feeds).mean()),
-                strength=float(graph.node_strength[nodes].mean()),
-            )
-        )
-    return rows
+        blocks.setdefault((block.name, block.target), []).append(block)
+    return [
+        _summary(graph, name, target, found)
+        for (name, target), found in blocks.items()
+        if any(block.total_weights for block in found)  # identity shortcuts have none
+    ]
+
+
+def _summary(graph: Graph, name: str, target: NodeLayer, blocks: list[Block]) -> LayerSummary:
+    nodes = slice(target.offset, target.stop)
+    fed, feeds = graph.in_degree[nodes] > 0, graph.out_degree[nodes] > 0
+    kept = sum(block.kept_weights for block in blocks)
+    total = sum(block.total_weights for block in blocks)
+    return LayerSummary(
+        name=name,
+        nodes=target.size,
+        edges=sum(block.num_edges for block in blocks),
+        kept_weights=kept,
+        total_weights=total,
+        density=kept / total,
+        sinks=0.0 if target == graph.layers[-1] else float((fed & ~feeds).mean()),
+        sources=float((feeds & ~fed).mean()),
+        disconnected=float((~fed & ~feeds).mean()),
+        strength=float(graph.node_strength[nodes].mean()),
+    )

@@ -12,6 +12,7 @@ from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
 from graph_encoding.product import AdjacencyProduct
 
+from .cliques import four_cliques
 from .triangles import TriangleCounts, triangles
 from .walks import closed_four_walks
 from .ways import exact_dot
@@ -28,7 +29,6 @@ def motifs(graph: Graph) -> dict[str, int]:
     Parameters
     ----------
     graph : Graph
-        A graph without a complete subgraph on four vertices, as all graphs here are.
 
     Returns
     -------
@@ -37,18 +37,19 @@ def motifs(graph: Graph) -> dict[str, int]:
 
     Notes
     -----
-    ``P + S - 3 C4 - 2 TT + 4 Dm`` counts each connected induced subgraph once, with ``P`` the
-    paths of three edges, ``S`` the stars of three edges, ``C4`` the four-cycles, ``TT`` the
-    triangles with a tail and ``Dm`` the pairs of triangles that share an edge (all not
-    necessarily induced). See Ahmed et al., "Efficient Graphlet Counting for Large Networks",
-    ICDM 2015, for such identities.
+    ``P + S - 3 C4 - 2 TT + 4 Dm - 6 K4`` counts each connected induced subgraph once, with ``P``
+    the paths of three edges, ``S`` the stars of three edges, ``C4`` the four-cycles, ``TT`` the
+    triangles with a tail, ``Dm`` the pairs of triangles that share an edge (all not necessarily
+    induced) and ``K4`` the complete subgraphs. See Ahmed et al., "Efficient Graphlet Counting for
+    Large Networks", ICDM 2015, for such identities.
     """
     counts = _closed_walks_and_triangles(graph)
     triangle = counts.triangles
     paths = _degree_products(graph) - 3 * triangle.total
     cycles = _cycles_among(graph, counts.closed_walks)
     tails, diamonds = triangle.tails, triangle.diamonds
-    return {"motifs": paths + _stars(graph, 3) - 3 * cycles - 2 * tails + 4 * diamonds}
+    count = paths + _stars(graph, 3) - 3 * cycles - 2 * tails + 4 * diamonds
+    return {"motifs": count - 6 * four_cliques(graph)}
 
 
 def four_cycles(graph: Graph) -> int:

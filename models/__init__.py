@@ -1,8 +1,8 @@
 """The networks of the paper: one file a family, a registry, initialisation and training.
 
-To add a model, write it in a file of its own and add one line to `MODELS`. It must be traceable by
-``torch.fx.symbolic_trace`` (no control flow that depends on data), and its Conv2d and Linear
-modules should be created in the order in which the network runs them.
+To add a model, write it in a file of its own and add one line to `MODELS`. Its control flow must
+not depend on data, and its Conv2d and Linear modules should be created in the order in which the
+network runs them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
-__all__ = ["MODELS", "build", "prunable"]
+__all__ = ["MODELS", "build", "prunable", "weight_of"]
 
 # Where each builder lives, so that importing this room imports no torch.
 MODELS: dict[str, str] = {
@@ -21,6 +22,7 @@ MODELS: dict[str, str] = {
     "Resnet-20": "models.resnet:resnet20",
     "Resnet-32": "models.resnet:resnet32",
     "Wide-Resnet-28-2": "models.wide_resnet:wide_resnet28_2",
+    "MobileNetV2": "models.mobilenet:MobileNetV2",
 }
 
 
@@ -85,3 +87,21 @@ def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear)
     }
+
+
+def weight_of(layer: nn.Conv2d | nn.Linear) -> torch.Tensor:
+    """A layer's weight as its forward pass uses it.
+
+    Parameters
+    ----------
+    layer : torch.nn.Conv2d or torch.nn.Linear
+        Perhaps under a mask of ``torch.nn.utils.prune``, which it applies on the forward pass only.
+
+    Returns
+    -------
+    torch.Tensor
+        Detached.
+    """
+    if hasattr(layer, "weight_mask") and hasattr(layer, "weight_orig"):
+        return (layer.weight_orig * layer.weight_mask).detach()
+    return layer.weight.detach()

@@ -26,6 +26,60 @@ class Residual(nn.Module):
         return F.relu(self.body(x) + self.shortcut(x))
 
 
+class Concatenated(nn.Module):
+    """What goes in and what a body makes of it, side by side: every later layer reads both."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, self.body(x)], dim=1)
+
+
+class Gated(nn.Module):
+    """Squeeze and excitation: a factor for each channel, computed from the map's mean."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.excitation = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.sigmoid(self.excitation(x.mean((2, 3), keepdim=True)))
+
+
+class Shuffled(nn.Module):
+    """Channels of two groups in turn, by views and a transposition."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        count, channels, height, width = x.shape
+        x = x.view(count, 2, channels // 2, height, width).transpose(1, 2).contiguous()
+        return x.view(count, channels, height, width)
+
+
+class Split(nn.Module):
+    """A convolution over the first half of the channels only, as ShuffleNet's."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        first, second = x.chunk(2, dim=1)
+        return torch.cat((self.body(first), second), dim=1)
+
+
+class ChannelsLast(nn.Module):
+    """A linear layer at every position, on a map whose channels come last."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 @dataclass(frozen=True)
 class Network:
     """A network and the shape of one of its inputs."""
@@ -154,6 +208,60 @@ def networks(draw, max_nodes: int = 500) -> Network:
     modules += drawing.head()
     module = nn.Sequential(*modules).eval()
     densities = draw(st.lists(st.sampled_from(DENSITIES), min_size=1, max_size=4))
+    sparsify(module, draw(st.integers(0, 2**32 - 1)), densities)
+    return Network(module, shape)
+
+
+@st.composite
+def mixed_networks(draw, max_nodes: int = 120) -> Network:
+    """Networks of what researchers build: concatenations, gates, parallel and grouped layers,
+    overlapping pooling, channels last or shuffled, shortcuts of all kinds, in any order."""
+    channels = draw(st.sampled_from((2, 4)))
+    height, width = draw(st.integers(2, 4)), draw(st.integers(2, 4))
+    modules: list[nn.Module] = [nn.Conv2d(draw(st.integers(1, 2)), channels, 3, padding=1)]
+    inputs = modules[0].in_channels
+    nodes = inputs * (height + 2) * (width + 2) + channels * height * width
+    positions = height * width
+    shape = (inputs, height, width)
+    for _ in range(draw(st.integers(1, 4))):
+        if nodes > max_nodes:
+            break
+        kind = draw(st.integers(0, 7))
+        if kind == 0:
+            added = draw(st.sampled_from((2, 4)))
+            modules.append(Concatenated(nn.Conv2d(channels, added, 3, padding=1)))
+            channels, nodes = channels + added, nodes + added * positions
+        elif kind == 1:
+            modules.append(Gated(channels))
+            nodes += channels
+        elif kind == 2:
+            modules.append(Shuffled())
+        elif kind == 3:
+            body = nn.Conv2d(channels // 2, channels // 2, (1, 3), padding=(0, 1))
+            modules.append(Split(body))
+            nodes += channels // 2 * positions
+        elif kind == 4:
+            modules.append(ChannelsLast(channels, draw(st.sampled_from((2, 4)))))
+            channels = modules[-1].linear.out_features
+            nodes += channels * positions
+        elif kind == 5:  # two layers between the same nodes, or one and an identity
+            body = nn.Conv2d(channels, channels, 3, padding=1, groups=draw(st.sampled_from((1, 2))))
+            shortcut = draw(st.sampled_from((nn.Identity(), nn.Conv2d(channels, channels, 1))))
+            modules.append(Residual(body, shortcut))
+            nodes += channels * positions
+        elif kind == 6:  # windows that overlap, and a kernel that reads some twice
+            modules.append(draw(st.sampled_from((nn.MaxPool2d, nn.AvgPool2d)))(3, 1, 1))
+            modules.append(nn.Conv2d(channels, 2, 3, padding=1))
+            channels, nodes = 2, nodes + 2 * positions
+        else:
+            modules.append(nn.Conv2d(channels, channels, 3, padding=1, padding_mode="circular"))
+            nodes += channels * positions
+    if draw(st.booleans()):
+        modules += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 3)]
+    else:
+        modules.append(nn.Conv2d(channels, 2, 1))
+    module = nn.Sequential(*modules).eval()
+    densities = draw(st.lists(st.sampled_from((0.6, 0.3, 1.0)), min_size=1, max_size=4))
     sparsify(module, draw(st.integers(0, 2**32 - 1)), densities)
     return Network(module, shape)
 

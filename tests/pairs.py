@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
-from networks import DENSITIES, Network, Residual, bipartite_matrices, networks, sparsify
+from networks import (
+    DENSITIES,
+    Network,
+    Residual,
+    bipartite_matrices,
+    mixed_networks,
+    networks,
+    sparsify,
+)
 from reference import ExplicitGraph, explicit_bipartite, explicit_graph
 from torch import from_numpy, nn, no_grad
 
@@ -48,6 +56,11 @@ def pairs(max_nodes: int = 500, max_side: int = 12) -> st.SearchStrategy[Pair]:
         strided_networks().map(lambda network: unrolled(network, "published")),
         bipartite_matrices(max_side).map(bipartite),
     )
+
+
+def mixed_pairs(max_nodes: int = 120) -> st.SearchStrategy[Pair]:
+    """Multipartite graphs of networks of all kinds, without and with identity shortcuts."""
+    return st.builds(unrolled, mixed_networks(max_nodes), st.sampled_from(("exact", "identity")))
 
 
 @st.composite

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-from networks import Residual
+from networks import ChannelsLast, Concatenated, Gated, Residual, Shuffled, Split
 from torch import nn
 
 from models.conv6 import Conv6
@@ -61,8 +61,8 @@ class _Edges:
     def graph(self) -> ExplicitGraph:
         size = self.offsets[-1]
         ends = np.array(self.sources, np.int64), np.array(self.targets, np.int64)
+        # Weights that join the same nodes are one edge: its weight is their sum.
         matrix = scipy.sparse.coo_array((np.array(self.weights), ends), shape=(size, size)).tocsr()
-        assert matrix.nnz == len(self.sources), "two edges join the same nodes"
         return ExplicitGraph(matrix, self.offsets)
 
 
@@ -77,8 +77,9 @@ def explicit_graph(
         Made of the modules below and `Residual`, or one of the paper's networks.
     input_shape : tuple of int
         Channels, height and width.
-    wiring : {"exact", "published"}
-        ``published`` lays stride-2 3 x 3 convolutions as the released code does.
+    wiring : {"exact", "identity", "published"}
+        ``identity`` joins the ends of identity shortcuts; ``published`` lays stride-2 3 x 3
+        convolutions as the released code does.
     """
     model = _as_sequence(model)
     edges = _Edges()
@@ -126,13 +127,35 @@ class _Walk:
             return view
         if isinstance(module, Residual):
             out = self.walk(module.body, view)
+            if isinstance(module.shortcut, nn.Identity) and self.wiring == "identity":
+                for place, (node,) in np.ndenumerate(out):
+                    self.edges.add(view[place], node, 1.0)
             self.walk(module.shortcut, view, target=out[0, 0, 0][0])
             return out
+        if isinstance(module, Concatenated):
+            return np.concatenate([view, self.walk(module.body, view)])
+        if isinstance(module, Split):
+            half = len(view) // 2
+            return np.concatenate([self.walk(module.body, view[:half]), view[half:]])
+        if isinstance(module, Gated):
+            factor = self.walk(module.excitation, _pooled(view, view.shape[1:]))
+            both = np.empty_like(view)
+            for c, y, x in np.ndindex(view.shape):
+                both[c, y, x] = view[c, y, x] + factor[c, 0, 0]
+            return both
+        if isinstance(module, Shuffled):
+            return np.concatenate([view[c :: len(view) // 2] for c in range(len(view) // 2)])
+        if isinstance(module, ChannelsLast):
+            kernel = nn.Conv2d(view.shape[0], module.linear.out_features, 1)
+            kernel.weight.data = module.linear.weight.data[:, :, None, None]
+            return self.convolution(kernel, view, target)
         if isinstance(module, nn.Conv2d):
             return self.convolution(module, view, target)
         if isinstance(module, nn.Linear):
             return self.linear(module, view)
         if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+            if module.padding == 1:
+                return _pooled_around(view)
             return _pooled(view, module.kernel_size)
         if isinstance(module, nn.AdaptiveAvgPool2d):
             assert module.output_size == 1
@@ -147,6 +170,9 @@ class _Walk:
         (stride_y, stride_x), (dilation_y, dilation_x) = layer.stride, layer.dilation
         # The padding of the network's input is made of nodes already.
         padding_y, padding_x = (0, 0) if layer is self.first else layer.padding
+        if layer.padding_mode == "circular":
+            view = np.pad(view, ((0, 0), (padding_y,) * 2, (padding_x,) * 2), mode="wrap")
+            padding_y = padding_x = 0
         channels, height, width = view.shape
         span_y = height + 2 * padding_y - dilation_y * (weight.shape[2] - 1)
         span_x = width + 2 * padding_x - dilation_x * (weight.shape[3] - 1)
@@ -196,8 +222,17 @@ def _pooled(view: np.ndarray, window: int | tuple[int, int]) -> np.ndarray:
     pooled = np.empty((channels, height // rows, width // columns), object)
     for c, y, x in np.ndindex(pooled.shape):
         part = view[c, y * rows : (y + 1) * rows, x * columns : (x + 1) * columns]
-        pooled[c, y, x] = [node for nodes in part.ravel() for node in nodes]
+        pooled[c, y, x] = sorted({node for nodes in part.ravel() for node in nodes})
     return pooled
+
+
+def _pooled_around(view: np.ndarray) -> np.ndarray:
+    """Windows of 3 x 3 around every position; a node that is in one twice is in it."""
+    around = np.empty_like(view)
+    for c, y, x in np.ndindex(view.shape):
+        part = view[c, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+        around[c, y, x] = sorted({node for nodes in part.ravel() for node in nodes})
+    return around
 
 
 def _as_sequence(model: nn.Module) -> nn.Module:

@@ -10,7 +10,7 @@ from faults import Fault
 from ..axis import Axis
 from ..grid import NodeLayer
 from .checks import require_fields, require_int, require_list, require_text
-from .layout import ARRAYS, ENTRIES, MAX_NODES, MAX_STEP, MAX_TABLE
+from .layout import ARRAYS, ENTRIES, MAX_NODES, MAX_STEP, MAX_TABLE, WIRINGS
 
 
 class BlockPlan(NamedTuple):
@@ -67,8 +67,8 @@ def plans_of(header: dict[str, Any]) -> list[GraphPlan]:
 def _graph_plan(value: Any, where: str) -> GraphPlan:
     require_fields(value, GraphPlan._fields, where)
     require_text(value["encoding"], where)
-    if value["wiring"] not in ("exact", "published"):
-        raise Fault(f"{where}: its wiring is neither exact nor published")
+    if value["wiring"] not in WIRINGS:
+        raise Fault(f"{where}: its wiring is none of {', '.join(WIRINGS)}")
     if value["layer_name"] is not None:
         require_text(value["layer_name"], where)
     layers = [_layer(layer, where) for layer in require_list(value["layers"], where)]
@@ -83,7 +83,7 @@ def _graph_plan(value: Any, where: str) -> GraphPlan:
     for source, target in pairs:
         if not source.stop <= target.offset or target.stop > stops[-1]:
             raise Fault(f"{where}: a block does not lead from its nodes to later ones")
-    if value["wiring"] == "exact":
+    if value["wiring"] != "published":
         whole = {layer for pair in pairs for layer in pair} <= set(layers)
         if not whole or len(set(pairs)) < len(pairs):
             raise Fault(f"{where}: its blocks do not join whole node layers, each pair once")
@@ -111,9 +111,9 @@ def _block_plan(value: Any, where: str) -> BlockPlan:
     columns = _axis(value["columns"], lengths.get("column_windows"), f"{where}, columns")
     if (columns.source_size, columns.target_size) != (source.width, target.width):
         raise Fault(f"{where}: its columns are not those of its nodes")
-    entries, kept, total = lengths["weight"], value["kept_weights"], value["total_weights"]
+    kept, total = value["kept_weights"], value["total_weights"]
     require_int(total, 0, 2**63 - 1, f"{where}: total_weights")
-    require_int(kept, entries, total, f"{where}: kept_weights")
+    require_int(kept, 0, total, f"{where}: kept_weights")
     return BlockPlan(where, value["name"], source, target, rows, columns, kept, total, lengths)
 
 

@@ -256,7 +256,7 @@ def edits() -> Iterator[tuple[str, Callable[[dict], object]]]:
         (*block, "rows", "stride"): (0, -1, 2**40),
         (*block, "rows", "padding"): (-(2**40), 2**40),
         (*block, "rows", "dilation"): (0, 2**14),
-        (*block, "kept_weights"): (0, 10**9, -1),
+        (*block, "kept_weights"): (10**9, -1),
         (*block, "total_weights"): (0, 2**64),
         (*block, "arrays"): ([], {}),
         (*block, "arrays", 0, "name"): ("tap_y", "other", None),

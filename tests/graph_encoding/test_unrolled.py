@@ -1,5 +1,6 @@
 """The multipartite graph, block by block, against the same graph written out by loops."""
 
+import flow
 import networkx
 import numpy as np
 import pytest
@@ -111,70 +112,30 @@ def test_a_papers_network_is_the_written_out_graph(name):
     assert abs(graph.to_scipy().astype(np.float64) - explicit.matrix).max() == 0
 
 
-class Nothing(nn.Module):
-    """In place of an identity shortcut, which adds no edges."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.zeros_like(x)
-
-
-class SumPool(nn.Module):
-    """In place of global average pooling: the sum over all positions."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.sum(dim=(2, 3), keepdim=True)
-
-
-def flow_network(model: nn.Module) -> nn.Module:
-    """The network as a linear flow: |w|, sums for pooling, and nothing but edges."""
-    replacements = {
-        nn.BatchNorm1d: lambda m: nn.Identity(),
-        nn.BatchNorm2d: lambda m: nn.Identity(),
-        nn.MaxPool2d: lambda m: nn.AvgPool2d(m.kernel_size, divisor_override=1),
-        nn.AdaptiveAvgPool2d: lambda m: SumPool(),
-    }
-    for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) in replacements:
-                setattr(parent, name, replacements[type(child)](child))
-            elif name == "shortcut" and isinstance(child, nn.Identity):
-                setattr(parent, name, Nothing())
-        if getattr(parent, "convShortcut", parent) is None:
-            parent.convShortcut = Nothing()
-    with torch.no_grad():
-        for layer in models.prunable(model).values():
-            layer.weight.abs_()
-    next(iter(models.prunable(model).values())).padding = (0, 0)
-    return model.double()
-
-
 @pytest.mark.parametrize("name", list(models.MODELS))
 def test_linear_flow_in_both_directions(name):
     model = models.build(name, 10)
     sparsify(model, seed=5, densities=[0.05, 0.1, 0.02])
-    (graph,) = encode(model)
-    flow = flow_network(model)
-    inputs, outputs = graph.layers[0], graph.layers[-1]
-    generator = torch.Generator().manual_seed(0)
-    ones = torch.ones(1, inputs.channels, inputs.height, inputs.width, dtype=torch.float64)
-    for pushed in (ones, torch.rand(ones.shape, dtype=torch.float64, generator=generator)):
-        pushed.requires_grad_()
-        out = flow(pushed)
-        pulled = torch.rand(out.shape, dtype=torch.float64, generator=generator)
-        (back,) = torch.autograd.grad(out, pushed, pulled)
+    (graph,) = encode(model, "unrolled", (3, 32, 32), "identity")
+    assert flow.largest_difference(model, graph, (3, 32, 32)) < 1e-10
 
-        along = np.zeros(graph.num_nodes)
-        along[: inputs.stop] = pushed.detach().numpy().ravel()
-        against = np.zeros(graph.num_nodes)
-        against[outputs.offset :] = pulled.numpy().ravel()
-        # A layer is final once all layers before (or behind) it are.
-        for block in graph.product.blocks:
-            block.forward(along, along)
-        for block in graph.product.blocks[::-1]:
-            block.backward(against, against)
-        assert along[outputs.offset :] == pytest.approx(out.detach().numpy().ravel(), rel=1e-10)
-        assert against[: inputs.stop] == pytest.approx(back.numpy().ravel(), rel=1e-10)
-        assert along[outputs.offset :].min() > 0
+
+@pytest.mark.parametrize("name", list(models.MODELS))
+def test_identity_shortcuts_are_all_that_their_wiring_adds(name):
+    model = models.build(name, 10)
+    sparsify(model, seed=5, densities=[0.01])
+    exact, identity = (encode(model, wiring=wiring)[0] for wiring in ("exact", "identity"))
+    assert exact.layers == identity.layers
+    shortcuts = [block for block in identity.blocks if block.name.endswith("shortcut")]
+    assert all((block.weight == 1).all() for block in shortcuts)
+    assert all(block.kept_weights == block.total_weights == 0 for block in shortcuts)
+    rest = [block for block in identity.blocks if block not in shortcuts]
+    assert len(exact.blocks) == len(rest)
+    for one, other in zip(exact.blocks, rest, strict=True):
+        assert (one.name, one.source, one.target) == (other.name, other.source, other.target)
+        assert np.array_equal(one.weight, other.weight)
+    expected = {"Resnet-20": 7, "Resnet-32": 13, "Wide-Resnet-28-2": 9, "MobileNetV2": 10}
+    assert len(shortcuts) == expected.get(name, 0)
 
 
 def test_a_fully_disconnected_network_keeps_its_nodes():
@@ -199,13 +160,9 @@ def test_identity_shortcuts_add_no_edges():
     ("module", "named"),
     [
         (nn.Sequential(nn.Conv2d(1, 1, 1), nn.ConvTranspose2d(1, 1, 2)), "ConvTranspose2d"),
-        (nn.Sequential(nn.Conv2d(1, 1, 9)), "kernel"),
-        (nn.Sequential(nn.Conv2d(1, 1, 3, padding=1, padding_mode="circular")), "circular"),
+        (nn.Sequential(nn.Conv2d(1, 1, 9)), "Kernel size"),
         (nn.Sequential(nn.Linear(4, 2)), "0"),
-        (
-            nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(3, 1), nn.Conv2d(1, 1, 2)),
-            "overlapping",
-        ),
+        (nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2, 1, 0, 2)), "holes"),
     ],
 )
 def test_what_has_no_multipartite_graph_is_named(module, named):
@@ -213,7 +170,7 @@ def test_what_has_no_multipartite_graph_is_named(module, named):
         encode(module, "unrolled", (1, 4, 4))
 
 
-def test_a_layer_beside_another_between_the_same_nodes_is_refused():
+def test_a_layer_beside_another_is_one_edge_with_the_sum_of_their_weights():
     class Parallel(nn.Module):
         def __init__(self):
             super().__init__()
@@ -223,8 +180,19 @@ def test_a_layer_beside_another_between_the_same_nodes_is_refused():
         def forward(self, x):
             return self.body(x) + self.shortcut(x)
 
-    with pytest.raises(ValueError, match="body: runs beside another layer"):
-        encode(nn.Sequential(nn.Conv2d(1, 2, 1), Parallel()), "unrolled", (1, 4, 4))
+    parallel = Parallel()
+    model = nn.Sequential(nn.Conv2d(1, 2, 1), parallel)
+    sparsify(model, seed=0, densities=[0.7])
+    (graph,) = encode(model, "unrolled", (1, 4, 4))
+    # One convolution with the sum of the absolute kernels has the same edges.
+    with torch.no_grad():
+        parallel.body.weight.abs_()[:, :, 1, 1] += parallel.shortcut.weight[:, :, 0, 0].abs()
+    (summed,) = encode(nn.Sequential(model[0], parallel.body), "unrolled", (1, 4, 4))
+    found, expected = written_out(graph), written_out(summed)
+    assert np.array_equal(found[:, :2], expected[:, :2])
+    assert np.allclose(found[:, 2], expected[:, 2], rtol=1e-6)
+    assert graph.blocks[1].name == "1.body + 1.shortcut"
+    assert graph.blocks[1].total_weights == 36 + 4
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

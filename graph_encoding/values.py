@@ -1,0 +1,251 @@
+"""What flows along a traced network: tensors of numbers that say which nodes an element stands for.
+
+Every element of a value has a *number*; a run of numbers, a `Space`, belongs to a node layer or to
+a pooled view of one. Whatever rearranges a tensor (view, permute, cat, chunk, pad, roll, ...) is
+done by torch itself on the numbers. Only where weights read a value is its structure looked for:
+`parts` finds the channels, rows and columns again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .pooling import widen
+
+IMAGES = 2
+"""Images in the batch that is traced; element ``2 * number + image`` says which one it is of."""
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """A run of numbers, one for every element of a map (channels, height, width).
+
+    Attributes
+    ----------
+    start : int
+        The first number.
+    layer : int
+        Key of the node layer behind it.
+    channels : numpy.ndarray of int
+        The layer's channel behind each channel of the map.
+    rows, columns : numpy.ndarray of int64, shape (height, 2) and (width, 2)
+        Interval of the layer's rows (columns) that each row (column) stands for.
+    whole : bool
+        Whether it is the node layer itself.
+    """
+
+    start: int
+    layer: int
+    channels: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+    whole: bool
+
+    @property
+    def positions(self) -> int:
+        """Elements a channel."""
+        return len(self.rows) * len(self.columns)
+
+    @property
+    def stop(self) -> int:
+        """One past the last number."""
+        return self.start + len(self.channels) * self.positions
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A value of the network.
+
+    Attributes
+    ----------
+    alternatives : tuple of torch.Tensor of int64
+        Each of the value's shape, -1 where an element stands for no node (padding, constants). An
+        element stands for the nodes of all alternatives together.
+    """
+
+    alternatives: tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Channels of a value that are channels of one node layer, at the same rows and columns.
+
+    Attributes
+    ----------
+    layer : int
+    channels, layer_channels : numpy.ndarray of int
+        Of the value, and of the layer.
+    rows, columns : numpy.ndarray of int64, shape (height, 2) and (width, 2)
+        As in `Space`; empty intervals where it stands for no node.
+    """
+
+    layer: int
+    channels: np.ndarray
+    layer_channels: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+class Spaces:
+    """All spaces of a network."""
+
+    def __init__(self) -> None:
+        self.all: list[Space] = []
+        self.starts: list[int] = []
+        self.stop = 0
+
+    def add(
+        self,
+        layer: int,
+        channels: np.ndarray,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        whole: bool = False,
+    ) -> Space:
+        """A new space."""
+        space = Space(self.stop, layer, channels, rows, columns, whole)
+        self.all.append(space)
+        self.starts.append(space.start)
+        self.stop = space.stop
+        return space
+
+    def of_layer(self, layer: int, shape: tuple[int, int, int]) -> Space:
+        """The space of a node layer itself."""
+        channels, height, width = shape
+        return self.add(layer, np.arange(channels), _each(height), _each(width), whole=True)
+
+    def of(self, numbers: np.ndarray) -> np.ndarray:
+        """Index of the space of each number (none may be negative)."""
+        return np.searchsorted(self.starts, numbers, side="right") - 1
+
+    def layers(self, value: Value) -> set[int]:
+        """Keys of all node layers that a value stands for."""
+        found: set[int] = set()
+        for tensor in value.alternatives:
+            numbers = tensor.numpy().ravel() >> 1
+            # A value holds few spaces: look at the ends of each.
+            ends = np.sort(numbers[numbers >= 0])
+            while len(ends):
+                space = self.all[int(self.of(ends[:1])[0])]
+                found.add(space.layer)
+                ends = ends[np.searchsorted(ends, space.stop) :]
+        return found
+
+
+def of_space(space: Space) -> Value:
+    """The value that a space describes, shape (images, channels, height, width)."""
+    shape = (len(space.channels), len(space.rows), len(space.columns))
+    numbers = torch.arange(space.start, space.stop).view(shape)
+    return Value((torch.stack([2 * numbers + image for image in range(IMAGES)]),))
+
+
+def of_one_image(tensor: torch.Tensor) -> np.ndarray:
+    """The numbers of the first image; the value's first axis is that of the images."""
+    first, second = tensor[0].numpy(), tensor[1].numpy()
+    absent = first < 0
+    same = np.array_equal(np.where(absent, -1, first + 1), second)
+    if len(tensor) != IMAGES or not same or (first[~absent] & 1).any():
+        raise NotImplementedError("the images of a batch are mixed")
+    return first >> 1
+
+
+def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
+    """Find the channels, rows and columns of a map again.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray of int64, shape (channels, height, width)
+
+    Returns
+    -------
+    list of Part
+        Channels that stand for no node are in none of them.
+
+    Raises
+    ------
+    NotImplementedError
+        If a channel is no grid of rows and columns of one layer's channel.
+    """
+    any_number = numbers.reshape(len(numbers), -1).max(axis=1, initial=-1)
+    home = np.where(any_number >= 0, spaces.of(any_number), -1)
+    found = []
+    for index in np.unique(home[home >= 0]):
+        space = spaces.all[index]
+        members = np.flatnonzero(home == index)
+        found += _parts_of(space, members, numbers, any_number[members])
+    return found
+
+
+def _parts_of(
+    space: Space, members: np.ndarray, numbers: np.ndarray, any_number: np.ndarray
+) -> list[Part]:
+    height, width = len(space.rows), len(space.columns)
+    if numbers.shape == (len(space.channels), height, width):
+        flat = numbers.reshape(-1)
+        if flat[0] == space.start and (np.diff(flat) == 1).all():  # the space as it is
+            return [Part(space.layer, members, space.channels, space.rows, space.columns)]
+    channel = (any_number - space.start) // space.positions
+    base = space.start + channel * space.positions
+    place = numbers[members] - base[:, None, None]
+    place[numbers[members] < 0] = -1
+    y, x = place // width, np.where(place < 0, -1, place % width)
+    row, column = y.max(axis=2), x.max(axis=1)
+    there = (row >= 0)[:, :, None] & (column >= 0)[:, None, :]
+    grid = np.where(there, row[:, :, None] * width + column[:, None, :], -1)
+    if not np.array_equal(place, grid) or row.max() >= height:
+        raise NotImplementedError("the positions it reads are not rows and columns of a map")
+    kinds, kind = np.unique(np.hstack([row, column]), axis=0, return_inverse=True)
+    kind = kind.ravel()
+    found = []
+    for number, lines in enumerate(kinds):
+        of_kind = kind == number
+        rows, columns = lines[: row.shape[1]], lines[row.shape[1] :]
+        found.append(
+            Part(
+                space.layer,
+                members[of_kind],
+                space.channels[channel[of_kind]],
+                _chosen(space.rows, rows),
+                _chosen(space.columns, columns),
+            )
+        )
+    return found
+
+
+def pooled(
+    numbers: np.ndarray, spaces: Spaces, rows: np.ndarray, columns: np.ndarray
+) -> torch.Tensor:
+    """A map after pooling.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray of int64, shape (channels, height, width)
+    rows, columns : numpy.ndarray, shape (pooled height, 2) and (pooled width, 2)
+        Interval of the map's positions that each pooled position stands for.
+
+    Returns
+    -------
+    torch.Tensor of int64, shape (images, channels, pooled height, pooled width)
+    """
+    result = torch.full((IMAGES, len(numbers), len(rows), len(columns)), -1)
+    for part in parts(numbers, spaces):
+        space = spaces.add(
+            part.layer,
+            part.layer_channels,
+            widen(part.rows, rows),
+            widen(part.columns, columns),
+        )
+        result[:, torch.from_numpy(part.channels)] = of_space(space).alternatives[0]
+    return result
+
+
+def _each(size: int) -> np.ndarray:
+    start = np.arange(size)
+    return np.stack([start, start + 1], axis=1)
+
+
+def _chosen(windows: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return np.where((index >= 0)[:, None], windows[index], 0)

@@ -1,0 +1,141 @@
+"""The linear flow of a network by torch's own forward and backward pass, and that of its graph.
+
+A sparse network's graph is right if a vector that is pushed along its edges arrives as it does
+through the network itself, once that is a linear flow: absolute weights, no biases, norms or
+activations, sums in place of pooling, and a gate that adds. The same holds for a vector that is
+pulled back, which torch's autograd does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from graph_encoding import Graph
+
+UNCHANGED = {
+    *("relu", "relu6", "leaky_relu", "silu", "gelu", "sigmoid", "hardswish", "hardsigmoid"),
+    *("hardtanh", "tanh", "softmax", "dropout", "batch_norm", "layer_norm", "group_norm"),
+}
+
+
+class LinearFlow(TorchFunctionMode):
+    """Replaces the functions that are not linear, while a network runs; what flows needs a
+    gradient, weights and constants do not."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = func.__name__.strip("_")
+        name = {"iadd": "add", "imul": "mul"}.get(name, name)
+        flowing = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
+        if not flowing:
+            return func(*args, **kwargs)
+        x = flowing[0]
+        if name in UNCHANGED:
+            return x
+        if name == "conv2d":
+            return F.conv2d(x, args[1].double().abs(), None, *args[3:], **kwargs)
+        if name == "linear":
+            return F.linear(x, args[1].double().abs())
+        if name in ("max_pool2d", "avg_pool2d"):
+            names = ("kernel_size", "stride", "padding")
+            given = dict(zip(names, args[1:4], strict=False)) | kwargs
+            assert given.get("dilation", 1) == 1
+            sizes = [given["kernel_size"], given.get("stride"), given.get("padding", 0)]
+            return F.avg_pool2d(x, *sizes, given.get("ceil_mode", False), divisor_override=1)
+        if name == "adaptive_avg_pool2d":
+            rows, columns = (
+                _windows(x.shape[2 + i], F.adaptive_avg_pool2d(x, args[1]).shape[2 + i])
+                for i in range(2)
+            )
+            return rows @ x @ columns.T
+        if name == "mean":
+            return x.sum(*args[1:], **kwargs)
+        if name in ("mul", "add"):
+            return sum(flowing[1:], start=x)
+        return func(*args, **kwargs)
+
+
+def _windows(size: int, pooled: int) -> torch.Tensor:
+    """0/1 matrix (pooled, size): which positions adaptive pooling takes, as torch tells."""
+    each = torch.eye(size, dtype=torch.float64)[:, None]
+    return (F.adaptive_avg_pool1d(each, pooled)[:, 0].T > 0).double()
+
+
+def torch_flow(
+    model: nn.Module, pushed: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What arrives at the outputs, a vector to pull at them, and what arrives at the inputs."""
+    model.eval().requires_grad_(False)
+    x = torch.from_numpy(pushed)[None].requires_grad_()
+    with LinearFlow():
+        out = model(x)
+    generator = torch.Generator().manual_seed(seed)
+    pulled = torch.rand(out.shape, dtype=torch.float64, generator=generator)
+    (back,) = torch.autograd.grad(out, x, pulled)
+    return out.detach().numpy().ravel(), pulled.numpy().ravel(), back[0].numpy()
+
+
+def graph_flow(
+    graph: Graph, pushed: np.ndarray, pulled: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What arrives at the last nodes and, pulled back, at the input's own ones.
+
+    The input layer holds the image and padding nodes around it, as much before as after it (or
+    one position less).
+    """
+    inputs, outputs = graph.layers[0], graph.layers[-1]
+    channels, height, width = (*pushed.shape, 1, 1)[:3]
+    top, left = (inputs.height - height) // 2, (inputs.width - width) // 2
+    inside = (slice(None), slice(top, top + height), slice(left, left + width))
+    along, against = np.zeros(graph.num_nodes), np.zeros(graph.num_nodes)
+    shape = (inputs.channels, inputs.height, inputs.width)
+    along[: inputs.stop].reshape(shape)[inside] = pushed.reshape(channels, height, width)
+    # A network may end in pooling: an output then stands for all positions of a channel.
+    pooled = outputs.size // len(pulled)
+    against[outputs.offset :] = np.repeat(pulled, pooled)
+    # A layer is final once all layers before (or behind) it are.
+    for block in sorted(graph.product.blocks, key=lambda block: block.source.offset):
+        block.forward(along, along)
+    for block in sorted(graph.product.blocks, key=lambda block: -block.target.offset):
+        block.backward(against, against)
+    back = against[: inputs.stop].reshape(shape)[inside].reshape(pushed.shape)
+    return along[outputs.offset :].reshape(-1, pooled).sum(axis=1), back
+
+
+def largest_difference(
+    model: nn.Module, graph: Graph, input_shape: tuple[int, ...], seed: int = 0
+) -> float:
+    """Largest relative difference between the two flows, both ways; inf if nothing flows."""
+    pushed = np.random.default_rng(seed).random(input_shape)
+    out, pulled, back = torch_flow(model, pushed, seed)
+    along, against = graph_flow(graph, pushed, pulled)
+    if not out.any() or not back.any():
+        return np.inf
+    return max(_difference(along, out), _difference(against, back))
+
+
+def _difference(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+class Nothing(nn.Module):
+    """In place of an identity shortcut, which adds no edges by default."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(x)
+
+
+def without_identity_shortcuts(model: nn.Module) -> nn.Module:
+    """A network of torchvision without its identity shortcuts (changed in place)."""
+    for module in model.modules():
+        if getattr(module, "use_res_connect", False):  # MobileNetV2, EfficientNet
+            module.use_res_connect = False
+        if hasattr(module, "downsample") and module.downsample is None:  # ResNet
+            module.downsample = Nothing()
+        if type(module).__name__ == "CNBlock":  # ConvNeXt
+            module.forward = lambda x, block=module: block.layer_scale * block.block(x)
+    return model
