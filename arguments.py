@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from datasets import DATASETS
+from figures.style import FORMATS
 from graph_encoding import ENCODINGS, WIRINGS
 from models import MODELS
+from models.own import INPUT_SHAPE
 from pruning import PRUNERS
 
 GRAPH_METRICS = ("topometrics", "ramanujan")
@@ -80,6 +82,22 @@ def learning_rate(text: str) -> float:
     return value
 
 
+def model(text: str) -> str:
+    """A name, or where a function lives."""
+    if text not in (*MODELS, ALL) and not all(text.partition(":")):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: choose from {', '.join(MODELS)}, {ALL}, or give package.module:function"
+        )
+    return text
+
+
+def picture(text: str) -> Path:
+    """A file of a kind that can be drawn."""
+    if Path(text).suffix not in FORMATS:
+        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(FORMATS)}")
+    return Path(text)
+
+
 def graph_metrics(text: str) -> str:
     """The name, also in the spelling of the paper's code."""
     return "ramanujan" if text == "ramanunjan" else text
@@ -99,9 +117,25 @@ def parser() -> Parser:
     group.add_argument(
         "--model",
         nargs="+",
-        choices=[*MODELS, ALL],
+        type=model,
         default=["Resnet-20"],
-        help="networks (default: Resnet-20)",
+        metavar="NAME",
+        help=f"networks: {', '.join([*MODELS, ALL])}, or package.module:function of your own, such "
+        "as torchvision.models:resnet18, called without arguments (default: Resnet-20)",
+    )
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="state_dict that the network starts from; with --pruning dense it is measured as it "
+        "is, zeros and masks of torch.nn.utils.prune being what is removed (default: drawn by "
+        "--seed)",
+    )
+    group.add_argument(
+        "--input-shape",
+        nargs="+",
+        type=whole_number(1, 2**20),
+        metavar="N",
+        help="channels, height and width of one input, or its features (default: 3 32 32)",
     )
     group.add_argument(
         "--dataset",
@@ -170,8 +204,15 @@ def parser() -> Parser:
         "--wiring",
         choices=WIRINGS,
         default="exact",
-        help="published: as the released code wires stride-2 layers; differs for unrolled graphs "
-        "only" + default,
+        help="identity: with identity shortcuts as edges of weight 1; published: as the released "
+        "code wires stride-2 layers; for unrolled graphs only" + default,
+    )
+    group.add_argument(
+        "--identity-shortcuts",
+        dest="wiring",
+        action="store_const",
+        const="identity",
+        help="the same as --wiring identity",
     )
     group.add_argument(
         "--graph-metrics",
@@ -203,6 +244,20 @@ def parser() -> Parser:
         metavar="DIR",
         help="save each graph that is measured there, compressed; graph_encoding.load reads it "
         "(default: no)",
+    )
+    group.add_argument(
+        "--figure",
+        type=picture,
+        metavar="FILE",
+        help="draw the unrolled graph of one network, .png, .svg or .pdf; figures.draw has more "
+        "options (default: no)",
+    )
+    group.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.html",
+        help="a page on one network and its unrolled graph: metrics, picture, layers, warnings; a "
+        "run with --figure or --report is computed even if its rows are there (default: no)",
     )
     group.add_argument(
         "--edges",
@@ -312,11 +367,41 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for flag in ("epochs", "batch_size", "lr"):
         if getattr(options, flag) is not None and not options.training:
             raise UsageError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
+    if options.input_shape:
+        options.input_shape = tuple(options.input_shape)
+        if len(options.input_shape) > 3:
+            raise UsageError("--input-shape takes 1 to 3 numbers: features, or channels and sizes")
+        images = [name for name in options.pruning if PRUNERS[name].needs_data]
+        if options.input_shape != INPUT_SHAPE and (options.training or images):
+            raise UsageError(
+                f"{images[0] if images else '--training'} needs images, which are "
+                f"{' '.join(map(str, INPUT_SHAPE))}: choose a pruner without, or leave out "
+                "--input-shape"
+            )
+    own = options.weights or options.input_shape or not set(options.model) <= set(MODELS)
+    if own and options.save_snn:
+        raise UsageError("--save-snn holds networks that --model names: it needs none of your own")
+    if own and options.wiring == "published":
+        raise UsageError("--wiring published is that of the paper's networks: use exact")
+    _require_one_graph(options)
     if options.edges and not options.save_graph:
         raise UsageError("--edges has no effect without --save-graph: add it")
     if options.scheduler and options.jobs > 1:
         raise UsageError("--jobs is for this machine, --scheduler for a cluster: give one of them")
     return options
+
+
+def _require_one_graph(options: argparse.Namespace) -> None:
+    """What is drawn or reported on is one unrolled graph."""
+    asked = [flag for flag in ("figure", "report") if getattr(options, flag)]
+    made = (options.model, options.dataset or [None], options.pruning, options.sparsity)
+    several = max(map(len, [options.snn] if options.snn else [*made, options.seed])) > 1
+    if asked and (several or options.scheduler):
+        raise UsageError(f"--{asked[0]} is of one network: give one value of each flag")
+    if asked and "unrolled" not in options.encoding:
+        raise UsageError(f"--{asked[0]} is of the unrolled graph: add --encoding unrolled")
+    if options.report and "topometrics" not in options.graph_metrics:
+        raise UsageError("--report tells the topometrics: add --graph-metrics topometrics")
 
 
 def _with_hyphens(argument: str) -> str:

@@ -4,6 +4,8 @@
     python main.py --pruning erk --sparsity 0.6
     python main.py --encoding rolled --graph_metrics ramanujan
     python main.py --pruning all --sparsity 0.6 0.9 0.98 --seed 0 1 2 --jobs 4
+    python main.py --model torchvision.models:resnet18 --input-shape 3 224 224 --pruning uniform
+    python main.py --figure graph.png --report network.html
 
 The whole story is `run_network`; `steps` has its details, and the rooms do the work:
 models -> pruning -> graph_encoding -> metrics | ramanujan -> graph_data.
@@ -84,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         return run_all(options, steps.saved_tasks(options))
 
     import datasets
+    import models
 
     needs_data = any(steps.needs_images(options.training, name) for name in options.pruning)
     names, why = options.dataset, None
@@ -91,7 +94,9 @@ def run(options: argparse.Namespace) -> int:
         name, why = datasets.choose_default(options.data_root)
         names = [name]
     elif names is None:
-        names = ["CIFAR-10"]  # nothing of it is opened: the network has its shape and classes
+        # Nothing of it is opened: it only sets the number of classes, not those of own networks.
+        known = any(name in models.MODELS for name in options.model)
+        names = ["CIFAR-10" if known else datasets.NONE]
     try:
         return run_with_warning(options, names, why)
     except datasets.DataUnavailable as error:
@@ -134,7 +139,7 @@ def run_all(options: argparse.Namespace, tasks: list[plan.Task]) -> int:
     if options.dry_run:
         from sweep import estimate
 
-        print(estimate.table(tasks, todo, steps.INPUT_SHAPE))
+        print(estimate.table(tasks, todo))
         return 0
 
     from sweep import console
@@ -206,7 +211,10 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
     for encoding, measurements in steps.by_encoding(task.measurements).items():
         with stages.stage("encode", encoding):
             wiring = measurements[0].wiring
-            graphs = graph_encoding.encode(model, encoding, steps.INPUT_SHAPE, wiring)
+            graphs = graph_encoding.encode(model, encoding, network.input_shape, wiring)
+        if options.figure and encoding == "unrolled":
+            with stages.stage("draw", str(options.figure)):
+                steps.draw(options, network, graphs)
         if options.save_graph:
             with stages.stage("save", str(steps.graph_file(options, network, measurements[0]))):
                 steps.save_graphs(options, network, measurements[0], graphs, known)
@@ -217,6 +225,9 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
             file = plan.file_of(options.output_dir, network, measurement)
             with stages.stage("write", str(file)):
                 steps.write(options, network, measurement, rows, stages.last)
+            if options.report and encoding == "unrolled":
+                with stages.stage("report", str(options.report)):
+                    steps.report(options, network, measurement, rows, graphs)
     steps.checkpoint_file(options, network).unlink(missing_ok=True)
 
 

@@ -22,7 +22,6 @@ from graph_data import results
 from graph_data.claims import claim
 from sweep import plan, records
 
-INPUT_SHAPE = (3, 32, 32)  # every data set is scaled to it
 PRUNING_BATCH = 128  # a pruner puts batches together as it needs
 TEST_BATCH = 128
 CLAIM_SECONDS = 1.0  # before asking again for a network that another process computes
@@ -59,22 +58,20 @@ def batches(options: argparse.Namespace, network: plan.Network, bar: bool):
 
 def build(network: plan.Network):
     """The network, not pruned yet."""
-    import models
-
-    return models.build(network.model, classes(network), INPUT_SHAPE[0], seed=network.seed)
-
-
-def classes(network: plan.Network) -> int:
-    """Number of classes of a network's data set."""
     import datasets
+    from models import own
 
-    return datasets.DATASETS[network.dataset].num_classes
+    source = network.source or own.Source(network.model)
+    return own.build(source, datasets.classes_of(network.dataset), network.seed)
 
 
 def prune(options: argparse.Namespace, network: plan.Network, model, loader, report):
     """Masks of a network."""
     import pruning
+    from models import own
 
+    if network.pruning == "dense" and network.source and network.source.weights:
+        return own.removed_nothing_more(model)
     try:
         return pruning.prune(
             network.pruning,
@@ -82,7 +79,7 @@ def prune(options: argparse.Namespace, network: plan.Network, model, loader, rep
             network.sparsity,
             loader,
             network.seed,
-            input_shape=INPUT_SHAPE,
+            input_shape=network.input_shape,
             device=options.device,
             progress=report,
         )
@@ -191,7 +188,7 @@ def write(options, network: plan.Network, measurement: plan.Measurement, rows, t
         options.output_dir, network, measurement, took, options.device, threads(options)
     )
     file = plan.file_of(options.output_dir, network, measurement)
-    put = results.replace if options.force else results.append
+    put = results.replace if anew(options) else results.append
     put(file, columns(measurement), rows)
 
 
@@ -209,8 +206,15 @@ def claimed(options: argparse.Namespace, network: plan.Network) -> Iterator[None
 
 
 def undone(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> list[plan.Task]:
-    """What is to be computed of tasks: what no file has, or all with ``--force``."""
-    return list(tasks) if options.force else plan.missing(tasks, options.output_dir)
+    """What is to be computed of tasks: what no file has, or all if asked for."""
+    if anew(options):
+        return list(tasks)
+    return plan.missing(tasks, options.output_dir)
+
+
+def anew(options: argparse.Namespace) -> bool:
+    """Whether runs are computed, and their rows replaced, although files have them."""
+    return bool(options.force or options.figure or options.report)
 
 
 def stage_names(options: argparse.Namespace, task: plan.Task) -> list[str]:
@@ -218,9 +222,12 @@ def stage_names(options: argparse.Namespace, task: plan.Task) -> list[str]:
     names = ["data", "model", "prune", *(["train"] if task.network.training else [])]
     names = ["load"] if task.network.file else names
     names += ["save"] if options.save_snn else []
-    for measurements in by_encoding(task.measurements).values():
-        names += ["encode", *(["save"] if options.save_graph else [])]
+    for encoding, measurements in by_encoding(task.measurements).items():
+        shown = encoding == "unrolled"
+        names += ["encode", *(["draw"] if options.figure and shown else [])]
+        names += ["save"] if options.save_graph else []
         names += ["measure", "write"] * len(measurements)
+        names += ["report"] if options.report and shown else []
     return names
 
 
@@ -233,7 +240,8 @@ def check_files(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> None
     }
     for file, measurement in files.items():
         results.check(file, columns(measurement))
-    for folder in (options.save_snn, options.save_graph):
+    shown = [Path(file).parent for file in (options.figure, options.report) if file]
+    for folder in (options.save_snn, options.save_graph, *shown):
         if folder:
             results.check_folder(folder)
 
@@ -301,6 +309,34 @@ def graph_file(
     """Where ``--save-graph`` puts the graphs of an encoding."""
     wiring = "-published" if measurement.wiring == "published" else ""
     return Path(options.save_graph) / f"{measurement.encoding}{wiring}-{_stem(network)}.graph.zst"
+
+
+def draw(options: argparse.Namespace, network: plan.Network, graphs) -> None:
+    """Draw the multipartite graph into ``--figure``."""
+    from figures import multipartite, style
+
+    style.write(multipartite.draw(graphs[0], title=str(network)), options.figure)
+
+
+def report(options, network: plan.Network, measurement: plan.Measurement, rows, graphs) -> None:
+    """Write the page of one network, ``--report``."""
+    from atomic import replacing
+    from figures import multipartite
+    from figures.collapse import warnings_of
+    from figures.report import report as page
+    from metrics.by_layer import by_layer
+
+    (graph,), (row,) = graphs, rows
+    layers = by_layer(graph)
+    text = page(
+        row,
+        groups(measurement),
+        layers,
+        {"The multipartite graph": multipartite.draw(graph, mark=("sinks", "sources"))},
+        warnings_of(graph, layers, network.input_shape),
+    )
+    with replacing(options.report) as file:
+        file.write(text.encode())
 
 
 def save_graphs(options, network, measurement: plan.Measurement, graphs, known) -> None:

@@ -59,10 +59,15 @@ def heading(row: Row) -> str:
     graph = "unrolled graph" if row["encoding"] == "unrolled" else f"{row['encoding']} graphs"
     wiring = f", {row['wiring']} wiring" if row["encoding"] == "unrolled" else ""
     return (
-        f"{row['model']} for {row['dataset']}, {row['pruning']}, sparsity {row['sparsity']} "
+        f"{network_of(row)}, {row['pruning']}, sparsity {row['sparsity']} "
         f"(achieved {row['achieved_sparsity']:.6f}), seed {row['seed']}, {trained}\n"
         f"{graph}{wiring}"
     )
+
+
+def network_of(row: Row) -> str:
+    """The model, and the data set if there is one."""
+    return f"{row['model']} for {row['dataset']}" if row["dataset"] != "none" else row["model"]
 
 
 def times(seconds: Mapping[str, float]) -> str:

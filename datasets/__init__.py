@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATASETS",
+    "NONE",
     "Batches",
     "DataUnavailable",
     "DatasetSpec",
     "batches",
     "choose_default",
+    "classes_of",
     "load",
 ]
 
@@ -52,6 +54,15 @@ DATASETS: dict[str, DatasetSpec] = {
     "tinyimagenet": DatasetSpec(200, "tinyimagenet.loader:load_tiny_imagenet"),
     "digits": DatasetSpec(10, "datasets.digits:load_digits"),
 }
+
+NONE = "none"
+"""Data set of networks of the user's own that are given no images."""
+
+
+def classes_of(name: str) -> int:
+    """Number of classes of a data set, or of the default one where there is none."""
+    return DATASETS["CIFAR-10" if name == NONE else name].num_classes
+
 
 _LATE = {
     "Batches": "datasets.batching:Batches",

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from atomic import replacing
+
+FORMATS = (".png", ".svg", ".pdf")
+UNDATED = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
 # Okabe and Ito, "Color universal design", 2008.
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = (
     "#0072B2",
@@ -39,5 +44,20 @@ def save(figure, file: Path) -> None:
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=150)
-    figure.savefig(file.with_suffix(".svg"), metadata={"Date": None})
+    figure.savefig(file.with_suffix(".svg"), metadata=UNDATED[".svg"])
+    pyplot().close(figure)
+
+
+def write(figure, file: Path) -> None:
+    """Write a figure to one file, whole or not at all.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Closed afterwards.
+    file : pathlib.Path
+        Its suffix, one of `FORMATS`, says how.
+    """
+    with replacing(file) as opened:
+        figure.savefig(opened, format=file.suffix[1:], dpi=150, metadata=UNDATED[file.suffix])
     pyplot().close(figure)

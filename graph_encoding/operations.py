@@ -79,7 +79,7 @@ class ReadAlone(Exception):
         self.members = members
 
 
-def apply(run: _Run, name: str, func: Callable, args: tuple, kwargs: dict, out: Any) -> Any:
+def apply(run: _Run, name: str, func: Callable, args: tuple, kwargs: dict) -> Any:
     """What a function makes of the values among its arguments.
 
     Parameters
@@ -91,13 +91,11 @@ def apply(run: _Run, name: str, func: Callable, args: tuple, kwargs: dict, out: 
     args : tuple
     kwargs : dict
         As the network gives them.
-    out : tensor, or nested tuple of tensors
-        Its result on tensors without data: right in its shape.
 
     Returns
     -------
-    list of Value, or torch.Tensor
-        One for every tensor of `out`; or a constant in place of it.
+    Value, list of Value, or anything else
+        One for every tensor that the function gives; anything else is what it gives itself.
 
     Raises
     ------
@@ -107,20 +105,39 @@ def apply(run: _Run, name: str, func: Callable, args: tuple, kwargs: dict, out: 
     plain = name.strip("_")
     plain = plain[1:] if plain in ("iadd", "isub", "imul", "itruediv", "idiv") else plain
     plain = {"truediv": "div", "rmul": "mul", "rtruediv": "div", "radd": "add"}.get(plain, plain)
-    if plain in CONSTANT:
-        return torch.zeros(out.shape, dtype=out.dtype)
     if plain in SAME:
-        return [_same(args[0] if args else kwargs["input"], out)]
+        return _read(args[0] if args else kwargs["input"])
     if plain in LAYOUT:
         # Numbers may lie in memory in another order than what they stand for.
         return _rearranged(torch.Tensor.reshape if plain == "view" else func, args, kwargs)
     if plain in HANDLERS:
-        return [HANDLERS[plain](run, out, *args, **kwargs)]
+        return HANDLERS[plain](run, *args, **kwargs)
     if plain in SUMS | UNIONS:
-        return [_combined(run, plain in SUMS, out, args, kwargs)]
+        return _combined(run, plain in SUMS, args, kwargs)
     if plain in DATA_DEPENDENT:
         raise NotImplementedError(f"{plain} depends on the data, so it is no fixed graph")
-    raise NotImplementedError(f"{plain} has no multipartite graph")
+    out = _without_data(func, args, kwargs)
+    if plain in CONSTANT:
+        return torch.zeros(out.shape)
+    if isinstance(out, torch.Tensor | tuple | list) and not isinstance(out, torch.Size):
+        raise NotImplementedError(f"{plain} has no multipartite graph")
+    return out
+
+
+def _without_data(func: Callable, args: tuple, kwargs: dict) -> Any:
+    """The function's result on tensors without data: right in its shape.
+
+    Some of torch's functions compute shapes in Python and import its compiler first, for seconds:
+    not those that `apply` needs this for.
+    """
+
+    def on_meta(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor if tensor.is_meta else tensor.to("meta")
+
+    try:
+        return func(*replaced(args, on_meta), **replaced(kwargs, on_meta))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise NotImplementedError(f"{func.__name__} fails: {error}") from error
 
 
 def replaced(of: Any, by: Callable[[torch.Tensor], Any]) -> Any:
@@ -148,15 +165,7 @@ def _read(tensor: Any) -> Value:
     return value
 
 
-def _same(tensor: torch.Tensor, out: torch.Tensor) -> Value:
-    return _spread_over(_read(tensor), out)
-
-
-def _spread_over(value: Value, out: torch.Tensor) -> Value:
-    return Value(tuple(numbers.broadcast_to(out.shape) for numbers in value.alternatives))
-
-
-def _rearranged(func: Callable, args: tuple, kwargs: dict) -> list[Value]:
+def _rearranged(func: Callable, args: tuple, kwargs: dict) -> Value | list[Value]:
     """Run a function on the numbers; what is no value stands for no node."""
     given: list[Value | None] = []
     replaced((args, kwargs), lambda tensor: given.append(_value(tensor)))
@@ -171,14 +180,16 @@ def _rearranged(func: Callable, args: tuple, kwargs: dict) -> list[Value]:
                 return tensor  # an index
             return torch.full(tensor.shape, -1)
 
-        made = func(*replaced(args, numbers), **replaced(kwargs, numbers))
-        rounds.append(list(made) if isinstance(made, tuple | list) else [made])
+        try:
+            rounds.append(func(*replaced(args, numbers), **replaced(kwargs, numbers)))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise NotImplementedError(f"{func.__name__} fails: {error}") from error
+    if isinstance(rounds[0], torch.Tensor):
+        return Value(tuple(rounds))
     return [Value(alternatives) for alternatives in zip(*rounds, strict=True)]
 
 
-def _padded(
-    run: _Run, out: torch.Tensor, input: Any, pad: Any, mode: str = "constant", value: Any = None
-) -> Value:
+def _padded(run: _Run, input: Any, pad: Any, mode: str = "constant", value: Any = None) -> Value:
     if mode == "constant":
         return Value(tuple(F.pad(n, pad, value=-1) for n in _read(input).alternatives))
     return _through(F.pad, _read(input), (pad, mode), {})
@@ -191,7 +202,7 @@ def _through(func: Callable, value: Value, args: tuple, kwargs: dict) -> Value:
     )
 
 
-def _interpolated(run: _Run, out: torch.Tensor, input: Any, *args: Any, **kwargs: Any) -> Value:
+def _interpolated(run: _Run, input: Any, *args: Any, **kwargs: Any) -> Value:
     mode = args[2] if len(args) > 2 else kwargs.get("mode", "nearest")
     if mode not in ("nearest", "nearest-exact"):
         raise NotImplementedError(f"interpolation mode {mode!r} has no multipartite graph")
@@ -200,7 +211,6 @@ def _interpolated(run: _Run, out: torch.Tensor, input: Any, *args: Any, **kwargs
 
 def _convolution(
     run: _Run,
-    out: torch.Tensor,
     input: Any,
     weight: torch.Tensor,
     bias: Any = None,
@@ -212,6 +222,8 @@ def _convolution(
     if _value(weight) is not None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
     value = _read(input)
+    plain = (input, weight, None, stride, padding, dilation, groups)
+    out = _without_data(F.conv2d, plain, {})
     if out.dim() != 4:
         raise NotImplementedError("a convolution needs a batch of images")
     stride, dilation = _pair(stride), _pair(dilation)
@@ -226,17 +238,22 @@ def _convolution(
     return weights.convolution(run, value, weight, stride, sides, dilation, groups, size)
 
 
-def _linear(
-    run: _Run, out: torch.Tensor, input: Any, weight: torch.Tensor, bias: Any = None
-) -> Value:
+def _linear(run: _Run, input: Any, weight: torch.Tensor, bias: Any = None) -> Value:
     if _value(weight) is not None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
+    if input.shape[-1] != weight.shape[1]:
+        raise NotImplementedError(
+            f"a linear layer of {weight.shape[1]} features reads {input.shape[-1]}"
+        )
     return weights.linear(run, _read(input), weight)
 
 
-def _pooled(run: _Run, out: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
+def _pooled(run: _Run, *args: Any, **kwargs: Any) -> Value:
     """Max and average pooling: every position stands for its window."""
     given = dict(zip(POOL, args, strict=False)) | kwargs
+    if given.pop("return_indices", False):
+        raise NotImplementedError("max pooling that gives its indices depends on the data")
+    out = _without_data(F.max_pool2d, (), given | {"stride": given.get("stride") or None})
     kernel = _pair(given["kernel_size"])
     stride = _pair(given.get("stride") or kernel)
     padding = _pair(given.get("padding", 0))
@@ -253,23 +270,23 @@ def _pooled(run: _Run, out: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
 
 def _average_pooled(
     run: _Run,
-    out: torch.Tensor,
     input: Any,
     kernel_size: Any,
     stride: Any = None,
     padding: Any = 0,
+    ceil_mode: bool = False,
     *rest: Any,
     **kwargs: Any,
 ) -> Value:
-    return _pooled(run, out, input, kernel_size, stride, padding)
+    return _pooled(run, input, kernel_size, stride, padding, 1, ceil_mode)
 
 
 def _adaptively_pooled(
-    run: _Run, out: torch.Tensor, input: Any, *args: Any, **kwargs: Any
+    run: _Run, input: Any, output_size: Any, return_indices: bool = False
 ) -> Value:
     windows = [
-        adaptive_windows(size, new)
-        for size, new in zip(input.shape[2:], out.shape[2:], strict=True)
+        adaptive_windows(size, size if new is None else new)
+        for size, new in zip(input.shape[2:], _pair(output_size), strict=False)
     ]
     return _with_windows(run, _read(input), windows)
 
@@ -287,7 +304,6 @@ def _with_windows(run: _Run, value: Value, windows: list) -> Value:
 
 def _mean(
     run: _Run,
-    out: torch.Tensor,
     input: Any,
     dim: Any = None,
     keepdim: bool = False,
@@ -303,15 +319,21 @@ def _mean(
     maps = Value(tuple(numbers.movedim(channels, 1) for numbers in value.alternatives))
     windows = [adaptive_windows(size, 1) for size in maps.alternatives[0].shape[2:]]
     found = _with_windows(run, maps, windows)
-    return Value(tuple(numbers.reshape(out.shape) for numbers in found.alternatives))
+    shape = [
+        1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over
+    ]
+    return Value(tuple(numbers.reshape(shape) for numbers in found.alternatives))
 
 
-def _combined(run: _Run, is_sum: bool, out: torch.Tensor, args: tuple, kwargs: dict) -> Value:
+def _combined(run: _Run, is_sum: bool, args: tuple, kwargs: dict) -> Value:
     """A sum joins the branches that end in it; otherwise a value stands for the nodes of both."""
     first = args[0] if args else kwargs["input"]
     second = args[1] if len(args) > 1 else kwargs["other"]
+    shape = torch.broadcast_shapes(*(getattr(term, "shape", ()) for term in (first, second)))
     values = [
-        _spread_over(value, out) for value in map(_value, (first, second)) if value is not None
+        Value(tuple(numbers.broadcast_to(shape) for numbers in value.alternatives))
+        for value in map(_value, (first, second))
+        if value is not None
     ]
     if len(values) == 1:
         return values[0]  # the other one is a constant

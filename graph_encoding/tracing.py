@@ -94,9 +94,8 @@ class _Run:
         height, width = (1, 1, *sizes)[-2:]
         value = self.new_layer("input", channels, height, width)
         self.trace.layers[0].read = True  # nothing ends in it
-        tensor = torch.empty((IMAGES, *input_shape), dtype=self.weight.dtype, device="meta")
-        view = tuple(numbers.reshape(tensor.shape) for numbers in value.alternatives)
-        attach(tensor, Value(view))
+        shape = (IMAGES, *input_shape)
+        tensor = attach(None, Value((value.alternatives[0].reshape(shape),)))
         with self.named_modules(), _evaluating(self.model), torch.no_grad(), _Mode(self):
             try:
                 out = self.model(tensor)
@@ -236,30 +235,26 @@ class _Mode(TorchFunctionMode):
             if name in ("device", "is_cuda", "is_meta"):
                 return getattr(self.run.weight, name)  # where the network believes to be
         try:
-            out = func(*_on_meta(args), **_on_meta(kwargs))
-        except Exception as error:
-            if name in operations.DATA_DEPENDENT:
-                raise self.run.refusal(f"{name} depends on the data") from error
-            raise self.run.refusal(f"{name} fails: {error}") from error
-        if not any(True for _ in tensors(out)):
-            return out  # a shape, a length
-        try:
-            values = operations.apply(self.run, name, func, args, kwargs, out)
+            found = operations.apply(self.run, name, func, args, kwargs)
         except NotImplementedError as error:
             raise self.run.refusal(str(error)) from error
-        if isinstance(values, torch.Tensor):
-            return values  # a constant
-        for tensor, value in zip(tensors(out), values, strict=True):
-            attach(tensor, value)
-        return out
+        if isinstance(found, Value):
+            in_place = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
+            return attach(args[0] if in_place else None, found)
+        if isinstance(found, list):
+            return tuple(attach(None, value) for value in found)
+        return found  # a constant, a shape, a length
 
 
-def attach(tensor: torch.Tensor, value: Value) -> None:
-    """Let a tensor without data stand for a value."""
-    for numbers in value.alternatives:
-        if numbers.shape != tensor.shape:
-            raise AssertionError(f"{tuple(numbers.shape)} is not {tuple(tensor.shape)}")
+def attach(tensor: torch.Tensor | None, value: Value) -> torch.Tensor:
+    """Let a tensor without data, or a new one, stand for a value."""
+    shape = value.alternatives[0].shape
+    if tensor is None:
+        tensor = torch.empty(shape, device="meta")
+    elif tensor.shape != shape:
+        raise RuntimeError(f"{tuple(shape)} does not fit into {tuple(tensor.shape)} in place")
     tensor._value = value
+    return tensor
 
 
 def value_of(tensor: torch.Tensor) -> Value | None:
@@ -276,11 +271,6 @@ def tensors(of: Any) -> Iterator[torch.Tensor]:
             yield from tensors(item)
     elif isinstance(of, dict):
         yield from tensors(list(of.values()))
-
-
-def _on_meta(of: Any) -> Any:
-    """The same arguments without data."""
-    return operations.replaced(of, lambda tensor: tensor if tensor.is_meta else tensor.to("meta"))
 
 
 @contextlib.contextmanager

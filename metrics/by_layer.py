@@ -26,6 +26,8 @@ class LayerSummary(NamedTuple):
         that have no edge at all. Outputs of the network are no sinks.
     strength : float
         Mean summed weight of all edges at its nodes.
+    target : NodeLayer
+        Its nodes.
     """
 
     name: str
@@ -38,6 +40,7 @@ class LayerSummary(NamedTuple):
     sources: float
     disconnected: float
     strength: float
+    target: NodeLayer
 
 
 def by_layer(graph: Graph) -> list[LayerSummary]:
@@ -79,4 +82,5 @@ def _summary(graph: Graph, name: str, target: NodeLayer, blocks: list[Block]) ->
         sources=float((feeds & ~fed).mean()),
         disconnected=float((~fed & ~feeds).mean()),
         strength=float(graph.node_strength[nodes].mean()),
+        target=target,
     )

@@ -44,12 +44,22 @@ def connectivity(graph: Graph) -> Connectivity:
     -----
     Low points: Tarjan, "Depth-first search and linear graph algorithms", SIAM J. Comput. 1972.
     """
-    flat = tables(graph)
-    first = spanning_forest(graph, flat)
-    second = spanning_forest(graph, flat, without=first)
-    start, other = _adjacency(first, second)
-    bridges, cut_nodes = _low_points(start, other)
-    return Connectivity(int(bridges), int(cut_nodes), int((first < 0).sum()))
+    bridges, is_cut, components = _search(graph)
+    return Connectivity(bridges, int(is_cut.sum()), components)
+
+
+def articulation_points(graph: Graph) -> np.ndarray:
+    """Which nodes are articulation points: without one of them more components would be left.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (num_nodes,)
+    """
+    return _search(graph)[1]
 
 
 def global_connectivity(graph: Graph) -> dict[str, int | float | None]:
@@ -74,6 +84,15 @@ def global_connectivity(graph: Graph) -> dict[str, int | float | None]:
             graph.num_nodes / found.components if found.components else None
         ),
     }
+
+
+def _search(graph: Graph) -> tuple[int, np.ndarray, int]:
+    """Number of bridges, whether each node is an articulation point, number of components."""
+    flat = tables(graph)
+    first = spanning_forest(graph, flat)
+    second = spanning_forest(graph, flat, without=first)
+    bridges, is_cut = _low_points(*_adjacency(first, second))
+    return int(bridges), is_cut, int((first < 0).sum())
 
 
 @compiled
@@ -141,4 +160,4 @@ def _low_points(start, other):
                     is_cut[above] = True
             node = above
         is_cut[root] = root_children > 1
-    return bridges, is_cut.sum()
+    return bridges, is_cut

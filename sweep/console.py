@@ -90,7 +90,7 @@ def divide(options: argparse.Namespace, todo: Sequence[plan.Task]) -> tuple[int,
         return 1, options.threads
     jobs = max(1, min(options.jobs, len(todo)))
     if jobs > 1:
-        needed = most_memory(todo, steps.INPUT_SHAPE)
+        needed = most_memory(todo)
         fit = max(1, int(SHARE_OF_MEMORY * memory.available() / needed))
         if fit < jobs:
             print(

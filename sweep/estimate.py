@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
+from models.own import Source
+
 from .plan import Task
 
 CHEAP = {"uniform", "er", "erk", "dense"}  # pruned in well below a second: so they are, for edges
@@ -50,22 +52,20 @@ class Cost(NamedTuple):
     megabytes: float
 
 
-def estimate(task: Task, input_shape: tuple[int, int, int]) -> Cost:
+def estimate(task: Task) -> Cost:
     """Estimate one task.
 
     Parameters
     ----------
     task : Task
-    input_shape : tuple of int
 
     Returns
     -------
     Cost
     """
     network = task.network
-    nodes, edges = size(
-        network.model, network.dataset, network.pruning, network.sparsity, input_shape
-    )
+    source = network.source or Source(network.model, None, network.input_shape)
+    nodes, edges = size(source, network.dataset, network.pruning, network.sparsity)
     seconds, bytes_a_node = PRUNING.get(network.pruning, OTHER_PRUNER)
     if network.pruning in CHEAP:
         seconds, bytes_a_node = 0.0, 0.0
@@ -81,33 +81,31 @@ def estimate(task: Task, input_shape: tuple[int, int, int]) -> Cost:
     )
 
 
-def most_memory(tasks: Iterable[Task], input_shape: tuple[int, int, int]) -> float:
+def most_memory(tasks: Iterable[Task]) -> float:
     """Largest estimate of memory among tasks, in MB."""
-    return max((estimate(task, input_shape).megabytes for task in tasks), default=LOADED)
+    return max((estimate(task).megabytes for task in tasks), default=LOADED)
 
 
 @cache
-def size(
-    model: str, dataset: str, pruner: str, sparsity: float, input_shape: tuple[int, int, int]
-) -> tuple[int, int]:
+def size(source: Source, dataset: str, pruner: str, sparsity: float) -> tuple[int, int]:
     """Nodes and edges of the unrolled graph: exact nodes, edges of seed 0 or by density."""
-    import datasets
     import graph_encoding
-    import models
     import pruning
+    from datasets import classes_of
+    from models import own
 
-    classes = datasets.DATASETS[dataset].num_classes
     if pruner not in CHEAP:
-        nodes, edges = size(model, dataset, "dense", 0.0, input_shape)
+        nodes, edges = size(source, dataset, "dense", 0.0)
         return nodes, round(edges * (1 - sparsity))
-    network = models.build(model, classes, input_shape[0])
-    masks = pruning.prune(pruner, network, sparsity, input_shape=input_shape)
-    pruning.apply_masks(network, masks)
-    (graph,) = graph_encoding.encode(network, "unrolled", input_shape)
+    network = own.build(source, classes_of(dataset), seed=0)
+    if pruner != "dense":  # which removes nothing, not even from weights that are given
+        masks = pruning.prune(pruner, network, sparsity, input_shape=source.input_shape)
+        pruning.apply_masks(network, masks)
+    (graph,) = graph_encoding.encode(network, "unrolled", source.input_shape)
     return graph.num_nodes, graph.num_edges
 
 
-def table(tasks: Iterable[Task], left: Iterable[Task], input_shape: tuple[int, int, int]) -> str:
+def table(tasks: Iterable[Task], left: Iterable[Task]) -> str:
     """The runs of a sweep with what they take, for ``--dry-run``.
 
     Parameters
@@ -116,7 +114,6 @@ def table(tasks: Iterable[Task], left: Iterable[Task], input_shape: tuple[int, i
         All of them.
     left : iterable of Task
         Those that are not done.
-    input_shape : tuple of int
 
     Returns
     -------
@@ -129,7 +126,7 @@ def table(tasks: Iterable[Task], left: Iterable[Task], input_shape: tuple[int, i
     for task in tasks:
         missing = undone.get(task.network, set())
         for measurement in task.measurements:
-            cost = estimate(Task(task.network, (measurement,)), input_shape)
+            cost = estimate(Task(task.network, (measurement,)))
             name = f"{task.network}: {measurement}"
             done = "no" if measurement in missing else "yes"
             lines.append(
@@ -140,7 +137,7 @@ def table(tasks: Iterable[Task], left: Iterable[Task], input_shape: tuple[int, i
             to_do += measurement in missing
         if missing:
             part = Task(task.network, tuple(m for m in task.measurements if m in missing))
-            seconds += estimate(part, input_shape).seconds
+            seconds += estimate(part).seconds
     lines.append(
         f"{runs} runs, {runs - to_do} done, {to_do} to do: about {_duration(seconds)} by one "
         "process (estimates; training not counted)"

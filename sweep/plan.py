@@ -9,6 +9,8 @@ from itertools import product
 from pathlib import Path
 
 from graph_data import results
+from models import MODELS
+from models.own import INPUT_SHAPE, Source
 from models.schedules import schedule
 
 
@@ -28,6 +30,8 @@ class Network:
         (`models.schedules`).
     file : str, optional
         A saved network that is loaded and not made anew.
+    source : Source, optional
+        Where a network comes from that is not just one of `models.MODELS`; `model` is its label.
     """
 
     model: str
@@ -40,6 +44,12 @@ class Network:
     batch_size: int | None = None
     lr: float | None = None
     file: str | None = None
+    source: Source | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return self.source.input_shape if self.source else INPUT_SHAPE
 
     def __str__(self) -> str:
         parts = self.model, self.dataset, self.pruning, f"{self.sparsity:g}", f"seed {self.seed}"
@@ -48,8 +58,8 @@ class Network:
     @property
     def key(self) -> str:
         """Tells a network from all others, on every machine."""
-        cells = (getattr(self, field.name) for field in fields(self) if field.name != "file")
-        return ",".join(map(results.format_cell, cells))
+        names = [field.name for field in fields(self) if field.name not in ("file", "source")]
+        return ",".join(results.format_cell(getattr(self, name)) for name in names)
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,12 @@ def tasks(options: argparse.Namespace, datasets: Iterable[str]) -> list[Task]:
     -------
     list of Task
     """
-    combinations = product(datasets, options.model, options.pruning, options.sparsity, options.seed)
+    sources = {}
+    for model in options.model:
+        source = Source(model, options.weights, options.input_shape or INPUT_SHAPE)
+        # The project's networks, as they are, go by their names alone.
+        sources[source.label] = None if source == Source(model) and model in MODELS else source
+    combinations = product(datasets, sources, options.pruning, options.sparsity, options.seed)
     networks = [
         # Dense networks are one and the same at any sparsity.
         Network(
@@ -96,6 +111,7 @@ def tasks(options: argparse.Namespace, datasets: Iterable[str]) -> list[Task]:
             0.0 if pruner == "dense" else s,
             seed,
             options.training,
+            source=sources[model],
             **(_schedule(options, model, dataset) if options.training else {}),
         )
         for dataset, model, pruner, s, seed in combinations

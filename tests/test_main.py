@@ -91,6 +91,8 @@ def test_defaults():
     options = vars(arguments.parse([]))
     assert options == {
         "model": ["Resnet-20"],
+        "weights": None,
+        "input_shape": None,
         "dataset": None,
         "seed": [0],
         "pruning": ["snip"],
@@ -106,6 +108,8 @@ def test_defaults():
         "output_dir": Path("results"),
         "save_snn": None,
         "save_graph": None,
+        "figure": None,
+        "report": None,
         "edges": False,
         "snn": None,
         "force": False,

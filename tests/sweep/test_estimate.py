@@ -23,10 +23,10 @@ def graph_of(network, seed=0):
     """The unrolled graph of a network, made as by main.py."""
     model = models.build(network.model, 10, 3, seed=seed)
     masks = pruning.prune(
-        network.pruning, model, network.sparsity, seed=seed, input_shape=steps.INPUT_SHAPE
+        network.pruning, model, network.sparsity, seed=seed, input_shape=(3, 32, 32)
     )
     pruning.apply_masks(model, masks)
-    (graph,) = graph_encoding.encode(model, "unrolled", steps.INPUT_SHAPE)
+    (graph,) = graph_encoding.encode(model, "unrolled")
     return graph
 
 
@@ -34,10 +34,10 @@ def graph_of(network, seed=0):
 @pytest.mark.parametrize("sparsity", [0.98, 0.7])
 def test_exact_where_pruning_needs_no_data(pruner, sparsity):
     first, second = tasks(f"--pruning {pruner} --sparsity {sparsity} --seed 0 1")
-    cost = estimate.estimate(first, steps.INPUT_SHAPE)
+    cost = estimate.estimate(first)
     graph = graph_of(first.network)
     assert (cost.nodes, cost.edges) == (graph.num_nodes, graph.num_edges)
-    other = estimate.estimate(second, steps.INPUT_SHAPE)  # another seed is nearly the same
+    other = estimate.estimate(second)  # another seed is nearly the same
     graph = graph_of(second.network, seed=1)
     assert other.nodes == graph.num_nodes
     assert other.edges == pytest.approx(graph.num_edges, rel=0.05)
@@ -49,15 +49,15 @@ def test_nodes_are_exact_for_every_network(model):
     nodes = graph_of(erk.network).num_nodes
     for pruner in ("erk", "snip"):
         (task,) = tasks(f"--model {model} --pruning {pruner}")
-        assert estimate.estimate(task, steps.INPUT_SHAPE).nodes == nodes
+        assert estimate.estimate(task).nodes == nodes
 
 
 def test_edges_by_density_where_pruning_needs_data():
     (dense,) = tasks("--pruning dense")
-    edges = estimate.estimate(dense, steps.INPUT_SHAPE).edges
+    edges = estimate.estimate(dense).edges
     for pruner in ("snip", "grasp", "synflow", "prospr"):
         (task,) = tasks(f"--pruning {pruner} --sparsity 0.9")
-        assert estimate.estimate(task, steps.INPUT_SHAPE).edges == round(edges * (1 - 0.9))
+        assert estimate.estimate(task).edges == round(edges * (1 - 0.9))
 
 
 def test_no_pruner_is_run_that_takes_long(monkeypatch):
@@ -67,29 +67,29 @@ def test_no_pruner_is_run_that_takes_long(monkeypatch):
     )
     estimate.size.cache_clear()
     for task in tasks("--pruning all --seed 0 1"):
-        estimate.estimate(task, steps.INPUT_SHAPE)
-    assert sorted(seen) == ["dense", "er", "erk", "uniform"]  # each once, whatever the seeds
+        estimate.estimate(task)
+    assert sorted(seen) == ["er", "erk", "uniform"]  # each once, whatever the seeds
 
 
 def test_more_takes_more():
     (few,) = tasks("--pruning erk --sparsity 0.98")
     (many,) = tasks("--pruning erk --sparsity 0.5")
     (slow,) = tasks("--pruning prospr --sparsity 0.98")
-    costs = [estimate.estimate(task, steps.INPUT_SHAPE) for task in (few, many, slow)]
+    costs = [estimate.estimate(task) for task in (few, many, slow)]
     assert costs[0].seconds < costs[1].seconds < costs[2].seconds
     assert costs[0].megabytes < costs[1].megabytes < costs[2].megabytes
-    assert estimate.most_memory([few, many, slow], steps.INPUT_SHAPE) == costs[2].megabytes
-    assert estimate.most_memory([], steps.INPUT_SHAPE) == estimate.LOADED
+    assert estimate.most_memory([few, many, slow]) == costs[2].megabytes
+    assert estimate.most_memory([]) == estimate.LOADED
     (one,) = tasks("--pruning erk --encoding unrolled")
     (all_of_them,) = tasks("--pruning erk --encoding all")
-    costs = [estimate.estimate(task, steps.INPUT_SHAPE).seconds for task in (one, all_of_them)]
+    costs = [estimate.estimate(task).seconds for task in (one, all_of_them)]
     assert costs[0] < costs[1]
 
 
 def test_a_saved_network_is_not_pruned_again():
     (task,) = tasks("--pruning prospr")
     loaded = replace(task, network=replace(task.network, file="there.pt"))
-    made, read = (estimate.estimate(t, steps.INPUT_SHAPE) for t in (task, loaded))
+    made, read = (estimate.estimate(t) for t in (task, loaded))
     assert read.seconds < made.seconds
     assert read.megabytes < made.megabytes
 

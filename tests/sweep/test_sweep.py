@@ -454,7 +454,7 @@ def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
     from sweep import estimate, memory
 
     todo = plan.tasks(arguments.parse(BIG), ["CIFAR-10"])
-    needed = estimate.most_memory(todo, steps.INPUT_SHAPE)
+    needed = estimate.most_memory(todo)
     divide = console.divide
     monkeypatch.setattr(memory, "available", lambda: 100 * needed)
     options = arguments.parse([*BIG, "--jobs", "4", "--threads", "9"])

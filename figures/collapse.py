@@ -1,0 +1,151 @@
+"""Where a sparse network has fallen apart, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from graph_encoding import Graph
+from metrics.by_layer import LayerSummary
+from metrics.reachability import reached_from_inputs, reaching_outputs
+
+MOST = 0.5
+"""Share of a layer's nodes from which on its sinks or sources are worth a warning."""
+
+UNLESS = " unless a shortcut without weights helps"
+"""Of such shortcuts the graph tells nothing, unless its wiring is ``identity``."""
+
+FEW = 10  # outputs that are worth naming one by one
+
+
+def warnings_of(
+    graph: Graph,
+    layers: Sequence[LayerSummary],
+    input_shape: tuple[int, ...] | None = None,
+) -> list[str]:
+    """Say what no longer works in a network, and what that means for it.
+
+    Parameters
+    ----------
+    graph : Graph
+        The multipartite graph, of the ``exact`` or the ``identity`` wiring.
+    layers : sequence of LayerSummary
+        From `metrics.by_layer.by_layer`.
+    input_shape : tuple of int, optional
+        Of one input: channels, height and width, or features. With it the padding around the
+        input, which is part of the first node layer, does not count as inputs.
+
+    Returns
+    -------
+    list of str
+        A sentence each: layers that have collapsed, outputs that no input reaches, inputs that
+        reach no output, layers most of whose nodes are sinks or sources. Empty where all is well.
+    """
+    return [
+        *_collapsed(graph, layers),
+        *_ends(graph, input_shape),
+        *_mostly(graph, layers),
+    ]
+
+
+def _collapsed(graph: Graph, layers: Sequence[LayerSummary]) -> list[str]:
+    """Layers without an edge; one beside others that still feed its nodes is told apart."""
+    alone, found = [], []
+    for layer in layers:
+        if layer.edges:
+            continue
+        label = f"{layer.name} ({layer.kept_weights:,} of {layer.total_weights:,} weights kept)"
+        beside = [other.name for other in layers if other.target == layer.target and other.edges]
+        if beside:
+            found.append(
+                f"Layer {label} has collapsed: nothing flows on from it; the nodes where it ends "
+                f"depend on {_and(beside)} alone."
+            )
+        else:
+            alone.append(label)
+    if alone:
+        who = f"Layer {alone[0]} has" if len(alone) == 1 else f"Layers {_and(alone)} have"
+        found.insert(
+            0,
+            f"{who} collapsed: nothing flows on from there, and only a shortcut past it, if the "
+            "network has one, still carries anything of an image.",
+        )
+    return found
+
+
+def _ends(graph: Graph, input_shape: tuple[int, ...] | None) -> list[str]:
+    """Outputs that no input reaches, and inputs that reach no output."""
+    reached, reaching = reached_from_inputs(graph), reaching_outputs(graph)
+    last = graph.layers[-1]
+    lost = np.flatnonzero(~reached[last.offset : last.stop])
+    if len(lost) == last.size:
+        ends = [b for b in graph.blocks if reached[b.target.offset : b.target.stop].any()]
+        where = ends[-1].name if ends else "the input itself"
+        return [
+            f"None of the {last.size:,} outputs ({last.name}) is reached by any input: along the "
+            f"edges nothing of an image gets further than {where}, and the answer is the same for "
+            f"every image{_unless(graph)}."
+        ]
+    found = []
+    if len(lost):
+        which = f", number {_and(map(str, lost))}," if len(lost) <= FEW else ""
+        verb, value = ("is", "its value is") if len(lost) == 1 else ("are", "their values are")
+        found.append(
+            f"{len(lost):,} of {last.size:,} outputs ({last.name}){which} {verb} reached by no "
+            f"input: {value} the same for every image{_unless(graph)}."
+        )
+    blind = ~_pixels(graph, reaching, input_shape)
+    if blind.any():
+        readers = _and(b.name for b in graph.blocks if b.source.offset == graph.layers[0].offset)
+        verb = "reaches" if blind.sum() == 1 else "reach"
+        found.append(
+            f"{blind.sum():,} of {blind.size:,} inputs (read by {readers}) {verb} no output: what "
+            f"they show makes no difference to the answer{_unless(graph)}."
+        )
+    return found
+
+
+def _pixels(graph: Graph, values: np.ndarray, input_shape: tuple[int, ...] | None) -> np.ndarray:
+    """The values of the input nodes, channels x height x width, without those of the padding."""
+    first = graph.layers[0]
+    values = values[: first.size].reshape(first.channels, first.height, first.width)
+    if input_shape is None:
+        return values
+    height, width = (1, 1, *input_shape[1:])[-2:]
+    top, left = (first.height - height) // 2, (first.width - width) // 2
+    return values[:, top : top + height, left : left + width]
+
+
+def _mostly(graph: Graph, layers: Sequence[LayerSummary]) -> list[str]:
+    """Layers of many sinks or sources, except where a collapsed layer explains them all."""
+    names: dict[int, list[str]] = {}  # layers that end in one addition share their nodes
+    sinks, sources = {}, {}
+    for layer in layers:
+        start, stop = layer.target.offset, layer.target.stop
+        names.setdefault(start, []).append(layer.name)
+        if layer.sinks >= MOST and graph.out_degree[start:stop].any():
+            sinks[start] = layer.sinks
+        if layer.sources >= MOST and graph.in_degree[start:stop].any():
+            sources[start] = layer.sources
+    found = []
+    for shares, meaning in (
+        (sinks, "sinks: no layer reads what they compute, so the weights into them are wasted"),
+        (sources, "sources: no layer feeds them, so they compute the same for every image"),
+    ):
+        if shares:
+            where = _and(
+                f"{' + '.join(names[start])} ({100 * share:.0f} %)"
+                for start, share in shares.items()
+            )
+            found.append(f"Most nodes of {where} are {meaning}{_unless(graph)}.")
+    return found
+
+
+def _unless(graph: Graph) -> str:
+    return "" if graph.wiring == "identity" else UNLESS
+
+
+def _and(words: Iterable[str]) -> str:
+    *most, last = list(words) or [""]
+    return f"{', '.join(most)} and {last}" if most else last

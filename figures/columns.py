@@ -1,0 +1,120 @@
+"""Where a multipartite graph's nodes and edges lie on a picture: columns, and lanes above them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graph_encoding import Graph
+
+LEAST_HEIGHT = 0.3
+LANES = 0.45
+"""Most of the height that the lanes take up."""
+
+
+class Columns:
+    """The node layers of a graph as columns, one apart, from left to right.
+
+    Heights are measured downwards: the tallest column goes from 0 to 1, lanes lie above 0. A
+    column is as tall as the logarithm of its nodes tells. An edge between neighbouring columns is
+    a straight line; one that passes columns goes over them in a lane; one inside a column is folded
+    halfway to the next.
+
+    Parameters
+    ----------
+    graph : Graph
+
+    Attributes
+    ----------
+    heights : numpy.ndarray of float64, shape (layers,)
+    pairs : set of (int, int)
+        Columns between which there may be edges, the left one first.
+    lanes : dict of (int, int) to int
+        Lane for edges between two columns that are not neighbours.
+    top : float
+        Where the uppermost lane ends; 0 or less.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.layers = graph.layers
+        self._offsets = np.array([layer.offset for layer in graph.layers])
+        self._sizes = np.array([layer.size for layer in graph.layers])
+        logs = np.log1p(self._sizes)
+        self.heights = LEAST_HEIGHT + (1 - LEAST_HEIGHT) * logs / logs.max()
+        self.pairs = self._pairs(graph)
+        self.lanes = self._assign()
+        count = max(self.lanes.values(), default=-1) + 1
+        self._lane_height = min(0.09, LANES / count) if count else 0.0
+        self.top = -count * self._lane_height
+
+    def of(self, nodes: np.ndarray) -> np.ndarray:
+        """Column of each node id."""
+        return np.searchsorted(self._offsets, nodes, side="right") - 1
+
+    def height(self, nodes: np.ndarray, column: np.ndarray | int) -> np.ndarray:
+        """Height at which each node lies in its column."""
+        place = (nodes - self._offsets[column] + 0.5) / self._sizes[column]
+        return 0.5 + (place - 0.5) * self.heights[column]
+
+    def path(
+        self, pair: tuple[int, int], start: np.ndarray, end: np.ndarray, x: np.ndarray
+    ) -> np.ndarray:
+        """Height of edges at places between two columns.
+
+        Parameters
+        ----------
+        pair : tuple of int
+            The columns, the left one first; not the same.
+        start, end : numpy.ndarray
+            Heights of the edges' nodes.
+        x : numpy.ndarray
+            Columns from the left one, broadcast with the heights.
+
+        Returns
+        -------
+        numpy.ndarray
+        """
+        length = pair[1] - pair[0]
+        line = start + (end - start) * (x / length)
+        if pair not in self.lanes:
+            return line
+        raised = np.clip(np.minimum(x, length - x) / min(1.0, length / 2), 0, 1)
+        raised = raised * raised * (3 - 2 * raised)
+        lane = (0.25 + 0.5 * line - 1 - self.lanes[pair]) * self._lane_height
+        return line + (lane - line) * raised
+
+    def _pairs(self, graph: Graph) -> set[tuple[int, int]]:
+        pairs = set()
+        for block in graph.blocks:
+            sources, targets = (
+                range(*self.of(np.array([layer.offset, layer.stop - 1])) + np.array([0, 1]))
+                for layer in (block.source, block.target)
+            )
+            pairs |= {(min(a, b), max(a, b)) for a in sources for b in targets}
+        return pairs
+
+    def _assign(self) -> dict[tuple[int, int], int]:
+        spans = [pair for pair in self.pairs if pair[1] - pair[0] > 1]
+        lanes: list[list[tuple[int, int]]] = []
+        found = {}
+        for span in sorted(spans, key=lambda span: (span[1] - span[0], span)):
+            free = (
+                number
+                for number, lane in enumerate(lanes)
+                if all(span[1] <= low or high <= span[0] for low, high in lane)
+            )
+            number = next(free, len(lanes))
+            lanes += [[]] if number == len(lanes) else []
+            lanes[number].append(span)
+            found[span] = number
+        return found
+
+
+def width(columns: int) -> float:
+    """Inches for a picture of so many columns."""
+    return min(max(9.0, 2.0 + 0.62 * columns), 32.0)
+
+
+def short(name: str, most: int = 22) -> str:
+    """A name with its middle left out, where it is long."""
+    half = most // 2
+    return name if len(name) <= most else f"{name[: half - 1]}…{name[-half:]}"

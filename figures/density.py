@@ -1,0 +1,137 @@
+"""Lines laid over each other and counted pixel by pixel."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .columns import Columns, width
+
+CHUNK = 1 << 17
+"""Edges that are laid at a time."""
+
+DPI = 150
+ROWS = 840
+"""Pixels of the tallest column."""
+
+
+class Canvas:
+    """How many edges, and of what mean value, pass through each pixel.
+
+    Parameters
+    ----------
+    columns : Columns
+    valued : bool
+        Whether edges have values.
+
+    Attributes
+    ----------
+    counts : numpy.ndarray of float32, shape (across, down)
+    where : dict
+        Of matplotlib's ``imshow``: where `image` lies, in columns and heights.
+    x : numpy.ndarray of float64, shape (across,)
+        Where each column of pixels lies.
+    faintest : float
+        Opacity of the least count.
+    """
+
+    faintest = 0.12
+
+    def __init__(self, columns: Columns, valued: bool = False) -> None:
+        self.columns = columns
+        gaps = max(1, len(columns.layers) - 1)
+        self.gap = int(np.ceil(DPI * width(gaps + 1) / gaps))
+        self.above = int(np.ceil(-columns.top * ROWS))
+        shape = (gaps * self.gap, self.above + ROWS)
+        extent = (0, gaps, 1, -self.above / ROWS)
+        self.where = {"extent": extent, "interpolation": "nearest"}
+        self.x = (np.arange(shape[0]) + 0.5) / self.gap
+        self.counts = np.zeros(shape, np.float32)
+        self._values = np.zeros(shape, np.float32) if valued else None
+
+    def add(
+        self,
+        pair: tuple[int, int],
+        start: np.ndarray,
+        end: np.ndarray,
+        weight: np.ndarray,
+        values: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> None:
+        """Lay edges between two columns.
+
+        Parameters
+        ----------
+        pair : tuple of int
+            The columns, the left one first.
+        start, end : numpy.ndarray of float64
+            Heights of their nodes.
+        weight : numpy.ndarray
+            How many edges each stands for.
+        values : tuple of numpy.ndarray, optional
+            Values at the left and at the right end.
+        """
+        if pair[0] < pair[1]:
+            self._lay(pair, start, end, weight, values, pair[1] - pair[0])
+            return
+        pair = (min(pair[0], len(self.columns.layers) - 2), pair[0] + 1)
+        for near, far in ((start, end), (end, start)):  # folded: there and back
+            self._lay(pair, near, near + (far - near) / 0.8, weight, values, 0.4)
+
+    def _lay(self, pair, start, end, weight, values, until) -> None:
+        pixels, size = int(until * self.gap), self.counts.shape[1]
+        # Few edges are looked at more often a pixel, so that steep ones show no gaps.
+        looks = int(np.clip(2e6 / (len(start) * pixels + 1), 2, 16))
+        step = max(1, CHUNK // (len(start) * looks))  # pixels at a time
+        for first in range(0, pixels, step):
+            count = min(step, pixels - first)
+            x = (first + (np.arange(count * looks)[:, None] + 0.5) / looks) / self.gap
+            row = self.columns.path(pair, start, end, x) * ROWS + self.above
+            row = np.clip(row.astype(np.int64), 0, size - 1)
+            place = (row + np.arange(count * looks)[:, None] // looks * size).ravel()
+            laid = np.broadcast_to(weight / looks, row.shape)
+            at = slice(pair[0] * self.gap + first, pair[0] * self.gap + first + count)
+            self.counts[at] += np.bincount(place, laid.ravel(), count * size).reshape(-1, size)
+            if values is not None:
+                mean = values[0] + (values[1] - values[0]) * (x / (pair[1] - pair[0]))
+                summed = np.bincount(place, (laid * mean).ravel(), count * size)
+                self._values[at] += summed.reshape(-1, size)
+
+    @property
+    def means(self) -> np.ndarray:
+        """Mean value of the edges through each pixel; 0 where there are none."""
+        return self._values / np.maximum(self.counts, 1e-30)
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """Counts, in a thousandth of the height, of the faintest and of the darkest shade."""
+        found = self.counts[self.counts > 0] * (ROWS / 1000)
+        if not len(found):
+            return 1.0, 10.0
+        low, high = np.quantile(found, (0.03, 0.998))
+        return float(low), float(max(high, 2 * low))
+
+    def image(self, colours, most: float = 1.0) -> np.ndarray:
+        """The canvas as it is drawn.
+
+        Parameters
+        ----------
+        colours : colour or numpy.ndarray of float64, shape (across, down or 1, 4)
+        most : float
+            Opacity of the darkest shade.
+
+        Returns
+        -------
+        numpy.ndarray of uint8, shape (down, across, 4)
+        """
+        from matplotlib.colors import to_rgba
+
+        low, high = np.log(self.limits)
+        shade = np.log(np.maximum(self.counts * (ROWS / 1000), 1e-30))
+        shade = np.clip((shade - low) / (high - low), 0, 1)
+        shade = (self.faintest + (1 - self.faintest) * shade) * (self.counts > 0)
+        rgba = np.empty((*self.counts.shape, 4), np.uint8)
+        tint = np.array(to_rgba(colours)) if isinstance(colours, str) else colours
+        rgba[..., :3] = np.round(255 * tint[..., :3])
+        rgba[..., 3] = np.round(255 * most * shade)
+        return rgba.swapaxes(0, 1)

@@ -1,0 +1,221 @@
+"""Pictures of saved graphs.
+
+    python main.py --pruning snip synflow --save-graph graphs
+    python -m figures.draw graphs/*.graph.zst                            # one picture a graph
+    python -m figures.draw graphs/*.graph.zst --compare                  # one sheet of all layers
+
+The same file and flags give the same picture, to the byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faults
+from arguments import Parser, UsageError, whole_number
+from graph_encoding import StorageError
+
+from .multipartite import COLOURS, draw
+from .nodes import MARKS
+from .style import FORMATS, write
+
+if TYPE_CHECKING:
+    from graph_encoding import Graph
+    from metrics.by_layer import LayerSummary
+
+TELLING = ("pruning", "sparsity", "seed", "training", "model", "dataset")
+"""What labels tell of a network, where it differs."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Without the program's name; ``sys.argv`` by default.
+
+    Returns
+    -------
+    int
+        Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
+    """
+    try:
+        run(parse(sys.argv[1:] if argv is None else argv))
+        return 0
+    except (UsageError, StorageError) as error:
+        message = str(error)
+    except OSError as error:
+        message = faults.of_system(error)
+    except MemoryError:
+        message = "out of memory: a smaller graph needs less"
+    except KeyboardInterrupt:
+        print("figures.draw: interrupted", file=sys.stderr)
+        return 130
+    print("figures.draw: error:", " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def parser() -> Parser:
+    """The flags."""
+    p = Parser(
+        prog="python -m figures.draw",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    p.add_argument("files", nargs="+", type=Path, metavar="FILE", help="saved by --save-graph")
+    p.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="picture to write: .png, .svg or .pdf; for one picture only (default: a .png beside "
+        "the file, with --compare layers.png beside the first)",
+    )
+    p.add_argument(
+        "--colour",
+        choices=COLOURS,
+        help="colour edges by their depth or by the strength of nodes (default: layer)",
+    )
+    p.add_argument("--mark", nargs="+", choices=MARKS, help="nodes to mark (default: none)")
+    p.add_argument("--removed", action="store_true", help="also edges that pruning removed, pale")
+    p.add_argument(
+        "--graph",
+        type=whole_number(0),
+        metavar="N",
+        help="which graph of a file with several, such as rolled ones (default: 0)",
+    )
+    p.add_argument(
+        "--compare",
+        action="store_true",
+        help="one sheet: density, sinks, sources and strength of each layer, a line a file",
+    )
+    return p
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Without the program's name.
+
+    Returns
+    -------
+    argparse.Namespace
+
+    Raises
+    ------
+    UsageError
+        If anything is wrong with it.
+    SystemExit
+        After ``--help``, which is printed.
+    """
+    options = parser().parse_args(argv)
+    for flag in ("colour", "mark", "removed", "graph"):
+        given = getattr(options, flag)
+        if options.compare and given is not None and given is not False:
+            raise UsageError(f"--{flag} has no effect with --compare: leave out one of them")
+    if options.output and options.output.suffix not in FORMATS:
+        raise UsageError(f"--output {options.output}: give a name that ends in .png, .svg or .pdf")
+    if options.output and not options.compare and len(options.files) > 1:
+        raise UsageError("--output is for one picture: give one file, or --compare")
+    return options
+
+
+def run(options: argparse.Namespace) -> None:
+    """Draw what is asked for and say where it is.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From `parse`.
+    """
+    if options.compare:
+        from .layers import compare
+
+        first = options.files[0]
+        summaries = _summaries(options.files)
+        try:
+            figure = compare(summaries)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        _write(figure, options.output or first.with_name("layers.png"))
+        return
+
+    for file in options.files:
+        graph, title = _graph(file, options.graph or 0)
+        figure = draw(
+            graph,
+            colour=options.colour or COLOURS[0],
+            mark=tuple(dict.fromkeys(options.mark or ())),
+            removed=options.removed,
+            title=title,
+        )
+        name = file.name.removesuffix(".zst").removesuffix(".graph")
+        name += f"-{options.graph}" if options.graph else ""
+        _write(figure, options.output or file.with_name(f"{name}.png"))
+
+
+def _graph(file: Path, number: int) -> tuple[Graph, str]:
+    """A graph of a file, and what made it."""
+    import graph_encoding
+
+    graphs = graph_encoding.load(file)
+    if number >= len(graphs):
+        count = f"{len(graphs)} graph{'s' * (len(graphs) != 1)}"
+        raise UsageError(f"{file}: holds {count}: give --graph a number below {len(graphs)}")
+    made = _configuration(file)
+    parts = [_say(name, made) for name in ("model", "dataset", "pruning", "sparsity")]
+    parts += [f"layer {graphs[number].layer_name}"] if graphs[number].layer_name else []
+    return graphs[number], ", ".join(filter(None, parts))
+
+
+def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
+    """Layers of each file by what tells it from the others: its pruner, and more if need be."""
+    import graph_encoding
+    from metrics.by_layer import by_layer
+
+    made = [_configuration(file) for file in files]
+    values = {name: {str(one[name]) for one in made if name in one} for name in TELLING}
+    shown = [name for name in TELLING if name == "pruning" or len(values[name]) > 1]
+    labels = [", ".join(filter(None, (_say(name, one) for name in shown))) for one in made]
+    if len(set(labels)) < len(files) or "" in labels:
+        labels = [file.name for file in files]
+    if len(set(labels)) < len(files):
+        labels = [str(file) for file in files]
+    found = {}
+    for file, label in zip(files, labels):
+        graphs = graph_encoding.load(file)
+        if any(graph.wiring == "published" for graph in graphs):
+            raise UsageError(f"{file}: has the published wiring; --compare takes any other")
+        found[label] = [row for graph in graphs for row in by_layer(graph)]
+    return found
+
+
+def _say(name: str, made: dict[str, Any]) -> str:
+    """A value of a configuration, with its name where it would not be understood without."""
+    if name not in made:
+        return ""
+    value = " ".join(str(made[name]).split())[:40]
+    return value if name in ("pruning", "model", "dataset") else f"{name} {value}"
+
+
+def _configuration(file: Path) -> dict[str, Any]:
+    import graph_encoding
+
+    return graph_encoding.read_header(file)["configuration"]
+
+
+def _write(figure, file: Path) -> None:
+    write(figure, file)
+    print(f"written to {file}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""A report on one network: a single HTML page that needs nothing but itself.
+
+The page is `report.html`; here its blanks are filled. Every text is escaped, pictures are embedded.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import shlex
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, NamedTuple
+
+from graph_data import results
+from metrics.by_layer import LayerSummary
+from metrics.meanings import MEANINGS
+from summary import compact, network_of, number
+from sweep import records
+
+from .collapse import warnings_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["report", "warnings_of"]
+
+DPI = 150
+
+LABELS = {
+    "dataset": "Data set",
+    "pruning": "Pruner",
+    "sparsity": "Sparsity asked for",
+    "achieved_sparsity": "Sparsity achieved",
+    "training": "Trained",
+    "batch_size": "Batch size",
+    "lr": "Learning rate",
+    "accuracy": "Test accuracy",
+}
+
+
+class Column(NamedTuple):
+    """A column of the table of layers: heading, meaning, and how a value is shown."""
+
+    heading: str
+    meaning: str
+    show: Callable[[object], str]
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.3g}\N{NO-BREAK SPACE}%"
+
+
+LAYER_COLUMNS = {
+    "name": Column("Layer", "its name in the network", str),
+    "nodes": Column("Nodes", "units that it computes", number),
+    "edges": Column("Edges", "connections that its kept weights stand for", number),
+    "kept_weights": Column("Kept", "weights that pruning left", number),
+    "total_weights": Column("Weights", "weights before pruning", number),
+    "density": Column("Density", "kept share of the weights", _share),
+    "sinks": Column("Sinks", "share of its nodes that are fed and not read", _share),
+    "sources": Column("Sources", "share of its nodes that are read and not fed", _share),
+    "disconnected": Column("Cut off", "share of its nodes without any edge", _share),
+    "strength": Column("Strength", "mean summed weight of all edges at its nodes", compact),
+}
+SHARES = ("density", "sinks", "sources", "disconnected")
+
+
+NO_EDGES = (
+    "<p>Read off the graph. Shortcuts without weights are no edges of it: where a residual network "
+    "has them, they may carry signals past what the graph says is cut.</p>\n"
+)
+
+
+def report(
+    row: Mapping[str, object],
+    groups: Mapping[str, Sequence[str]],
+    layers: Sequence[LayerSummary],
+    pictures: Mapping[str, Figure | bytes],
+    warnings: Sequence[str],
+) -> str:
+    """Write a report on one network.
+
+    Parameters
+    ----------
+    row : mapping
+        Configuration and metrics, as in a result file.
+    groups : mapping of str to sequence of str
+        Names of the metrics by title, as `steps.groups` has them. What else is in `row` is
+        configuration.
+    layers : sequence of LayerSummary
+        In the order in which the network runs them. Without any the page has no table of them.
+    pictures : mapping of str to matplotlib Figure or bytes
+        By caption; bytes are those of a PNG. Figures are left open.
+    warnings : sequence of str
+        From `warnings_of`: the page says what is well where it found none.
+
+    Returns
+    -------
+    str
+        HTML, to be written as UTF-8.
+    """
+    measured = {name for names in groups.values() for name in names}
+    sections = {
+        "Warnings": _warnings(warnings, row.get("wiring")),
+        "Configuration": _configuration(row, measured),
+        "Metrics": _metrics(row, groups),
+        "Pictures": "".join(_picture(title, drawn) for title, drawn in pictures.items()),
+        "Layers": _layers(layers) if layers else "",
+        "How this page was made": _origin(row),
+    }
+    sections = {title: body for title, body in sections.items() if body}
+    return Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8")).substitute(
+        title=escape(_title(row)),
+        network=escape(network_of(row)),
+        facts=_facts(row, layers),
+        links="".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in sections),
+        sections="".join(
+            f'<section id="{_anchor(title)}" aria-labelledby="{_anchor(title)}-title">\n'
+            f'<h2 id="{_anchor(title)}-title">{title}</h2>\n{body}\n</section>\n'
+            for title, body in sections.items()
+        ),
+    )
+
+
+def _anchor(title: str) -> str:
+    return title.lower().replace(" ", "-")
+
+
+def _title(row: Mapping[str, object]) -> str:
+    return f"{network_of(row)}: {row['pruning']}, sparsity {row['sparsity']}, seed {row['seed']}"
+
+
+def _facts(row: Mapping[str, object], layers: Sequence[LayerSummary]) -> str:
+    """What to know at a glance."""
+    names = {"pruning": "pruner"} | {name: name for name in ("sparsity", "seed", "nodes", "edges")}
+    facts = {label: _value(row[name]) for name, label in names.items() if name in row}
+    if layers:
+        facts["weights kept"] = number(sum(layer.kept_weights for layer in layers))
+    return _list("facts", facts)
+
+
+def _warnings(warnings: Sequence[str], wiring: object) -> str:
+    if not warnings:
+        return (
+            '<p class="fine">None: every layer has edges, every input reaches an output, every '
+            "output is reached, and in no layer are most nodes sinks or sources.</p>"
+        )
+    items = "".join(f"<li>{escape(text)}</li>\n" for text in warnings)
+    note = "" if wiring == "identity" else NO_EDGES
+    return f'<div class="warning">\n<ul>\n{items}</ul>\n{note}</div>'
+
+
+def _configuration(row: Mapping[str, object], measured: set[str]) -> str:
+    return _list(
+        "configuration",
+        {
+            _label(name): _value(value)
+            for name, value in row.items()
+            if name not in measured and value is not None
+        },
+    )
+
+
+def _list(kind: str, entries: Mapping[str, str]) -> str:
+    lines = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>\n"
+        for name, value in entries.items()
+    )
+    return f'<dl class="{kind}">\n{lines}</dl>'
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name.replace("_", " ").capitalize())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else number(value)
+
+
+def _metrics(row: Mapping[str, object], groups: Mapping[str, Sequence[str]]) -> str:
+    bodies = []
+    for title, names in groups.items():
+        lines = "".join(
+            f'<tr><th scope="row"><code>{escape(name)}</code></th>'
+            f'<td class="number">{escape(_value(row[name]))}</td>'
+            f"<td>{escape(MEANINGS.get(name, ''))}</td></tr>\n"
+            for name in names
+        )
+        bodies.append(
+            f'<tbody>\n<tr class="group"><th scope="rowgroup" colspan="3">{escape(title)}</th>'
+            f"</tr>\n{lines}</tbody>\n"
+        )
+    return (
+        '<table class="metrics">\n<thead><tr><th scope="col">Metric</th>'
+        '<th scope="col" class="number">Value</th><th scope="col">Meaning</th></tr></thead>\n'
+        f"{''.join(bodies)}</table>"
+    )
+
+
+def _picture(title: str, drawn: Figure | bytes) -> str:
+    if not isinstance(drawn, bytes):
+        buffer = io.BytesIO()
+        drawn.savefig(buffer, format="png", dpi=DPI)
+        drawn = buffer.getvalue()
+    width, height = struct.unpack(">II", drawn[16:24])  # of the PNG's first chunk
+    data = base64.b64encode(drawn).decode("ascii")
+    return (
+        f'<figure><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
+        f'alt="{escape(title)}"><figcaption>{escape(title)}</figcaption></figure>\n'
+    )
+
+
+def _layers(layers: Sequence[LayerSummary]) -> str:
+    heads = "".join(
+        f'<th scope="col"{_kind(name)} title="{escape(column.meaning)}">{column.heading}</th>'
+        for name, column in LAYER_COLUMNS.items()
+    )
+    lines = "".join(_layer(place, layer) for place, layer in enumerate(layers, 1))
+    meanings = "; ".join(
+        f"<b>{column.heading}</b> {column.meaning}" for column in LAYER_COLUMNS.values()
+    )
+    return (
+        '<p class="hint">A click on a heading sorts by it, another one turns the order round.</p>\n'
+        '<div class="scroll" role="region" aria-labelledby="layers-title" tabindex="0">\n'
+        '<table class="layers">\n<thead><tr><th scope="col" class="number" '
+        f'title="place in the order in which the network runs them">#</th>{heads}</tr></thead>\n'
+        f"<tbody>\n{lines}</tbody>\n</table>\n</div>\n"
+        f'<p class="note">{meanings}. Layers that end in one addition share their nodes.</p>'
+    )
+
+
+def _layer(place: int, layer: LayerSummary) -> str:
+    cells = [f'<td class="number" data-value="{place}">{place}</td>']
+    for name, column in LAYER_COLUMNS.items():
+        value = getattr(layer, name)
+        text, exact = escape(column.show(value)), escape(str(value))
+        if name == "name":
+            text = text.replace(".", ".<wbr>")
+            tag = "" if layer.edges else ' <span class="tag">collapsed</span>'
+            cells.append(f'<th scope="row" data-value="{exact}">{text}{tag}</th>')
+        else:
+            bar = f' style="--share: {value:.2%}"' if name in SHARES else ""
+            cells.append(f'<td{_kind(name)} data-value="{exact}"{bar}>{text}</td>')
+    collapsed = "" if layer.edges else ' class="collapsed"'
+    return f"<tr{collapsed}>{''.join(cells)}</tr>\n"
+
+
+def _kind(name: str) -> str:
+    if name == "name":
+        return ""
+    return ' class="number share"' if name in SHARES else ' class="number"'
+
+
+def _origin(row: Mapping[str, object]) -> str:
+    versions = {name: version for name, version in records.versions().items() if version}
+    return (
+        f"{_list('versions', versions)}\n"
+        f"<p>The same network, measured again:</p>\n<pre><code>{escape(_command(row))}</code></pre>"
+    )
+
+
+def _command(row: Mapping[str, object]) -> str:
+    """The command line of a run."""
+    words = ["python", "main.py"]
+    for name in results.IDENTITY:
+        value = row.get(name)
+        if value is not None and not (name == "training" and not value):
+            words += [f"--{name.replace('_', '-')}", "true" if value is True else str(value)]
+    return shlex.join(words)

@@ -1,0 +1,72 @@
+"""Which nodes the inputs reach along the edges, and from which nodes an output is reached."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graph_encoding import Graph
+from graph_encoding.product import AdjacencyProduct
+
+
+def reached_from_inputs(graph: Graph) -> np.ndarray:
+    """Mark the nodes that some input reaches, the inputs among them.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of any encoding and wiring.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (num_nodes,)
+
+    Examples
+    --------
+    >>> import graph_encoding, models
+    >>> graph, = graph_encoding.encode(models.build("Resnet-20", 10))
+    >>> bool(reached_from_inputs(graph).all())
+    True
+    """
+    blocks = [
+        (block.target.offset, block.target.stop, block.forward)
+        for block in AdjacencyProduct(graph, weighted=False).blocks
+    ]
+    first = graph.layers[0]
+    return _spread(graph.num_nodes, blocks, first.offset, first.stop)
+
+
+def reaching_outputs(graph: Graph) -> np.ndarray:
+    """Mark the nodes from which some output is reached, the outputs among them.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of any encoding and wiring.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (num_nodes,)
+    """
+    blocks = [
+        (block.source.offset, block.source.stop, block.backward)
+        for block in reversed(AdjacencyProduct(graph, weighted=False).blocks)
+    ]
+    last = graph.layers[-1]
+    return _spread(graph.num_nodes, blocks, last.offset, last.stop)
+
+
+def _spread(size: int, blocks: list, start: int, stop: int) -> np.ndarray:
+    """What is reached from the nodes in ``start:stop``, block by block.
+
+    Blocks come in the order in which the network runs them, so that one round finds everything and
+    a second one sees it; the ``published`` wiring, whose blocks overlap, may need more.
+    """
+    reached = np.zeros(size)
+    reached[start:stop] = 1.0
+    before = 0
+    while before < (before := np.count_nonzero(reached)):
+        arrived = np.zeros(size)  # edges from reached nodes
+        for low, high, propagate in blocks:
+            propagate(reached, arrived)
+            reached[low:high][arrived[low:high] > 0] = 1.0
+    return reached > 0

@@ -1,0 +1,199 @@
+"""Networks of the user's own: any function that makes a module, and a file of weights."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+from . import MODELS, prunable
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+INPUT_SHAPE = (3, 32, 32)
+"""Of the project's networks, and of others unless the user says otherwise."""
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+"""Under which keys a checkpoint may hold the weights."""
+
+
+class OwnNetworkError(ValueError):
+    """A network or a file of weights that cannot be used; one line that says why."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a network comes from.
+
+    Attributes
+    ----------
+    model : str
+        A key of `models.MODELS`, or ``package.module:function`` of a function without arguments.
+    weights : str, optional
+        Path of a file that ``torch.save`` wrote.
+    input_shape : tuple of int
+        Of one input.
+    """
+
+    model: str
+    weights: str | None = None
+    input_shape: tuple[int, ...] = INPUT_SHAPE
+
+    @property
+    def label(self) -> str:
+        """What result files call the network: other weights or another shape, another label."""
+        parts = [self.model.replace(":", ".")]
+        if self.input_shape != INPUT_SHAPE:
+            parts.append("x".join(map(str, self.input_shape)))
+        if self.weights:
+            try:
+                with open(self.weights, "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise OwnNetworkError(f"--weights {self.weights}: {error.strerror}") from error
+            name = re.sub(r"[^\w.-]", "_", Path(self.weights).name)
+            parts.append(f"{name}-{digest[:8]}")
+        return "-".join(parts)
+
+
+def build(source: Source, num_classes: int, seed: int) -> nn.Module:
+    """Make a network and load its weights.
+
+    Parameters
+    ----------
+    source : Source
+    num_classes : int
+        For the project's networks; others have as many as their function gives them.
+    seed : int
+        Of the weights that are drawn. Global random state is not touched.
+
+    Returns
+    -------
+    torch.nn.Module
+        On the CPU.
+
+    Raises
+    ------
+    OwnNetworkError
+        If the function or the file is not there, or does not fit.
+    """
+    import torch
+
+    if source.model in MODELS:
+        from . import build as build_known
+
+        model = build_known(source.model, num_classes, source.input_shape[0], seed=seed)
+    else:
+        function = _function(source.model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            try:
+                model = function()
+            except Exception as error:
+                raise OwnNetworkError(f"--model {source.model} fails: {_line(error)}") from error
+        if not isinstance(model, torch.nn.Module):
+            raise OwnNetworkError(
+                f"--model {source.model} gives {type(model).__name__}, not a torch.nn.Module"
+            )
+    if not prunable(model):
+        raise OwnNetworkError(f"--model {source.model} has no Conv2d and no Linear layer")
+    if source.weights:
+        load_weights(model, source.weights)
+    return model
+
+
+def load_weights(model: nn.Module, file: str | Path) -> None:
+    """Load a state dictionary, without running what else a file may hold.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Changed in place.
+    file : str or Path
+        A state dictionary, perhaps inside a checkpoint, with ``module.`` before its names
+        (DataParallel), or with the masks of ``torch.nn.utils.prune``, which are applied.
+
+    Raises
+    ------
+    OwnNetworkError
+        If it cannot be read, or its names or shapes are not the network's.
+    """
+    import torch
+
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise OwnNetworkError(
+            f"--weights {file} cannot be loaded: {_line(error)}; save a state_dict with torch.save"
+        ) from error
+    state = _state(content)
+    if state is None:
+        raise OwnNetworkError(f"--weights {file} holds no state_dict")
+    try:
+        model.load_state_dict(_with_masks(state))
+    except RuntimeError as error:
+        raise OwnNetworkError(f"--weights {file} does not fit: {_line(error)}") from error
+
+
+def removed_nothing_more(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Masks of the weights that a network has: those that are not zero.
+
+    Returns
+    -------
+    dict of str to torch.Tensor of bool
+        By parameter name, as a pruner gives them.
+    """
+    return {f"{name}.weight": layer.weight.detach() != 0 for name, layer in prunable(model).items()}
+
+
+def _function(name: str) -> Any:
+    folder = str(Path.cwd())
+    if folder not in sys.path:  # as `python -m` has it
+        sys.path.insert(0, folder)
+    if name.startswith("torchvision."):
+        from datasets.torchvision_import import import_torchvision
+
+        import_torchvision()
+    try:
+        return resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise OwnNetworkError(
+            f"--model {name} is not to be found: {_line(error)}; give package.module:function"
+        ) from error
+
+
+def _state(content: Any) -> dict[str, torch.Tensor] | None:
+    import torch
+
+    while isinstance(content, dict):
+        if content and all(isinstance(value, torch.Tensor) for value in content.values()):
+            return dict(content)
+        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), dict)]
+        content = inner[0] if inner else None
+    return None
+
+
+def _with_masks(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    if all(name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    found = {}
+    for name, tensor in state.items():
+        base = name.removesuffix("_orig")
+        if name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in state:
+            continue
+        if base != name and f"{base}_mask" in state:
+            found[base] = tensor * state[f"{base}_mask"]
+        else:
+            found[name] = tensor
+    return found
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -1,0 +1,94 @@
+"""Networks that researchers bring: nodes, edges, time and memory of encoding, and the linear flow.
+
+python -m tests.benchmarks.encoding --save tests/benchmarks/results
+
+Every network is torchvision's, pruned uniformly to 98 % sparsity, for images of 224 x 224. The flow
+is compared with torch's own forward and backward pass, without and with identity shortcuts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from . import measure
+
+NETWORKS = (
+    *("resnet18", "resnet50", "vgg16", "mobilenet_v2", "efficientnet_b0", "densenet121"),
+    "convnext_tiny",
+    "mlp",
+)
+SHAPE = (3, 224, 224)
+
+
+def main() -> None:
+    """Run every network in a fresh process; with ``--network``, be that process."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--network", help=argparse.SUPPRESS)
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write the table there")
+    options = parser.parse_args()
+    if options.network:
+        print(json.dumps(one_network(options.network)))
+        return
+    rows = [
+        line
+        for name in NETWORKS
+        for line in measure.lines_of("tests.benchmarks.encoding", "--network", name)
+    ]
+    table = pd.DataFrame(rows)
+    print(table.to_string(index=False))
+    if options.save:
+        options.save.mkdir(parents=True, exist_ok=True)
+        table.to_csv(options.save / "encoding.csv", index=False)
+
+
+def one_network(name: str) -> dict:
+    """Encode one network and compare its flow."""
+    import graph_encoding
+    import pruning
+
+    sys.path.insert(0, str(measure.ROOT / "tests"))
+    import flow
+
+    model, shape = network(name)
+    pruning.apply_masks(model, pruning.prune("uniform", model, 0.98, input_shape=shape))
+    _, before = measure.measured(lambda: None)
+    (graph,), cost = measure.measured(lambda: graph_encoding.encode(model, "unrolled", shape))
+    (full,) = graph_encoding.encode(model, "unrolled", shape, "identity")
+    bare = flow.without_identity_shortcuts(copy.deepcopy(model))
+    return {
+        "network": name,
+        "nodes": graph.num_nodes,
+        "edges": graph.num_edges,
+        "edges_identity": full.num_edges,
+        "seconds": cost.seconds,
+        "megabytes": cost.megabytes,
+        "base_megabytes": before.megabytes,
+        "flow_difference": flow.largest_difference(bare, graph, shape),
+        "flow_difference_identity": flow.largest_difference(model, full, shape),
+    }
+
+
+def network(name: str):
+    """A network of torchvision with weights at initialisation, and the shape of its input."""
+    import torch
+    from torch import nn
+
+    from datasets.torchvision_import import import_torchvision
+
+    torch.manual_seed(0)
+    if name == "mlp":
+        layers = [nn.Flatten(), nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(100, 10)), (1, 28, 28)
+    return getattr(import_torchvision().models, name)(weights=None), SHAPE
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""The picture of a graph: what it shows and says, and that it holds a bounded part of the graph."""
+
+import tracemalloc
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.collections import LineCollection
+from networks import Residual, sparsify
+from torch import nn
+
+from figures import multipartite
+from figures.multipartite import CHUNK, LEAST, draw
+from figures.nodes import MARKS
+from figures.sampling import Edges
+from graph_encoding import encode
+from metrics.cuts import connectivity
+from metrics.degrees import local_connectivity
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def encoded(module, shape, encoding="unrolled", wiring="exact", density=0.3):
+    sparsify(module, 1, [density])
+    return encode(module, encoding, shape, wiring)[0]
+
+
+def network():
+    body = nn.Sequential(nn.Conv2d(4, 6, 3, 2, 1), nn.Conv2d(6, 6, 3, 1, 1))
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, 1, 1),
+        Residual(body, nn.Conv2d(4, 6, 1, 2)),
+        nn.Flatten(),
+        nn.Linear(96, 5),
+    )
+
+
+@pytest.fixture(scope="module")
+def small():
+    return encoded(network(), (1, 8, 8))
+
+
+def edge_lines(figure, rasterized=True):
+    """Thin lines: the columns' are thick."""
+    return [
+        collection
+        for collection in figure.axes[0].collections
+        if isinstance(collection, LineCollection) and collection.get_linewidth()[0] < 1
+    ]
+
+
+def texts(figure):
+    legend = figure.axes[0].get_legend()
+    entries = [text.get_text() for text in legend.get_texts()] if legend else []
+    title = figure.axes[0].get_title(loc="left")
+    return title, " ".join(figure.get_supxlabel().split()), entries
+
+
+def test_a_line_for_every_edge(small):
+    figure = draw(small, title="Net")
+    lines = edge_lines(figure)
+    assert sum(len(part.get_segments()) for part in lines) == small.num_edges
+    assert all(part.get_rasterized() for part in lines)
+    assert not figure.axes[0].images
+    title, note, entries = texts(figure)
+    density = 100 * small.layer_density
+    assert title == (
+        f"Net: {small.num_nodes:,} nodes, {small.num_edges:,} edges, density {density:.3g} %"
+    )
+    assert note.startswith(f"Lines of all {small.num_edges:,} edges")
+    assert entries == ["edges past a column"]
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert len(labels) == len(small.layers)
+    assert labels[0] == "input\n1 × 10 × 10"
+    # The shortcut's edges go over the column in between.
+    top = min(segment[:, 1].min() for part in lines for segment in part.get_segments())
+    assert top < 0
+
+
+def test_shades_and_what_they_stand_for(small):
+    figure = draw(small, lines=0, sample=300)
+    assert not edge_lines(figure)
+    assert len(figure.axes[0].images) == 2  # between neighbours; past a column
+    _, note, entries = texts(figure)
+    assert f"of the {small.num_edges:,} edges (one in " in note
+    assert entries == ["edges past a column"]
+    assert figure.axes[1].get_ylabel() == "edges through 1/1000 of the height"
+    whole = draw(small, lines=0)
+    assert f"Shades of all {small.num_edges:,} edges" in texts(whole)[1]
+
+
+def test_marks_are_counted():
+    graph = encoded(network(), (1, 8, 8), density=0.08)
+    figure = draw(graph, mark=MARKS)
+    local, cuts = local_connectivity(graph), connectivity(graph)
+    assert set(texts(figure)[2]) == {
+        "edges past a column",
+        f"sinks: {local['sink_nodes']:,}",
+        f"sources: {local['source_nodes']:,}",
+        f"disconnected: {local['disconnected_nodes']:,}",
+        f"cut-nodes: {cuts.cut_nodes:,}",
+    }
+    assert local["sink_nodes"] and local["source_nodes"] and cuts.cut_nodes
+
+
+def test_removed_edges(small):
+    figure = draw(small, removed=True)
+    removed = sum(multipartite.RemovedEdges(block).count for block in small.blocks)
+    _, note, entries = texts(figure)
+    assert f"Lines of all {removed:,} removed edges" in note
+    assert "removed edges" in entries
+    assert sum(len(part.get_segments()) for part in edge_lines(figure)) == (
+        removed + small.num_edges
+    )
+
+
+def test_removed_edges_that_cannot_be_told():
+    graph = encoded(network(), (1, 8, 8), "rolled-channel")
+    figure = draw(graph, removed=True)
+    assert (
+        "emoved edges not shown of layers whose edges are not single weights: 0" in texts(figure)[1]
+    )
+    assert "removed edges" not in texts(figure)[2]
+
+
+def test_strength(small):
+    for lines in (0, 20_000):
+        figure = draw(small, colour="strength", lines=lines, sample=2000)
+        labels = [axes.get_ylabel() for axes in figure.axes]
+        assert labels[-1] == "mean strength of nodes"
+        colours = np.concatenate(
+            [part.get_colors() for part in edge_lines(figure)]
+            or [figure.axes[0].images[0].get_array().reshape(-1, 4) / 255]
+        )
+        assert len(np.unique(colours[:, :3], axis=0)) > 5
+
+
+@pytest.mark.parametrize("wiring", ["exact", "published"])
+@pytest.mark.parametrize("density", [0, 0.1])
+@pytest.mark.parametrize("lines", [0, 20_000])
+def test_any_wiring_and_density(wiring, density, lines):
+    module = nn.Sequential(nn.Conv2d(1, 2, 3, 1, 1), nn.Conv2d(2, 3, 3, 2, 1))
+    graph = encoded(module, (1, 6, 6), wiring=wiring, density=density)
+    options = {"removed": True, "mark": MARKS, "colour": "strength", "sample": 1000}
+    figure = draw(graph, lines=lines, **options)
+    figure.canvas.draw()
+
+
+def test_names_that_look_like_formulas(small):
+    figure = draw(small, title=r"$\frac{ $")
+    figure.canvas.draw()
+    assert texts(figure)[0].startswith(r"$\frac{ $")
+
+
+@pytest.mark.parametrize("options", [{"colour": "red"}, {"mark": ["sinks", "roots"]}])
+def test_unknown_options(small, options):
+    with pytest.raises(ValueError, match="choose from"):
+        draw(small, **options)
+
+
+def test_seed(small):
+    def picture(seed):
+        figure = draw(small, lines=0, sample=100, seed=seed)
+        return np.asarray(figure.axes[0].images[0].get_array())
+
+    assert (picture(0) == picture(0)).all()
+    assert (picture(0) != picture(1)).any()
+
+
+def test_many_layers_fit_on_the_sheet():
+    module = nn.Sequential(*(nn.Conv2d(1, 1, 3, 1, 1) for _ in range(120)))
+    figure = draw(encoded(module, (1, 4, 4), density=0.9))
+    assert figure.get_figwidth() <= 32
+    figure.canvas.draw()
+    labels = figure.axes[0].get_xticklabels()
+    boxes = [label.get_window_extent() for label in labels if label.get_text()]
+    assert len(boxes) == 121
+    assert all(one.x1 <= other.x0 + 1 for one, other in pairwise(boxes))
+    assert min(label.get_fontsize() for label in labels) >= 5
+
+
+def test_memory_is_bounded_whatever_the_number_of_edges(monkeypatch):
+    module = nn.Sequential(nn.Conv2d(3, 20, 3, 1, 1), nn.Conv2d(20, 20, 3, 1, 1))
+    graph = encoded(module, (3, 64, 64), density=0.8)
+    assert graph.num_edges > 10_000_000
+    looked_up, plain = [], Edges.__getitem__
+
+    def noting(self, numbers):
+        looked_up.append(len(numbers))
+        return plain(self, numbers)
+
+    monkeypatch.setattr(Edges, "__getitem__", noting)
+    tracemalloc.start()
+    draw(graph, sample=100_000, mark=("sinks",), removed=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(looked_up) <= CHUNK
+    assert 100_000 <= sum(looked_up) <= 2 * (100_000 + 2 * LEAST)
+    assert peak < 100e6 < 8 * graph.num_edges

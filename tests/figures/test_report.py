@@ -1,0 +1,444 @@
+"""The report: complete, self-contained and escaped; in a browser it sorts and prints."""
+
+from __future__ import annotations
+
+import io
+import re
+from html.parser import HTMLParser
+
+import matplotlib.image
+import numpy as np
+import pytest
+from browser import browser, why_not
+from hypothesis import given, settings
+from matplotlib.figure import Figure
+from networks import Residual, sparsify
+from pairs import pairs
+from torch import nn, no_grad
+
+from figures.report import LAYER_COLUMNS, report, warnings_of
+from graph_data import results
+from graph_encoding import NodeLayer, encode
+from metrics import COLUMNS, GROUPS
+from metrics.by_layer import LayerSummary, by_layer
+from metrics.meanings import MEANINGS
+from sweep import records
+
+VOID = {"meta", "link", "img", "wbr", "br", "hr", "input"}
+EVIL = "<script>alert('\"&')</script>"
+
+ROW = dict(
+    zip(
+        results.CONFIGURATION,
+        ("Resnet-20", EVIL, "snip", 0.98, 0.980001, 3, "unrolled", "exact", True, 4, 32, 0.1, 0.9),
+        strict=True,
+    )
+) | {name: 1000.5 + place for place, name in enumerate(COLUMNS)}
+ROW |= {"nodes": 191_894, "motifs": 100_875_931_069_000_000_001, "spectral-gap": None}
+
+TARGET = NodeLayer("conv", 0, 64)
+
+
+def layer(name: str, edges: int, density: float, strength: float = 1.0) -> LayerSummary:
+    return LayerSummary(
+        name, 64, edges, edges // 4, 2304, density, 0.25, 0.0, 0.5, strength, TARGET
+    )
+
+
+# Sorted as texts 9 would come after 1,000, and 1e-05 after 0.5.
+LAYERS = [
+    layer("conv10", 1000, 0.5, 1e-05),
+    layer("conv9", 9, 0.25, 123456.0),
+    layer(EVIL, 0, 0.0, 0.5),
+    layer("conv1", 250_000, 0.25, 2.0),
+    layer("a.very.long.name." + "block." * 12 + "conv", 30, 0.125, 3.0),
+]
+
+
+def png(width: int, height: int) -> bytes:
+    buffer = io.BytesIO()
+    matplotlib.image.imsave(buffer, np.zeros((height, width)), format="png")
+    return buffer.getvalue()
+
+
+def page(warnings=("Layer <b> has collapsed.",), layers=LAYERS) -> str:
+    figure = Figure(figsize=(4, 2))
+    figure.subplots().plot([1, 2, 3])
+    pictures = {"A figure & more": figure, "An image": png(30, 20)}
+    return report(ROW, GROUPS, layers, pictures, list(warnings))
+
+
+class Page(HTMLParser):
+    """What a page holds; fails where elements are not closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        assert len({name for name, _ in attrs}) == len(attrs)
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "script" not in self.open and "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for found, attributes in self.elements if found == tag]
+
+
+def test_page_is_a_whole_html_document():
+    html = page()
+    parsed = Page(html)
+    assert html.startswith("<!DOCTYPE html>")
+    assert parsed.all("html") == [{"lang": "en"}]
+    assert {"charset": "utf-8"} in parsed.all("meta")
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    targets = [a["href"].removeprefix("#") for a in parsed.all("a")]
+    targets += [a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a]
+    assert set(targets) <= set(ids)
+
+
+def test_page_has_all_that_is_known():
+    text = Page(page()).text
+    for name in COLUMNS:
+        assert f"{name}" in text and MEANINGS[name] in text
+    for group in GROUPS:
+        assert group in text
+    for value in ("191,894", "100,875,931,069,000,000,001", "1,002.5", "0.980001", "snip"):
+        assert value in text
+    for each in LAYERS:
+        assert each.name in text and f"{each.edges:,}" in text
+    assert "Layer <b> has collapsed." in text
+    for version in filter(None, records.versions().values()):
+        assert version in text
+    assert "Multipartite Graph Representations" in text and "Cunegatti" in text
+    assert "--pruning snip --sparsity 0.98 --seed 3 --encoding unrolled --wiring exact" in text
+    assert "--training true --epochs 4 --batch-size 32 --lr 0.1" in text
+
+
+def test_every_text_is_escaped():
+    html = page()
+    parsed = Page(html)
+    assert EVIL not in html and len(parsed.all("script")) == 1
+    assert not parsed.all("b") or "<b> has" not in html
+    assert EVIL in parsed.text
+
+
+def test_page_loads_nothing():
+    html = page()
+    parsed = Page(html)
+    for _, attributes in parsed.elements:
+        for name in ("src", "href", "srcset", "data", "action", "poster"):
+            assert attributes.get(name, "#").startswith(("#", "data:"))
+    style = re.search("<style>(.*)</style>", html, re.DOTALL).group(1)
+    assert "url(" not in style and "@import" not in style
+    assert "default-src 'none'" in html
+
+
+def test_pictures_are_embedded_with_their_size_and_caption():
+    parsed = Page(page())
+    images = parsed.all("img")
+    assert [image["alt"] for image in images] == ["A figure & more", "An image"]
+    assert [(image["width"], image["height"]) for image in images] == [("600", "300"), ("30", "20")]
+    assert all(image["src"].startswith("data:image/png;base64,iVBOR") for image in images)
+    assert "A figure & more" in parsed.text
+
+
+def test_sorting_is_by_exact_values():
+    cells = [a["data-value"] for _, a in Page(page()).elements if "data-value" in a]
+    assert tuple(LAYER_COLUMNS) == LayerSummary._fields[:-1]
+    for place, found in enumerate(LAYERS):
+        row = cells[place * (1 + len(found)) :][1 : 1 + len(found)]
+        assert row[0] == found.name
+        assert [float(cell) for cell in row[1:]] == list(found[1:])
+
+
+def test_what_is_missing_leaves_no_gap():
+    html = report(ROW, GROUPS, [], {}, [])
+    text = Page(html).text
+    assert "None: every layer has edges" in text
+    assert "Pictures" not in text and "Density" not in text and "weights kept" not in text
+
+
+def test_the_same_report_is_the_same_page():
+    assert page() == page()
+
+
+# What is wrong with a network
+
+
+def found(module: nn.Module, shape=(1, 6, 6)) -> list[str]:
+    (graph,) = encode(module, "unrolled", shape)
+    return warnings_of(graph, by_layer(graph), shape)
+
+
+def plain() -> nn.Sequential:
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 3, 1, 1),
+        nn.Conv2d(4, 4, 3, 1, 1),
+        nn.Conv2d(4, 4, 3, 1, 1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 5),
+    )
+    sparsify(module, 0, [1.0])
+    return module
+
+
+def test_a_whole_network_has_no_warning():
+    assert found(plain()) == []
+
+
+def test_a_collapsed_layer_is_named_and_cuts_the_outputs():
+    module = plain()
+    with no_grad():
+        module[1].weight.zero_()
+    collapsed, cut = found(module)
+    assert collapsed.startswith("Layer 1 (0 of 144 weights kept) has collapsed")
+    assert "None of the 5 outputs (5)" in cut and "further than 0," in cut
+
+
+def test_collapsed_layers_stand_together():
+    module = plain()
+    with no_grad():
+        for place in (0, 1, 5):
+            module[place].weight.zero_()
+    collapsed, cut = found(module)
+    assert "Layers 0 (0 of 36 weights kept), 1 (0 of 144 weights kept) and 5 (0 of 20" in collapsed
+    assert "further than the input itself" in cut
+
+
+def test_a_collapsed_shortcut_is_told_from_a_collapsed_path():
+    body = nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1), nn.Conv2d(4, 4, 3, 1, 1))
+    module = nn.Sequential(nn.Conv2d(1, 4, 3, 1, 1), Residual(body, nn.Conv2d(4, 4, 1)))
+    sparsify(module, 0, [1.0])
+    with no_grad():
+        module[1].shortcut.weight.zero_()
+    (text,) = found(module)
+    assert "1.shortcut (0 of 16 weights kept)" in text and "depend on 1.body.1 alone" in text
+
+
+def test_some_outputs_and_inputs_are_cut():
+    module = plain()
+    with no_grad():
+        module[5].weight[2] = 0
+        module[5].weight[4] = 0
+    (text,) = found(module)
+    assert text.startswith("2 of 5 outputs (5), number 2 and 4, are reached by no input")
+
+    module = nn.Sequential(nn.Conv2d(3, 4, 3, 1, 1), nn.Flatten(), nn.Linear(4 * 36, 5))
+    sparsify(module, 0, [1.0])
+    with no_grad():
+        module[0].weight[:, 1] = 0  # a whole channel; its padding does not count
+    (text,) = found(module, (3, 6, 6))
+    assert text.startswith("36 of 108 inputs (read by 0) reach no output")
+
+
+def test_padding_that_is_not_read_is_no_warning():
+    module = plain()
+    with no_grad():
+        module[0].weight[..., 0, 0] = 0  # the corner of the padding reaches nothing
+    (graph,) = encode(module, "unrolled", (1, 6, 6))
+    assert found(module) == []
+    assert warnings_of(graph, by_layer(graph))[0].startswith("1 of 64 inputs (read by 0) reaches")
+
+
+def test_many_sinks_and_sources_are_named():
+    module = plain()
+    with no_grad():
+        module[2].weight[:, :3] = 0  # three of four channels of layer 1 are not read
+        module[1].weight[:, 0] = 0  # one of four of layer 0 is not read
+    (text,) = found(module)
+    assert text.startswith("Most nodes of 1 (75 %) are sinks")
+
+    module = plain()
+    with no_grad():
+        module[1].weight[:3] = 0  # three of four channels of layer 1 are not fed
+    (text,) = found(module)
+    assert text.startswith("Most nodes of 1 (75 %) are sources")
+
+
+@settings(max_examples=40)
+@given(pairs(max_nodes=300))
+def test_warnings_are_lines_on_any_graph(pair):
+    layers = by_layer(pair.graph)
+    warnings = warnings_of(pair.graph, layers)
+    assert all(text.endswith(".") and "\n" not in text for text in warnings)
+    for layer in layers:
+        collapsed = f"{layer.name} ({layer.kept_weights:,} of {layer.total_weights:,} weights kept)"
+        assert (not layer.edges) == any(collapsed in text for text in warnings)
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def window(tmp_path_factory):
+    if why_not():
+        pytest.skip(why_not())
+    folder = tmp_path_factory.mktemp("browser")
+    with browser(folder / "profile") as found:
+        yield found
+
+
+@pytest.fixture
+def shown(window, tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text(page(), encoding="utf-8")
+    window.open(file)
+    yield window
+    assert window.console() == []
+
+
+ENTER = "\ue007"  # of the WebDriver protocol
+HEADS = ("#", *(column.heading for column in LAYER_COLUMNS.values()))
+
+
+def column(window, heading: str) -> list[str]:
+    script = (
+        "return [...document.querySelectorAll('.layers tbody tr')]"
+        ".map(row => row.cells[arguments[0]].dataset.value)"
+    )
+    return window.run(script, HEADS.index(heading))
+
+
+def order(window) -> list[int]:
+    return [int(place) for place in column(window, "#")]
+
+
+def sorted_by(window) -> list[str | None]:
+    script = (
+        "return [...document.querySelectorAll('.layers thead th')]"
+        ".map(head => head.getAttribute('aria-sort'))"
+    )
+    return window.run(script)
+
+
+def click(window, heading: str) -> None:
+    window.click(".layers thead button", HEADS.index(heading))
+
+
+def test_a_click_sorts_by_value_and_a_second_one_turns_round(shown):
+    assert order(shown) == [1, 2, 3, 4, 5] and set(sorted_by(shown)) == {None}
+    for heading in ("Edges", "Strength"):
+        values = [float(value) for value in column(shown, heading)]
+        click(shown, heading)
+        assert [float(value) for value in column(shown, heading)] == sorted(values)
+        assert sorted_by(shown)[HEADS.index(heading)] == "ascending"
+        click(shown, heading)
+        assert [float(value) for value in column(shown, heading)] == sorted(values)[::-1]
+        assert sorted_by(shown)[HEADS.index(heading)] == "descending"
+        assert sum(state is not None for state in sorted_by(shown)) == 1
+    click(shown, "#")
+    assert order(shown) == [1, 2, 3, 4, 5]
+
+
+def test_equal_rows_keep_their_order_both_ways(shown):
+    click(shown, "Density")
+    assert order(shown) == [3, 5, 2, 4, 1]
+    click(shown, "Density")
+    assert order(shown) == [1, 2, 4, 5, 3]
+
+
+def test_names_sort_with_their_numbers(shown):
+    click(shown, "Layer")
+    names = column(shown, "Layer")
+    assert [name for name in names if name.startswith("conv")] == ["conv1", "conv9", "conv10"]
+
+
+def test_the_keyboard_sorts_too(shown):
+    shown.press(".layers thead button", HEADS.index("Edges"), " ")
+    assert order(shown) == [3, 2, 5, 1, 4]
+    shown.press(".layers thead button", HEADS.index("Edges"), ENTER)
+    assert order(shown) == [4, 1, 5, 2, 3]
+
+
+def test_pictures_load_and_nothing_runs_that_is_not_ours(shown):
+    widths = "return [...document.images].map(image => image.naturalWidth)"
+    assert shown.run(widths) == [600, 30]
+    assert shown.run("return performance.getEntriesByType('resource').map(e => e.name)") in (
+        [],
+        shown.run("return [...document.images].map(image => image.src)"),
+    )
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_only_the_table_scrolls_sideways(shown, width):
+    shown.devtools(
+        "Emulation.setDeviceMetricsOverride",
+        width=width,
+        height=900,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    root = "document.documentElement"
+    assert shown.run(f"return {root}.scrollWidth <= {root}.clientWidth")
+    shown.devtools("Emulation.clearDeviceMetricsOverride")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_can_be_read(shown, scheme):
+    shown.devtools(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
+    script = """
+        const parse = text => text.match(/[\\d.]+/g).map(Number);
+        const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+            .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+            .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+        return [...document.querySelectorAll('h1, h2, p, li, dt, dd, th, td, a, code, cite')]
+            .filter(element => element.getClientRects().length)
+            .map(element => {
+                let ground = element;
+                while (ground.parentElement
+                       && parse(getComputedStyle(ground).backgroundColor)[3] === 0)
+                    ground = ground.parentElement;
+                const [a, b] = [getComputedStyle(element).color,
+                    getComputedStyle(ground).backgroundColor].map(c => light(parse(c)))
+                    .sort((x, y) => y - x);
+                return (a + 0.05) / (b + 0.05);
+            });
+    """
+    dark = shown.run("return matchMedia('(prefers-color-scheme: dark)').matches")
+    assert dark == (scheme == "dark")
+    contrast = shown.run(script)
+    assert len(contrast) > 50 and min(contrast) >= 4.5
+    shown.devtools("Emulation.setEmulatedMedia", features=[])
+
+
+def test_print_cuts_nothing_off(shown):
+    assert shown.pdf().startswith(b"%PDF-")
+    shown.devtools("Emulation.setEmulatedMedia", media="print")
+    inside = round((297 - 2 * 14) / 25.4 * 96)  # A4 landscape within its margins
+    shown.devtools(
+        "Emulation.setDeviceMetricsOverride",
+        width=inside,
+        height=700,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    wide = (
+        "return [...document.querySelectorAll('body *')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML)"
+    )
+    assert shown.run(wide) == []
+    heads = "return [...document.querySelectorAll('.layers thead button')].map(b => b.offsetWidth)"
+    assert set(shown.run(heads)) == {0}  # a heading with a button would not be repeated
+    shown.devtools("Emulation.clearDeviceMetricsOverride")
+    shown.devtools("Emulation.setEmulatedMedia", media="")
