@@ -307,7 +307,7 @@ def graph_file(
     options: argparse.Namespace, network: plan.Network, measurement: plan.Measurement
 ) -> Path:
     """Where ``--save-graph`` puts the graphs of an encoding."""
-    wiring = "-published" if measurement.wiring == "published" else ""
+    wiring = "" if measurement.wiring == "exact" else f"-{measurement.wiring}"
     return Path(options.save_graph) / f"{measurement.encoding}{wiring}-{_stem(network)}.graph.zst"
 
 

@@ -90,6 +90,13 @@ def parser() -> Parser:
         help="which graph of a file with several, such as rolled ones (default: 0)",
     )
     p.add_argument(
+        "--dpi",
+        type=whole_number(10, 1001),
+        default=150,
+        metavar="N",
+        help="points an inch, of shades also in .svg and .pdf (default: %(default)s)",
+    )
+    p.add_argument(
         "--compare",
         action="store_true",
         help="one sheet: density, sinks, sources and strength of each layer, a line a file",
@@ -145,7 +152,7 @@ def run(options: argparse.Namespace) -> None:
             figure = compare(summaries)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        _write(figure, options.output or first.with_name("layers.png"))
+        _write(figure, options.output or first.with_name("layers.png"), options.dpi)
         return
 
     for file in options.files:
@@ -159,7 +166,7 @@ def run(options: argparse.Namespace) -> None:
         )
         name = file.name.removesuffix(".zst").removesuffix(".graph")
         name += f"-{options.graph}" if options.graph else ""
-        _write(figure, options.output or file.with_name(f"{name}.png"))
+        _write(figure, options.output or file.with_name(f"{name}.png"), options.dpi)
 
 
 def _graph(file: Path, number: int) -> tuple[Graph, str]:
@@ -212,8 +219,8 @@ def _configuration(file: Path) -> dict[str, Any]:
     return graph_encoding.read_header(file)["configuration"]
 
 
-def _write(figure, file: Path) -> None:
-    write(figure, file)
+def _write(figure, file: Path, dpi: int) -> None:
+    write(figure, file, dpi)
     print(f"written to {file}")
 
 

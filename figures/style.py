@@ -6,6 +6,7 @@ from pathlib import Path
 
 from atomic import replacing
 
+DPI = 150
 FORMATS = (".png", ".svg", ".pdf")
 UNDATED = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
@@ -43,12 +44,12 @@ def save(figure, file: Path) -> None:
         The PNG.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=150)
+    figure.savefig(file, dpi=DPI)
     figure.savefig(file.with_suffix(".svg"), metadata=UNDATED[".svg"])
     pyplot().close(figure)
 
 
-def write(figure, file: Path) -> None:
+def write(figure, file: Path, dpi: int = DPI) -> None:
     """Write a figure to one file, whole or not at all.
 
     Parameters
@@ -57,7 +58,9 @@ def write(figure, file: Path) -> None:
         Closed afterwards.
     file : pathlib.Path
         Its suffix, one of `FORMATS`, says how.
+    dpi : int
+        Points an inch.
     """
     with replacing(file) as opened:
-        figure.savefig(opened, format=file.suffix[1:], dpi=150, metadata=UNDATED[file.suffix])
+        figure.savefig(opened, format=file.suffix[1:], dpi=dpi, metadata=UNDATED[file.suffix])
     pyplot().close(figure)

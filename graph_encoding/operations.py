@@ -49,6 +49,9 @@ LAYOUT = _names(
 )
 """Functions that only rearrange elements: torch does the same with the numbers of nodes."""
 
+PROPERTIES = _names("data real T mT")
+"""Those that are tensors."""
+
 CONSTANT = _names(
     """
     zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full
@@ -222,8 +225,8 @@ def _convolution(
     if _value(weight) is not None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
     value = _read(input)
-    plain = (input, weight, None, stride, padding, dilation, groups)
-    out = _without_data(F.conv2d, plain, {})
+    kernels = torch.empty(weight.shape, device="meta")  # of the type of the values here
+    out = _without_data(F.conv2d, (input, kernels, None, stride, padding, dilation, groups), {})
     if out.dim() != 4:
         raise NotImplementedError("a convolution needs a batch of images")
     stride, dilation = _pair(stride), _pair(dilation)

@@ -234,6 +234,8 @@ class _Mode(TorchFunctionMode):
             name = func.__self__.__name__
             if name in ("device", "is_cuda", "is_meta"):
                 return getattr(self.run.weight, name)  # where the network believes to be
+            if name not in operations.PROPERTIES:
+                return func(*args, **kwargs)  # a shape, a type
         try:
             found = operations.apply(self.run, name, func, args, kwargs)
         except NotImplementedError as error:

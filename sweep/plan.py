@@ -71,7 +71,7 @@ class Measurement:
     graph_metrics: str
 
     def __str__(self) -> str:
-        wiring = ", published wiring" if self.wiring == "published" else ""
+        wiring = "" if self.wiring == "exact" else f", {self.wiring} wiring"
         return f"{self.encoding} {self.graph_metrics}{wiring}"
 
 

@@ -158,6 +158,51 @@ def test_one_layer_that_runs_twice():
     assert flow.largest_difference(model, graph, (4,)) < 1e-12
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_types(dtype):
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 3))
+    sparsify(model, 0, [0.5])
+    (graph,) = encode(model.to(dtype), torch.zeros(1, 1, 4, 4))
+    found = torch.from_numpy(graph.blocks[0].weight)
+    weight = model[0].weight.detach().float().abs().flatten()
+    assert torch.equal(found, weight[weight > 0])
+
+
+def test_what_a_forward_may_ask():
+    """Shapes, types and devices are told; in-place functions, constants and views are followed."""
+
+    class Asking(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.last = nn.Conv2d(2, 4, 3, padding=1), nn.Linear(4, 3)
+            self.scale = nn.Parameter(torch.ones(1, 4, 1, 1))
+            self.register_buffer("grid", torch.rand(1, 1, 4, 5))
+
+        def forward(self, x):
+            assert not torch.is_grad_enabled()
+            assert not x.requires_grad and not self.training
+            assert x.is_floating_point() and x.device == self.scale.device
+            count, channels, height, width = x.shape
+            assert (x.size(1), x.dim(), len(x)) == (channels, 4, count)
+            x = torch.cat([x[..., :2, :], x[:, :, 2:]], dim=-2)
+            x = self.conv(x).mul_(self.scale) + self.grid
+            x += torch.zeros_like(x)
+            x = x.relu_().permute(0, 2, 3, 1).reshape(count, height * width, -1)
+            x = x.mT.unflatten(2, (height, width)).roll(1, 1).flip(1)
+            return self.last(x.mean(dim=[-2, -1]).to(self.scale))
+
+    model = Asking()
+    sparsify(model, 0, [0.7])
+    (graph,) = encode(model, torch.zeros(1, 2, 4, 5))
+    plain = nn.Sequential(
+        model.conv, nn.AdaptiveAvgPool2d(1), nn.Flatten(), copy.deepcopy(model.last)
+    )
+    with torch.no_grad():  # the linear layer reads the channels in another order
+        plain[3].weight.copy_(model.last.weight.flip(1).roll(-1, 1))
+    (expected,) = encode(plain, torch.zeros(1, 2, 4, 5))
+    assert abs(graph.to_scipy() - expected.to_scipy()).sum() == 0
+
+
 class Net(nn.Module):
     """A convolution, and what a test puts behind it."""
 
