@@ -119,7 +119,7 @@ def _vector(
     layer = run.new_layer(run.module, len(matrix), 1, 1)
     target = len(run.trace.layers) - 1
     out, feature = np.nonzero(matrix)
-    kept = matrix[out, feature]
+    kept = np.abs(matrix[out, feature])
     for number, tensor in enumerate(value.alternatives):
         images = tensor.reshape(-1, shape[-1])
         numbers = of_one_image(images if row == 0 else images.flip(0))
@@ -199,11 +199,11 @@ def padded_input(trace: Trace, padding: np.ndarray) -> None:
 
 
 def array(weight: torch.Tensor, name: str) -> np.ndarray:
-    """Absolute weights as float32."""
+    """Weights as float32, without a copy where they are."""
     found = weight.detach().float().cpu().numpy()
     if not np.isfinite(found).all():
         raise UnsupportedNetwork(f"layer {name}: weights must be finite, found NaN or infinity")
-    return np.abs(found)
+    return found
 
 
 def _connection(
@@ -230,7 +230,7 @@ def _entries(kernels: np.ndarray, part: Part, groups: int) -> Entries:
         source.astype(np.int32),
         tap_y.astype(np.int16),
         tap_x.astype(np.int16),
-        kernels[out, inp, tap_y, tap_x],
+        np.abs(kernels[out, inp, tap_y, tap_x]),
     )
     return found if len(part.channels) == len(of_layer) else found.take(np.flatnonzero(source >= 0))
 

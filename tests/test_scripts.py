@@ -1,4 +1,4 @@
-"""The examples of sweeps in scripts/: they run as they are, on tiny settings."""
+"""The scripts in scripts/: they run as they are, on tiny settings."""
 
 import csv
 import os
@@ -71,6 +71,7 @@ def test_all_are_tested():
         "sweep_dask.sh",
         "sweep_dask_slurm.py",
         "digits_study.sh",
+        "pictures.sh",
     }
 
 
@@ -91,7 +92,10 @@ def test_they_name_no_machine(script):
     assert not re.search(r"(?<![\w.$}])/(?!\.\.)\w+/", without), "an absolute path"
 
 
-@pytest.mark.parametrize("script", SHELL, ids=lambda script: script.name)
+SWEEPS = [script for script in SHELL if script.name != "pictures.sh"]
+
+
+@pytest.mark.parametrize("script", SWEEPS, ids=lambda script: script.name)
 def test_their_flags_and_values_are_those_of_main(script):
     import arguments
 
@@ -172,6 +176,14 @@ def test_digits_study(tmp_path):
     assert out.count("0 done, 3 skipped, 0 failed") == 2  # a sweep for each of the two seeds
     assert "4 networks: 1 models (Resnet-20), 1 datasets (digits), 1 pruners (erk)" in out
     assert (tmp_path / "results/paper_results/report.md").exists()
+
+
+def test_pictures(tmp_path):
+    settings = {"PRUNERS": "er uniform", "MODEL": "CONV-6", "SPARSITY": "0.995"}
+    status, _, err = run("pictures.sh", tmp_path, **settings)
+    assert status == 0, err
+    names = {file.name for file in (tmp_path / "results").iterdir()}
+    assert names == {f"CONV-6-0.995-{name}.png" for name in ("er", "uniform", "layers")}
 
 
 def test_dask(tmp_path):
