@@ -52,7 +52,7 @@ def merged(connections: Sequence[Connection]) -> Connection:
         name=" + ".join(names),
         source=first.source,
         target=first.target,
-        entries=_summed(found),
+        entries=summed(found),
         rows=rows,
         columns=columns,
         kept_weights=sum(connection.kept_weights for connection in connections),
@@ -145,7 +145,7 @@ def _table(lists: list[np.ndarray]) -> np.ndarray:
     return table
 
 
-def _summed(found: list[Entries]) -> Entries:
+def summed(found: Sequence[Entries]) -> Entries:
     """All entries, those of one pair of channels and one tap added up; sorted by target channel."""
     every = Entries(
         *(

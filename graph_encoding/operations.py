@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional as F
 
-from . import weights
+from . import sums, weights
 from .pooling import adaptive_windows, is_identity, pooling_windows
-from .values import IMAGES, Value, of_one_image, pooled
+from .values import Value, of_one_image, pooled, value_of
 
 if TYPE_CHECKING:
     from .tracing import _Run
@@ -29,11 +29,12 @@ SAME = _names(
     """
     relu relu6 leaky_relu prelu rrelu elu celu selu gelu silu mish sigmoid logsigmoid tanh hardtanh
     hardswish hardsigmoid hardshrink softshrink tanhshrink softplus softsign softmax log_softmax
-    softmin threshold clamp clamp_min clamp_max abs neg exp log sqrt rsqrt square pow erf sin cos
+    softmin threshold clamp clamp_min clamp_max clip sign abs neg exp log sqrt rsqrt square pow erf
+    sin cos
     batch_norm instance_norm layer_norm group_norm rms_norm local_response_norm normalize
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
     clone contiguous detach to float double half bfloat16 type cpu cuda requires_grad data
-    nan_to_num positive real
+    nan_to_num positive real type_as
     """
 )
 """Functions that leave every element where it is; biases, norms and activations add nothing."""
@@ -55,7 +56,7 @@ PROPERTIES = _names("data real T mT")
 CONSTANT = _names(
     """
     zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_full
-    new_empty new_tensor
+    new_empty new_tensor new
     """
 )
 """Functions that take no more than a shape from a value."""
@@ -69,27 +70,38 @@ DATA_DEPENDENT = _names(
 """Functions of what a value holds: control flow and selection that depend on the data."""
 
 UNIONS = _names("mul multiply div divide true_divide rdiv maximum minimum")
-SUMS = _names("add sub subtract rsub radd")
+SUMS = _names("add sub subtract rsub")
+OPERATORS = {
+    **{"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "idiv": "div"},
+    **{"radd": "add", "rmul": "mul", "truediv": "div", "rtruediv": "rdiv"},
+}
+ALIASES = _names(
+    """
+    view reshape flatten unflatten permute transpose swapaxes swapdims movedim moveaxis squeeze
+    unsqueeze expand expand_as view_as reshape_as T mT t adjoint getitem narrow select chunk split
+    split_with_sizes tensor_split hsplit vsplit unbind broadcast_to broadcast_tensors ravel
+    unsafe_chunk unsafe_split contiguous detach to float type real positive data
+    """
+)
+"""Functions whose result may lie in the same memory as what they are given."""
 
 POOL = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
 
-class ReadAlone(Exception):
-    """A layer that ends in a sum is also read without the others."""
-
-    def __init__(self, members: frozenset[int]) -> None:
-        super().__init__(members)
-        self.members = members
+def plain_name(name: str) -> str:
+    """A function's name without underscores: ``relu`` of ``relu_``, ``add`` of ``__iadd__``."""
+    plain = name.strip("_")
+    return OPERATORS.get(plain, plain)
 
 
-def apply(run: _Run, name: str, func: Callable, args: tuple, kwargs: dict) -> Any:
+def apply(run: _Run, plain: str, func: Callable, args: tuple, kwargs: dict) -> Any:
     """What a function makes of the values among its arguments.
 
     Parameters
     ----------
     run : _Run
-    name : str
-        Of the function; that of a property if it reads one.
+    plain : str
+        Its `plain_name`; that of a property if it reads one.
     func : callable
     args : tuple
     kwargs : dict
@@ -105,11 +117,11 @@ def apply(run: _Run, name: str, func: Callable, args: tuple, kwargs: dict) -> An
     NotImplementedError
         If it has no multipartite graph; one line.
     """
-    plain = name.strip("_")
-    plain = plain[1:] if plain in ("iadd", "isub", "imul", "itruediv", "idiv") else plain
-    plain = {"truediv": "div", "rmul": "mul", "rtruediv": "div", "radd": "add"}.get(plain, plain)
     if plain in SAME:
-        return _read(args[0] if args else kwargs["input"])
+        first, *rest = _values_in((args, kwargs))
+        if rest or (args and value_of(args[0]) is not first):
+            raise NotImplementedError(f"{plain} by a value that depends on the input")
+        return first
     if plain in LAYOUT:
         # Numbers may lie in memory in another order than what they stand for.
         return _rearranged(torch.Tensor.reshape if plain == "view" else func, args, kwargs)
@@ -117,12 +129,16 @@ def apply(run: _Run, name: str, func: Callable, args: tuple, kwargs: dict) -> An
         return HANDLERS[plain](run, *args, **kwargs)
     if plain in SUMS | UNIONS:
         return _combined(run, plain in SUMS, args, kwargs)
+    if plain in CONSTANT:
+        shape = args[0].shape
+        if not plain.endswith("_like"):
+            shape = func(torch.empty(0), *args[1:], **kwargs).shape
+        return Value((torch.full(shape, -1),))
     if plain in DATA_DEPENDENT:
         raise NotImplementedError(f"{plain} depends on the data, so it is no fixed graph")
     out = _without_data(func, args, kwargs)
-    if plain in CONSTANT:
-        return torch.zeros(out.shape)
-    if isinstance(out, torch.Tensor | tuple | list) and not isinstance(out, torch.Size):
+    known = isinstance(out, torch.Size | bool | int | str | torch.dtype | torch.layout)
+    if not known and not (isinstance(out, tuple) and all(isinstance(i, int) for i in out)):
         raise NotImplementedError(f"{plain} has no multipartite graph")
     return out
 
@@ -156,27 +172,27 @@ def replaced(of: Any, by: Callable[[torch.Tensor], Any]) -> Any:
     return of
 
 
-def _value(tensor: Any) -> Value | None:
-    return getattr(tensor, "_value", None)
-
-
 def _read(tensor: Any) -> Value:
     """The value of an argument that must be one."""
-    value = _value(tensor)
+    value = value_of(tensor)
     if value is None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
     return value
 
 
+def _values_in(of: Any) -> list[Value]:
+    found: list[Value | None] = []
+    replaced(of, lambda tensor: found.append(value_of(tensor)))
+    return [value for value in found if value is not None]
+
+
 def _rearranged(func: Callable, args: tuple, kwargs: dict) -> Value | list[Value]:
     """Run a function on the numbers; what is no value stands for no node."""
-    given: list[Value | None] = []
-    replaced((args, kwargs), lambda tensor: given.append(_value(tensor)))
     rounds = []
-    for number in range(max(len(value.alternatives) for value in given if value is not None)):
+    for number in range(max(len(value.alternatives) for value in _values_in((args, kwargs)))):
 
         def numbers(tensor: torch.Tensor, number: int = number) -> torch.Tensor:
-            value = _value(tensor)
+            value = value_of(tensor)
             if value is not None and number < len(value.alternatives):
                 return value.alternatives[number]
             if value is None and not tensor.is_floating_point():
@@ -222,7 +238,7 @@ def _convolution(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Value:
-    if _value(weight) is not None:
+    if value_of(weight) is not None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
     value = _read(input)
     kernels = torch.empty(weight.shape, device="meta")  # of the type of the values here
@@ -242,7 +258,7 @@ def _convolution(
 
 
 def _linear(run: _Run, input: Any, weight: torch.Tensor, bias: Any = None) -> Value:
-    if _value(weight) is not None:
+    if value_of(weight) is not None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
     if input.shape[-1] != weight.shape[1]:
         raise NotImplementedError(
@@ -295,9 +311,9 @@ def _adaptively_pooled(
 
 
 def _with_windows(run: _Run, value: Value, windows: list) -> Value:
-    if value.alternatives[0].dim() != 4 or len(windows) != 2:
+    if len(value.shape) != 4 or len(windows) != 2:
         raise NotImplementedError("pooling needs a batch of images")
-    sizes = value.alternatives[0].shape[2:]
+    sizes = value.shape[2:]
     if all(is_identity(w, size) for w, size in zip(windows, sizes, strict=True)):
         return value
     return Value(
@@ -312,131 +328,71 @@ def _mean(
     keepdim: bool = False,
     **kwargs: Any,
 ) -> Value:
-    """A mean or a sum over all positions: every channel stands for its whole map."""
-    value = _read(input)
-    dims = input.dim()
+    """A mean or a sum over positions: every channel stands for its whole map, rows or columns."""
+    value, dims = _read(input), input.dim()
     over = sorted(d % dims for d in ((dim,) if isinstance(dim, int) else dim or range(dims)))
-    if dims != 4 or len(over) != 2 or 0 in over:
-        raise NotImplementedError("a mean that is not over height and width of images")
-    (channels,) = {1, 2, 3} - set(over)
-    maps = Value(tuple(numbers.movedim(channels, 1) for numbers in value.alternatives))
-    windows = [adaptive_windows(size, 1) for size in maps.alternatives[0].shape[2:]]
-    found = _with_windows(run, maps, windows)
+    left = [d for d in range(1, dims) if d not in over]
+    if 0 in over or dims not in (3, 4) or not left:
+        raise NotImplementedError("a mean that is not over positions of images")
     shape = [
         1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over
     ]
-    return Value(tuple(numbers.reshape(shape) for numbers in found.alternatives))
+    if dims == 3 or len(over) == 2:  # all positions of a map, or of a row of them
+        maps = _changed(value, lambda numbers: numbers.movedim(left[0], 1).flatten(2))
+        maps = weights.as_maps(run, maps)
+        windows = [adaptive_windows(size, 1) for size in maps.shape[2:]]
+    else:
+        maps = value
+        windows = [
+            adaptive_windows(size, 1 if d in over else size) for d, size in enumerate(input.shape)
+        ][2:]
+    found = _with_windows(run, maps, windows)
+    return _changed(found, lambda numbers: numbers.reshape(shape))
+
+
+def _gated_linear(run: _Run, input: Any, dim: int = -1) -> Value:
+    halves = [numbers.chunk(2, dim) for numbers in _read(input).alternatives]
+    return sums.beside(run, [Value(tuple(pair[half] for pair in halves)) for half in (0, 1)])
 
 
 def _combined(run: _Run, is_sum: bool, args: tuple, kwargs: dict) -> Value:
-    """A sum joins the branches that end in it; otherwise a value stands for the nodes of both."""
-    first = args[0] if args else kwargs["input"]
-    second = args[1] if len(args) > 1 else kwargs["other"]
-    shape = torch.broadcast_shapes(*(getattr(term, "shape", ()) for term in (first, second)))
+    """A sum, or a product: see `sums`. Constants add nothing; a factor of 0 removes."""
+    terms = args[0] if args else kwargs["input"], args[1] if len(args) > 1 else kwargs["other"]
+    shape = torch.broadcast_shapes(*(getattr(term, "shape", ()) for term in terms))
+    values = [value_of(term) for term in terms]
     values = [
-        Value(tuple(numbers.broadcast_to(shape) for numbers in value.alternatives))
-        for value in map(_value, (first, second))
+        value if value.shape == shape else _changed(value, lambda n: n.broadcast_to(shape))
+        for value in values
         if value is not None
     ]
-    if len(values) == 1:
-        return values[0]  # the other one is a constant
     if is_sum:
-        found = _joined(run, *values)
-        if found is not None:
-            return found
-    alternatives = list(values[0].alternatives)
-    for numbers in values[1].alternatives:
-        if not any(torch.equal(numbers, known) for known in alternatives):
-            alternatives.append(numbers)
-    if len(alternatives) > 1:
-        for value in values:
-            for key in run.spaces.layers(value):
-                run.trace.layers[key].read = True
+        return sums.summed(run, values)
+    if len(values) == 2:
+        return sums.beside(run, values)
+    factor = torch.as_tensor(terms[1] if value_of(terms[0]) else terms[0])
+    zero = (factor == 0).to("cpu").broadcast_to(shape)
+    if not bool(zero.any()):
+        return values[0]
+    return _changed(values[0], lambda numbers: numbers.masked_fill(zero, -1))
+
+
+def _changed(value: Value, by: Callable[[torch.Tensor], torch.Tensor]) -> Value:
+    return Value(tuple(by(numbers) for numbers in value.alternatives))
+
+
+def assigned(target: Value, index: Any, source: Any) -> Value:
+    """A value after ``value[index] = source``."""
+    value = value_of(source)
+    found = value.alternatives if value is not None else ()
+    alternatives = []
+    for number in range(max(len(target.alternatives), len(found))):
+        if number < len(target.alternatives):
+            numbers = target.alternatives[number].clone()
+        else:
+            numbers = torch.full(target.shape, -1)
+        numbers[index] = found[number] if number < len(found) else -1
+        alternatives.append(numbers)
     return Value(tuple(alternatives))
-
-
-def _joined(run: _Run, one: Value, other: Value) -> Value | None:
-    """The nodes of a sum where they are not those of both: branches that end in one layer of
-    nodes, or a branch and the identity shortcut around it."""
-    if _is_equal(one, other):
-        return one
-    keys = [_open_layer(run, value) for value in (one, other)]
-    if None not in keys:
-        shapes = {run.trace.layers[key].shape for key in keys}
-        places = [value.alternatives[0] - value.alternatives[0].min() for value in (one, other)]
-        if len(shapes) == 1 and torch.equal(*places):
-            return _sum_layer(run, keys, one)
-    for key, branch, rest in ((keys[0], one, other), (keys[1], other, one)):
-        if _is_shortcut(run, rest, branch):
-            if not run.identity_shortcuts:
-                return branch  # as in the paper, an identity shortcut adds no edges
-            if key is not None:
-                return _with_shortcut(run, key, branch, rest)
-    return None
-
-
-def _is_shortcut(run: _Run, rest: Value, branch: Value) -> bool:
-    """Whether a branch is computed from the rest: all layers of the rest lead to all of its."""
-    layers = run.trace.layers
-    before = run.spaces.layers(rest)
-    return all(
-        layers[key].ancestors >> source & 1
-        for key in run.spaces.layers(branch)
-        for source in before
-    )
-
-
-def _with_shortcut(run: _Run, key: int, branch: Value, rest: Value) -> Value:
-    """A branch and the identity shortcut around it, as edges of weight 1."""
-    layers = run.trace.layers
-    found = _sum_layer(run, [key], branch)
-    order = branch.alternatives[0][0].reshape(-1).argsort()
-    shape = (IMAGES, *layers[key].shape)
-    maps = tuple(
-        numbers.reshape(IMAGES, -1)[:, order].reshape(shape) for numbers in rest.alternatives
-    )
-    weights.shortcut(run, Value(maps), len(layers) - 1, f"{run.module} shortcut")
-    return found
-
-
-def _is_equal(one: Value, other: Value) -> bool:
-    return len(one.alternatives) == len(other.alternatives) and all(
-        map(torch.equal, one.alternatives, other.alternatives)
-    )
-
-
-def _open_layer(run: _Run, value: Value) -> int | None:
-    """Key of the node layer that a value is all of, if nothing has been made of it yet."""
-    if len(value.alternatives) > 1:
-        return None
-    numbers = value.alternatives[0][0].reshape(-1) >> 1
-    if int(numbers.min()) < 0:
-        return None
-    space = run.spaces.all[int(run.spaces.of(numbers[:1].numpy())[0])]
-    layer = run.trace.layers[space.layer]
-    if not space.whole or layer.read or layer.joined is not None or layer.members in run.alone:
-        return None
-    if len(numbers) != space.stop - space.start:
-        return None
-    there = numbers.sort().values
-    if int(there[0]) != space.start or not bool((there.diff() == 1).all()):
-        return None
-    return space.layer
-
-
-def _sum_layer(run: _Run, keys: list[int], branch: Value) -> Value:
-    """A node layer in place of the layers that end in it; they are no more read alone."""
-    layers = run.trace.layers
-    last = max(keys, key=lambda key: layers[key].place)
-    # A shortcut is a member too, so that the sum is not taken for the branch.
-    members = frozenset().union(*(layers[key].members for key in keys))
-    members |= frozenset({-1 - len(layers)}) if len(keys) == 1 else frozenset()
-    whole = run.new_layer(layers[last].name, *layers[last].shape, members, layers[last].place)
-    for key in keys:
-        layers[key].joined = len(layers) - 1
-        layers[-1].ancestors |= layers[key].ancestors
-    start = int(branch.alternatives[0].min())
-    return Value((branch.alternatives[0] - start + int(whole.alternatives[0].min()),))
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -452,6 +408,7 @@ HANDLERS: dict[str, Callable[..., Value]] = {
     "avg_pool2d": _average_pooled,
     "adaptive_avg_pool2d": _adaptively_pooled,
     "adaptive_max_pool2d": _adaptively_pooled,
+    "glu": _gated_linear,
     "mean": _mean,
     "sum": _mean,
     "amax": _mean,

@@ -26,7 +26,7 @@ class TracedLayer:
     members : frozenset of int
         The layers of weights that end in it, by number.
     ancestors : int
-        The layers that lead to it: bit ``k`` is set for layer ``k``.
+        The channels that have been read on the way to it, each a bit (`values.Spaces.bits`).
     joined : int, optional
         Key of the layer that it became part of at an addition.
     read : bool

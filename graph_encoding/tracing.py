@@ -23,7 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from . import operations
 from .trace import Connection, Trace, TracedLayer, UnsupportedNetwork
-from .values import IMAGES, Spaces, Value, of_space
+from .values import IMAGES, Handle, Memory, Spaces, Value, of_space, value_of
 from .weights import padded_input
 
 OPAQUE = (
@@ -60,24 +60,26 @@ def trace(
     UnsupportedNetwork
         Naming the module, the function and the line of code that has no multipartite graph.
     """
-    alone: set[frozenset[int]] = set()
+    alone: frozenset[frozenset[int]] = frozenset()
     while True:
-        try:
-            return _Run(model, identity_shortcuts, alone).trace_from(input_shape)
-        except operations.ReadAlone as found:
-            # Nodes of a sum that are also read without it: keep them apart from the sum's.
-            alone.add(found.members)
+        run = _Run(model, identity_shortcuts, alone)
+        found = run.trace_from(input_shape)
+        if run.read_alone <= alone:
+            return found
+        # Nodes of a sum that are also read without it: keep them apart from the sum's.
+        alone |= run.read_alone
 
 
 class _Run:
     """One run of a network; the state that operations add to."""
 
     def __init__(
-        self, model: nn.Module, identity_shortcuts: bool, alone: set[frozenset[int]]
+        self, model: nn.Module, identity_shortcuts: bool, alone: frozenset[frozenset[int]]
     ) -> None:
         self.model = model
         self.identity_shortcuts = identity_shortcuts
         self.alone = alone
+        self.read_alone: set[frozenset[int]] = set()
         self.trace = Trace()
         self.spaces = Spaces()
         self.padding = np.zeros((2, 2), np.int64)  # of the input: rows, columns; before, after
@@ -90,21 +92,29 @@ class _Run:
                 f"an input of shape {tuple(input_shape)} is neither an image (channels, height, "
                 "width) nor a vector"
             )
+        for name, module in self.model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                label = name or type(module).__name__
+                raise UnsupportedNetwork(f"{label}: TorchScript cannot be followed, its source can")
         channels, *sizes = input_shape
         height, width = (1, 1, *sizes)[-2:]
         value = self.new_layer("input", channels, height, width)
         self.trace.layers[0].read = True  # nothing ends in it
         shape = (IMAGES, *input_shape)
-        tensor = attach(None, Value((value.alternatives[0].reshape(shape),)))
-        with self.named_modules(), _evaluating(self.model), torch.no_grad(), _Mode(self):
+        tensor = self.new_tensor(Value((value.alternatives[0].reshape(shape),)), Memory())
+        with _unchanged(self.model), self.named_modules(), torch.no_grad(), _Mode(self):
+            self.model.eval()
             try:
                 out = self.model(tensor)
-            except (UnsupportedNetwork, operations.ReadAlone):
+            except UnsupportedNetwork:
                 raise
             except Exception as error:
                 # The network's own code failed on a shape, or on a value without data.
                 raise self.refusal(f"fails when it is traced: {error}", error) from error
-        self.end_with(out)
+        try:
+            self.end_with(out)
+        except NotImplementedError as error:
+            raise self.refusal(str(error)) from error
         padded_input(self.trace, self.padding)
         return self.trace
 
@@ -126,19 +136,24 @@ class _Run:
         )
         return of_space(self.spaces.of_layer(key, (channels, height, width)))
 
-    def connect(self, connection: Connection) -> None:
-        """Add edges; their source must be a whole node layer, no branch of a sum."""
+    def new_tensor(self, value: Value, memory: Memory) -> torch.Tensor:
+        """A tensor without data that stands for a value."""
+        tensor = torch.empty(value.shape, device="meta")
+        tensor._topology = Handle(self, value, memory, memory.version)
+        return tensor
+
+    def connect(self, connection: Connection, channels: int) -> None:
+        """Add edges that read some channels, given as bits; no branch of a sum may be read."""
         source = self.trace.layers[connection.source]
         if source.joined is not None:
-            raise operations.ReadAlone(source.members)
+            self.read_alone.add(source.members)
         source.read = True
-        target = self.trace.layers[connection.target]
-        target.ancestors |= source.ancestors | 1 << connection.source
+        self.trace.layers[connection.target].ancestors |= source.ancestors | channels
         self.trace.connections.append(connection)
 
     def end_with(self, out: Any) -> None:
         """Let the layer of the network's output be the last one."""
-        values = [tensor._value for tensor in tensors(out) if value_of(tensor) is not None]
+        values = [value for value in map(value_of, tensors(out)) if value is not None]
         keys = set().union(*(self.spaces.layers(value) for value in values))
         if not keys or 0 in keys:
             raise UnsupportedNetwork(
@@ -147,7 +162,7 @@ class _Run:
             )
         for key in keys:
             if self.trace.layers[key].joined is not None:
-                raise operations.ReadAlone(self.trace.layers[key].members)
+                self.read_alone.add(self.trace.layers[key].members)
         if len(keys) > 1:
             names = ", ".join(sorted(self.trace.layers[key].name for key in keys))
             raise UnsupportedNetwork(
@@ -206,6 +221,10 @@ class _Run:
 
         for name, module in self.model.named_modules():
             label = name or type(self.model).__name__
+            if isinstance(module, torch.jit.ScriptModule):
+                raise UnsupportedNetwork(
+                    f"{label}: TorchScript cannot be followed: give its source"
+                )
             handles.append(module.register_forward_pre_hook(enter(label)))
             handles.append(module.register_forward_hook(leave))
         try:
@@ -225,43 +244,71 @@ class _Mode(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         given = list(tensors((args, kwargs)))
-        if not any(tensor.is_meta for tensor in given):
+        if not any(tensor.is_meta or value_of(tensor) is not None for tensor in given):
             return func(*args, **kwargs)  # on weights and constants
         name = getattr(func, "__name__", str(func))
-        if any(tensor.is_meta and value_of(tensor) is None for tensor in given):
-            raise self.run.refusal(f"{name} reads a value that could not be followed")
+        try:
+            return self.follow(func, name, args, kwargs, given)
+        except NotImplementedError as error:
+            raise self.run.refusal(str(error)) from error
+
+    def follow(self, func: Callable, name: str, args: tuple, kwargs: dict, given: list) -> Any:
+        handles = [self.require_known(tensor, name) for tensor in given if tensor.is_meta]
         if name == "__get__":
             name = func.__self__.__name__
             if name in ("device", "is_cuda", "is_meta"):
                 return getattr(self.run.weight, name)  # where the network believes to be
             if name not in operations.PROPERTIES:
                 return func(*args, **kwargs)  # a shape, a type
-        try:
-            found = operations.apply(self.run, name, func, args, kwargs)
-        except NotImplementedError as error:
-            raise self.run.refusal(str(error)) from error
+        if name in ("__set__", "__delitem__") or kwargs.get("out") is not None:
+            raise NotImplementedError(f"{name.strip('_')} writes where it cannot be followed")
+        plain = operations.plain_name(name)
+        in_place = name in IN_PLACE or (name.endswith("_") and not name.endswith("__"))
+        if in_place and value_of(args[0]) is None:
+            raise NotImplementedError(f"{plain} writes into a tensor that is no value; add instead")
+        if name == "__setitem__":
+            return self.write(args[0], operations.assigned(args[0]._topology.value, *args[1:]))
+        found = operations.apply(self.run, plain, func, args, kwargs)
+        if plain in operations.SAME and (in_place or _asks_in_place(args, kwargs)):
+            return args[0]  # the same tensor, which stands for the same nodes
+        if in_place:
+            if plain in operations.LAYOUT or not isinstance(found, Value):
+                raise NotImplementedError(f"{plain} in place cannot be followed")
+            self.write(args[0], found)
+            return args[0]
+        memory = handles[0].memory if plain in operations.ALIASES else None
         if isinstance(found, Value):
-            in_place = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i")
-            return attach(args[0] if in_place else None, found)
+            return self.run.new_tensor(found, memory or Memory())
         if isinstance(found, list):
-            return tuple(attach(None, value) for value in found)
-        return found  # a constant, a shape, a length
+            return tuple(self.run.new_tensor(value, memory or Memory()) for value in found)
+        return found  # a shape, a length
+
+    def require_known(self, tensor: torch.Tensor, name: str) -> Handle:
+        """What is known of a tensor, which must be all there is to know."""
+        handle = getattr(tensor, "_topology", None)
+        if handle is None or handle.run is not self.run:
+            raise NotImplementedError(f"{name.strip('_')} reads a value that could not be followed")
+        if handle.version != handle.memory.version:
+            raise NotImplementedError(
+                f"{name.strip('_')} reads a tensor that was written to in place by another name"
+            )
+        return handle
+
+    def write(self, tensor: torch.Tensor, value: Value) -> None:
+        """Write to a tensor; others that may lie in the same memory are out of date."""
+        handle = tensor._topology
+        if value.shape != handle.value.shape:
+            raise NotImplementedError("a sum in place that changes the shape")
+        handle.value = value
+        handle.memory.version += 1
+        handle.version = handle.memory.version
 
 
-def attach(tensor: torch.Tensor | None, value: Value) -> torch.Tensor:
-    """Let a tensor without data, or a new one, stand for a value."""
-    shape = value.alternatives[0].shape
-    if tensor is None:
-        tensor = torch.empty(shape, device="meta")
-    elif tensor.shape != shape:
-        raise RuntimeError(f"{tuple(shape)} does not fit into {tuple(tensor.shape)} in place")
-    tensor._value = value
-    return tensor
+IN_PLACE = ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__setitem__")
 
 
-def value_of(tensor: torch.Tensor) -> Value | None:
-    """What a tensor stands for."""
-    return getattr(tensor, "_value", None)
+def _asks_in_place(args: tuple, kwargs: dict) -> bool:
+    return kwargs.get("inplace") is True or any(value is True for value in args[1:])
 
 
 def tensors(of: Any) -> Iterator[torch.Tensor]:
@@ -276,11 +323,19 @@ def tensors(of: Any) -> Iterator[torch.Tensor]:
 
 
 @contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = [module for module in model.modules() if module.training]
-    model.eval()
+def _unchanged(model: nn.Module) -> Iterator[None]:
+    """Leave the modules as they were, whatever a forward pass keeps in them."""
+    tables = ("_parameters", "_buffers", "_modules")
+    before = [
+        (module, dict(module.__dict__), {name: dict(module.__dict__[name]) for name in tables})
+        for module in model.modules()
+    ]
     try:
         yield
     finally:
-        for module in training:
-            module.training = True
+        for module, attributes, contents in before:
+            module.__dict__.clear()
+            module.__dict__.update(attributes)
+            for name, content in contents.items():
+                module.__dict__[name].clear()
+                module.__dict__[name].update(content)

@@ -8,12 +8,15 @@ done by torch itself on the numbers. Only where weights read a value is its stru
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from .pooling import widen
+
+UNORDERED = "the positions it reads are not rows and columns of a map"
 
 IMAGES = 2
 """Images in the batch that is traced; element ``2 * number + image`` says which one it is of."""
@@ -55,18 +58,46 @@ class Space:
         return self.start + len(self.channels) * self.positions
 
 
-@dataclass(frozen=True, eq=False)
 class Value:
     """A value of the network.
 
-    Attributes
+    Parameters
     ----------
     alternatives : tuple of torch.Tensor of int64
         Each of the value's shape, -1 where an element stands for no node (padding, constants). An
         element stands for the nodes of all alternatives together.
     """
 
-    alternatives: tuple[torch.Tensor, ...]
+    def __init__(self, alternatives: tuple[torch.Tensor, ...]) -> None:
+        self.alternatives = alternatives
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of the tensor, images first."""
+        return self.alternatives[0].shape
+
+
+class Memory:
+    """What tensors share that may be views of each other: how often it has been written to."""
+
+    def __init__(self) -> None:
+        self.version = 0
+
+
+@dataclass(eq=False)
+class Handle:
+    """What a tensor without data stands for, kept on it as an attribute."""
+
+    run: object
+    value: Value
+    memory: Memory
+    version: int
+
+
+def value_of(tensor: object) -> Value | None:
+    """What a tensor stands for, if anything."""
+    handle = getattr(tensor, "_topology", None)
+    return handle.value if handle is not None else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +111,9 @@ class Part:
         Of the value, and of the layer.
     rows, columns : numpy.ndarray of int64, shape (height, 2) and (width, 2)
         As in `Space`; empty intervals where it stands for no node.
+    space : Space
+    space_channels : numpy.ndarray of int
+        Which of its channels they are.
     """
 
     layer: int
@@ -87,6 +121,8 @@ class Part:
     layer_channels: np.ndarray
     rows: np.ndarray
     columns: np.ndarray
+    space: Space
+    space_channels: np.ndarray
 
 
 class Spaces:
@@ -96,6 +132,7 @@ class Spaces:
         self.all: list[Space] = []
         self.starts: list[int] = []
         self.stop = 0
+        self.first_channel: list[int] = []  # of each space, among those of all
 
     def add(
         self,
@@ -107,6 +144,8 @@ class Spaces:
     ) -> Space:
         """A new space."""
         space = Space(self.stop, layer, channels, rows, columns, whole)
+        before = self.first_channel[-1] + len(self.all[-1].channels) if self.all else 0
+        self.first_channel.append(before)
         self.all.append(space)
         self.starts.append(space.start)
         self.stop = space.stop
@@ -123,16 +162,33 @@ class Spaces:
 
     def layers(self, value: Value) -> set[int]:
         """Keys of all node layers that a value stands for."""
-        found: set[int] = set()
+        return {self.all[index].layer for index, _ in self._found(value)}
+
+    def channels(self, value: Value) -> int:
+        """The channels of all spaces that a value stands for, each a bit of one number."""
+        found = 0
+        for index, numbers in self._found(value):
+            space = self.all[index]
+            found |= self.bits(space, (numbers - space.start) // space.positions)
+        return found
+
+    def _found(self, value: Value) -> Iterator[tuple[int, np.ndarray]]:
+        """The spaces that a value stands for, and its numbers in each."""
         for tensor in value.alternatives:
             numbers = tensor.numpy().ravel() >> 1
-            # A value holds few spaces: look at the ends of each.
-            ends = np.sort(numbers[numbers >= 0])
-            while len(ends):
-                space = self.all[int(self.of(ends[:1])[0])]
-                found.add(space.layer)
-                ends = ends[np.searchsorted(ends, space.stop) :]
-        return found
+            numbers = np.sort(numbers[numbers >= 0])
+            while len(numbers):  # a value holds few spaces
+                index = int(self.of(numbers[:1])[0])
+                stop = np.searchsorted(numbers, self.all[index].stop)
+                yield index, numbers[:stop]
+                numbers = numbers[stop:]
+
+    def bits(self, space: Space, channels: np.ndarray) -> int:
+        """Some channels of a space as bits."""
+        first = self.first_channel[int(self.of(np.array([space.start]))[0])]
+        there = np.zeros(int(channels.max(initial=0)) + 1, np.uint8)
+        there[channels] = 1
+        return int.from_bytes(np.packbits(there, bitorder="little").tobytes(), "little") << first
 
 
 def of_space(space: Space) -> Value:
@@ -186,17 +242,25 @@ def _parts_of(
     if numbers.shape == (len(space.channels), height, width):
         flat = numbers.reshape(-1)
         if flat[0] == space.start and (np.diff(flat) == 1).all():  # the space as it is
-            return [Part(space.layer, members, space.channels, space.rows, space.columns)]
+            return [
+                Part(
+                    *(space.layer, members, space.channels, space.rows, space.columns),
+                    *(space, np.arange(len(members))),
+                )
+            ]
     channel = (any_number - space.start) // space.positions
     base = space.start + channel * space.positions
     place = numbers[members] - base[:, None, None]
-    place[numbers[members] < 0] = -1
+    absent = numbers[members] < 0
+    if (place[~absent] < 0).any():
+        raise NotImplementedError(UNORDERED)
+    place[absent] = -1
     y, x = place // width, np.where(place < 0, -1, place % width)
     row, column = y.max(axis=2), x.max(axis=1)
     there = (row >= 0)[:, :, None] & (column >= 0)[:, None, :]
     grid = np.where(there, row[:, :, None] * width + column[:, None, :], -1)
     if not np.array_equal(place, grid) or row.max() >= height:
-        raise NotImplementedError("the positions it reads are not rows and columns of a map")
+        raise NotImplementedError(UNORDERED)
     kinds, kind = np.unique(np.hstack([row, column]), axis=0, return_inverse=True)
     kind = kind.ravel()
     found = []
@@ -210,6 +274,8 @@ def _parts_of(
                 space.channels[channel[of_kind]],
                 _chosen(space.rows, rows),
                 _chosen(space.columns, columns),
+                space,
+                channel[of_kind],
             )
         )
     return found

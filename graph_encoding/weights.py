@@ -9,9 +9,12 @@ import numpy as np
 import torch
 
 from .axis import Axis
+from .merging import summed
 from .pooling import is_identity
 from .trace import Connection, Entries, Trace, UnsupportedNetwork
 from .values import IMAGES, Part, Value, of_one_image, parts
+
+MAX_TAPS = 2**15 - 1
 
 if TYPE_CHECKING:
     from .tracing import _Run
@@ -43,9 +46,11 @@ def convolution(
         Height and width of the output.
     """
     kernels = array(weight, run.module)
+    alternatives = value.alternatives  # settles a sum, which may make a layer
     layer = run.new_layer(run.module, len(kernels), *size)
     target = len(run.trace.layers) - 1
-    for number, tensor in enumerate(value.alternatives):
+    counted = np.zeros(kernels.shape[1] * groups, bool)
+    for tensor in alternatives:
         for part in parts(of_one_image(tensor), run.spaces):
             axes = []
             for axis, windows in enumerate((part.rows, part.columns)):
@@ -62,9 +67,14 @@ def convolution(
                 axes.append(
                     Axis(extent, size[axis], taps, stride[axis], before, dilation[axis], windows)
                 )
-            entries = _entries(kernels, part, groups)
-            total = kernels[:, 0].size * len(part.channels) // groups
-            run.connect(_connection(run, part.layer, target, entries, axes, number, total))
+            fresh = ~counted[part.channels]
+            counted[part.channels] = True
+            entries, kept = _entries(kernels, part, groups, fresh)
+            total = kernels[:, 0].size * int(fresh.sum()) // groups
+            run.connect(
+                Connection(run.module, part.layer, target, entries, *axes, kept, total),
+                run.spaces.bits(part.space, part.space_channels),
+            )
     return layer
 
 
@@ -98,7 +108,7 @@ def linear(run: _Run, value: Value, weight: torch.Tensor) -> Value:
     if len(shape) == 4 and shape[0] == IMAGES:
         height, width = shape[1:3]
     else:
-        height, width = _grid(run, images[0][0].numpy() >> 1)
+        height, width = _grid(run, [tensor[0].numpy() >> 1 for tensor in images])
     maps = tuple(
         tensor.transpose(1, 2).reshape(IMAGES, shape[-1], height, width) for tensor in images
     )
@@ -120,7 +130,8 @@ def _vector(
     target = len(run.trace.layers) - 1
     out, feature = np.nonzero(matrix)
     kept = np.abs(matrix[out, feature])
-    for number, tensor in enumerate(value.alternatives):
+    counted = np.zeros(matrix.shape[1], bool)
+    for tensor in value.alternatives:
         images = tensor.reshape(-1, shape[-1])
         numbers = of_one_image(images if row == 0 else images.flip(0))
         home = np.where(numbers >= 0, run.spaces.of(numbers), -1)
@@ -131,6 +142,10 @@ def _vector(
             chosen = reads[feature]
             channel, place = np.divmod(numbers[feature[chosen]] - space.start, space.positions)
             tap_y, tap_x = np.divmod(place, len(space.columns))
+            if max(len(space.rows), len(space.columns)) > MAX_TAPS:
+                raise NotImplementedError(
+                    f"a linear layer over more than {MAX_TAPS:,} positions in a row"
+                )
             entries = Entries(
                 out[chosen].astype(np.int32),
                 space.channels[channel].astype(np.int32),
@@ -138,14 +153,21 @@ def _vector(
                 tap_x.astype(np.int16),
                 kept[chosen],
             )
+            if len(np.unique(space.channels)) < len(space.channels):
+                entries = summed([entries])  # a channel that was pooled more than once
             axes = []
             for axis, windows in enumerate((space.rows, space.columns)):
                 extent = run.trace.layers[space.layer].shape[1 + axis]
                 taps = len(windows)
                 unpooled = None if is_identity(windows, extent) else windows
                 axes.append(Axis(extent, 1, taps, windows=unpooled))
-            total = len(matrix) * int(reads.sum())
-            run.connect(_connection(run, space.layer, target, entries, axes, number, total))
+            fresh = reads & ~counted
+            counted |= reads
+            counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
+            run.connect(
+                Connection(run.module, space.layer, target, entries, *axes, *counts),
+                run.spaces.bits(space, (numbers[reads] - space.start) // space.positions),
+            )
     return Value((layer.alternatives[0].reshape(*shape[:-1], len(matrix)),))
 
 
@@ -178,7 +200,10 @@ def shortcut(run: _Run, value: Value, target: int, name: str) -> None:
                 unpooled = None if is_identity(windows, extent) else windows
                 axes.append(Axis(extent, layer.shape[1 + axis], windows=unpooled))
             order = np.argsort(entries.target_channel, kind="stable")
-            run.connect(Connection(name, part.layer, target, entries.take(order), *axes, 0, 0))
+            run.connect(
+                Connection(name, part.layer, target, entries.take(order), *axes, 0, 0),
+                run.spaces.bits(part.space, part.space_channels),
+            )
 
 
 def padded_input(trace: Trace, padding: np.ndarray) -> None:
@@ -206,25 +231,17 @@ def array(weight: torch.Tensor, name: str) -> np.ndarray:
     return found
 
 
-def _connection(
-    run: _Run,
-    source: int,
-    target: int,
-    entries: Entries,
-    axes: list[Axis],
-    number: int,
-    total: int,
-) -> Connection:
-    counts = (len(entries), total) if number == 0 else (0, 0)
-    return Connection(run.module, source, target, entries, *axes, *counts)
-
-
-def _entries(kernels: np.ndarray, part: Part, groups: int) -> Entries:
-    """The kept weights that read a part of a value."""
+def _entries(
+    kernels: np.ndarray, part: Part, groups: int, fresh: np.ndarray
+) -> tuple[Entries, int]:
+    """The kept weights that read a part of a value, and how many of them not counted before."""
     out, inp, tap_y, tap_x = np.nonzero(kernels)
+    inputs = inp + out // (len(kernels) // groups) * kernels.shape[1]
     of_layer = np.full(kernels.shape[1] * groups, -1)
     of_layer[part.channels] = part.layer_channels
-    source = of_layer[inp + out // (len(kernels) // groups) * kernels.shape[1]]
+    is_fresh = np.zeros(len(of_layer), bool)
+    is_fresh[part.channels] = fresh
+    source = of_layer[inputs]
     found = Entries(
         out.astype(np.int32),
         source.astype(np.int32),
@@ -232,7 +249,11 @@ def _entries(kernels: np.ndarray, part: Part, groups: int) -> Entries:
         tap_x.astype(np.int16),
         np.abs(kernels[out, inp, tap_y, tap_x]),
     )
-    return found if len(part.channels) == len(of_layer) else found.take(np.flatnonzero(source >= 0))
+    if len(part.channels) < len(of_layer):
+        found = found.take(np.flatnonzero(source >= 0))
+    if len(np.unique(part.layer_channels)) < len(part.layer_channels):
+        found = summed([found])  # a channel that the value holds more than once
+    return found, int(is_fresh[inputs].sum())
 
 
 def _without_border(
@@ -255,13 +276,28 @@ def _moved(axis: Axis, size: int, before: int) -> Axis:
     return replace(axis, source_size=size, windows=np.where(there, axis.windows + before, 0))
 
 
-def _grid(run: _Run, numbers: np.ndarray) -> tuple[int, int]:
-    """Height and width of a row of positions, by the layer that the first feature reads."""
-    column = numbers[:, (numbers >= 0).any(axis=0).argmax()]
-    space = run.spaces.all[int(run.spaces.of(column.max()))]
-    rows = (column - space.start) // len(space.columns)
-    width = int((rows == rows[0]).argmin()) or len(column)
-    return (len(column) // width, width) if len(column) % width == 0 else (1, len(column))
+def as_maps(run: _Run, value: Value) -> Value:
+    """A value (images, channels, positions) with height and width again."""
+    rows = [tensor[0].numpy().T >> 1 for tensor in value.alternatives]
+    height, width = _grid(run, rows)
+    shape = (*value.shape[:2], height, width)
+    return Value(tuple(tensor.reshape(shape) for tensor in value.alternatives))
+
+
+def _grid(run: _Run, alternatives: list[np.ndarray]) -> tuple[int, int]:
+    """Height and width of a row of positions (positions, features), by the layer behind them."""
+    length = len(alternatives[0])
+    for numbers in alternatives:
+        there = (numbers >= 0).any(axis=0)
+        if not there.any():
+            continue
+        column = numbers[:, there.argmax()]
+        space = run.spaces.all[int(run.spaces.of(column.max()))]
+        rows = (column - space.start) // len(space.columns)
+        width = int((rows == rows[0]).argmin()) or length
+        if width < length and length % width == 0:
+            return length // width, width
+    return 1, length
 
 
 def _occurrence(numbers: np.ndarray) -> np.ndarray:

@@ -57,6 +57,13 @@ class Shuffled(nn.Module):
         return x.view(count, channels, height, width)
 
 
+class Doubled(nn.Module):
+    """Every channel twice."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, F.relu(x)], dim=1)
+
+
 class Split(nn.Module):
     """A convolution over the first half of the channels only, as ShuffleNet's."""
 
@@ -226,7 +233,7 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
     for _ in range(draw(st.integers(1, 4))):
         if nodes > max_nodes:
             break
-        kind = draw(st.integers(0, 7))
+        kind = draw(st.integers(0, 8))
         if kind == 0:
             added = draw(st.sampled_from((2, 4)))
             modules.append(Concatenated(nn.Conv2d(channels, added, 3, padding=1)))
@@ -236,6 +243,9 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
             nodes += channels
         elif kind == 2:
             modules.append(Shuffled())
+        elif kind == 8 and channels <= 4:
+            modules.append(Doubled())
+            channels *= 2
         elif kind == 3:
             body = nn.Conv2d(channels // 2, channels // 2, (1, 3), padding=(0, 1))
             modules.append(Split(body))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-from networks import ChannelsLast, Concatenated, Gated, Residual, Shuffled, Split
+from networks import ChannelsLast, Concatenated, Doubled, Gated, Residual, Shuffled, Split
 from torch import nn
 
 from models.conv6 import Conv6
@@ -134,6 +134,8 @@ class _Walk:
             return out
         if isinstance(module, Concatenated):
             return np.concatenate([view, self.walk(module.body, view)])
+        if isinstance(module, Doubled):
+            return np.concatenate([view, view])
         if isinstance(module, Split):
             half = len(view) // 2
             return np.concatenate([self.walk(module.body, view[:half]), view[half:]])
