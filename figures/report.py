@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from graph_data import results
 from metrics.by_layer import LayerSummary
 from metrics.meanings import MEANINGS
+from models import MODELS
 from summary import compact, network_of, number
 from sweep import records
 
@@ -259,6 +260,8 @@ def _kind(name: str) -> str:
 
 def _origin(row: Mapping[str, object]) -> str:
     versions = {name: version for name, version in records.versions().items() if version}
+    if row["model"] not in MODELS:  # a network of the user's own goes by a label
+        return _list("versions", versions)
     return (
         f"{_list('versions', versions)}\n"
         f"<p>The same network, measured again:</p>\n<pre><code>{escape(_command(row))}</code></pre>"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -144,10 +145,10 @@ def apply(run: _Run, plain: str, func: Callable, args: tuple, kwargs: dict) -> A
 
 
 def _without_data(func: Callable, args: tuple, kwargs: dict) -> Any:
-    """The function's result on tensors without data: right in its shape.
+    """What a function says of a tensor without data.
 
-    Some of torch's functions compute shapes in Python and import its compiler first, for seconds:
-    not those that `apply` needs this for.
+    Only for what torch knows at once: elsewhere it computes shapes in Python, and imports its
+    compiler first, for seconds.
     """
 
     def on_meta(tensor: torch.Tensor) -> torch.Tensor:
@@ -228,6 +229,14 @@ def _interpolated(run: _Run, input: Any, *args: Any, **kwargs: Any) -> Value:
     return _through(F.interpolate, _read(input), args, kwargs)
 
 
+def _size(func: Callable, value: Value, **kwargs: Any) -> tuple[int, ...]:
+    """Height and width of a function's result, as torch has them: it runs on one channel."""
+    try:
+        return tuple(func(torch.zeros(1, 1, *value.shape[2:]), **kwargs).shape[2:])
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise NotImplementedError(f"{func.__name__} fails: {error}") from error
+
+
 def _convolution(
     run: _Run,
     input: Any,
@@ -241,10 +250,14 @@ def _convolution(
     if value_of(weight) is not None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
     value = _read(input)
-    kernels = torch.empty(weight.shape, device="meta")  # of the type of the values here
-    out = _without_data(F.conv2d, (input, kernels, None, stride, padding, dilation, groups), {})
-    if out.dim() != 4:
+    if len(value.shape) != 4:
         raise NotImplementedError("a convolution needs a batch of images")
+    if value.shape[1] != weight.shape[1] * groups:
+        raise NotImplementedError(
+            f"a convolution of {weight.shape[1] * groups} channels reads {value.shape[1]}"
+        )
+    kernel = torch.zeros(1, 1, *weight.shape[2:])
+    size = _size(F.conv2d, value, weight=kernel, stride=stride, padding=padding, dilation=dilation)
     stride, dilation = _pair(stride), _pair(dilation)
     if padding == "same":
         totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
@@ -253,7 +266,6 @@ def _convolution(
         sides = [(0, 0), (0, 0)]
     else:
         sides = [(p, p) for p in _pair(padding)]
-    size = tuple(out.shape[2:])
     return weights.convolution(run, value, weight, stride, sides, dilation, groups, size)
 
 
@@ -272,17 +284,20 @@ def _pooled(run: _Run, *args: Any, **kwargs: Any) -> Value:
     given = dict(zip(POOL, args, strict=False)) | kwargs
     if given.pop("return_indices", False):
         raise NotImplementedError("max pooling that gives its indices depends on the data")
-    out = _without_data(F.max_pool2d, (), given | {"stride": given.get("stride") or None})
+    value = _read(given.pop("input"))
+    if len(value.shape) != 4:
+        raise NotImplementedError("pooling needs a batch of images")
+    pooled_size = _size(F.max_pool2d, value, **given | {"stride": given.get("stride") or None})
     kernel = _pair(given["kernel_size"])
     stride = _pair(given.get("stride") or kernel)
     padding = _pair(given.get("padding", 0))
     dilation = _pair(given.get("dilation", 1))
     return _with_windows(
         run,
-        _read(given["input"]),
+        value,
         [
-            pooling_windows(size, kernel[i], stride[i], padding[i], dilation[i], out.shape[2 + i])
-            for i, size in enumerate(given["input"].shape[2:])
+            pooling_windows(size, kernel[i], stride[i], padding[i], dilation[i], pooled_size[i])
+            for i, size in enumerate(value.shape[2:])
         ],
     )
 
@@ -358,7 +373,7 @@ def _gated_linear(run: _Run, input: Any, dim: int = -1) -> Value:
 def _combined(run: _Run, is_sum: bool, args: tuple, kwargs: dict) -> Value:
     """A sum, or a product: see `sums`. Constants add nothing; a factor of 0 removes."""
     terms = args[0] if args else kwargs["input"], args[1] if len(args) > 1 else kwargs["other"]
-    shape = torch.broadcast_shapes(*(getattr(term, "shape", ()) for term in terms))
+    shape = torch.Size(np.broadcast_shapes(*(getattr(term, "shape", ()) for term in terms)))
     values = [value_of(term) for term in terms]
     values = [
         value if value.shape == shape else _changed(value, lambda n: n.broadcast_to(shape))

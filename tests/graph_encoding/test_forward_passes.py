@@ -1,6 +1,10 @@
 """What a forward pass may do to its tensors, against the network itself: positive weights and
 inputs, no biases, so that activations change nothing and the flow of the graph is the output."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import flow
 import numpy as np
 import pytest
@@ -10,6 +14,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from graph_encoding import encode, load, save
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Net(nn.Module):
@@ -342,6 +348,17 @@ def test_the_network_is_left_as_it_was():
     assert not hasattr(model, "late")
     with pytest.raises(ValueError, match="TorchScript"):
         encode(torch.jit.script(nn.Sequential(nn.Linear(2, 2))), torch.zeros(1, 2))
+
+
+def test_encoding_imports_no_compiler():
+    """Torch imports sympy or its compiler, for a second or more, where it reasons about shapes."""
+    code = (
+        "import sys, graph_encoding, models\n"
+        "for name in models.MODELS:\n"
+        "    graph_encoding.encode(models.build(name, 10))\n"
+        "sys.exit(bool({'sympy', 'torch._dynamo'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=100).returncode == 0
 
 
 def test_many_sums_that_are_also_read_alone():

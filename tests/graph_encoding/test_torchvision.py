@@ -261,7 +261,7 @@ class Dynamic(Net):
         (Dynamic(), "Dynamic"),
         (nn.Sequential(nn.Conv2d(1, 2, 1), nn.PixelShuffle(1), nn.ConvTranspose2d(2, 1, 2)), "2 "),
         (nn.Sequential(nn.ReLU()), "does not come from its input"),
-        (nn.Sequential(nn.Conv2d(3, 1, 1)), r"0 \(Conv2d\).*channel"),
+        (nn.Sequential(nn.Conv2d(3, 1, 1)), r"0 \(Conv2d\): a convolution of 3 channels reads 1"),
     ],
 )
 def test_what_cannot_be_a_graph_is_named(model, named):
