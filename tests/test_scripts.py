@@ -179,11 +179,11 @@ def test_digits_study(tmp_path):
 
 
 def test_pictures(tmp_path):
-    settings = {"PRUNERS": "er uniform", "MODEL": "CONV-6", "SPARSITY": "0.995"}
+    settings = {"PRUNERS": "er", "SPARSITY": "0.995"}
     status, _, err = run("pictures.sh", tmp_path, **settings)
     assert status == 0, err
     names = {file.name for file in (tmp_path / "results").iterdir()}
-    assert names == {f"CONV-6-0.995-{name}.png" for name in ("er", "uniform", "layers")}
+    assert names == {f"Resnet-20-0.995-{name}.png" for name in ("er", "layers")}
 
 
 def test_dask(tmp_path):

@@ -274,7 +274,7 @@ def test_many_sinks_and_sources_are_named():
     assert text.startswith("Most nodes of 1 (75 %) are sources")
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(pairs(max_nodes=300))
 def test_warnings_are_lines_on_any_graph(pair):
     layers = by_layer(pair.graph)

@@ -13,7 +13,7 @@ import metrics
 from graph_encoding import encode
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(mixed_pairs())
 def test_edges_and_layers_are_those_of_the_written_out_graph(pair):
     graph, explicit = pair
@@ -23,7 +23,7 @@ def test_edges_and_layers_are_those_of_the_written_out_graph(pair):
     assert abs(difference.data).max(initial=0) <= 1e-6 * explicit.matrix.max()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(mixed_pairs())
 def test_all_metrics_of_the_written_out_graph(pair):
     graph, explicit = pair
@@ -45,7 +45,7 @@ def test_all_metrics_of_the_written_out_graph(pair):
         assert found[name] == pytest.approx(value, rel=1e-5, abs=1e-5), name
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(mixed_networks())
 def test_linear_flow_of_drawn_networks(network):
     """A node that pooling meets twice counts once, in a flow twice: these networks are left out."""

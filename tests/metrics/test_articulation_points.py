@@ -18,13 +18,13 @@ def check(pair) -> None:
     assert connectivity(pair.graph).cut_nodes == len(expected)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(pairs())
 def test_articulation_points(pair):
     check(pair)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(networks(), st.floats(0.02, 0.3), st.integers(0, 2**32 - 1))
 def test_of_very_sparse_networks(network, density, seed):
     sparsify(network.module, seed, [density])

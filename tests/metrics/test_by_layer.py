@@ -11,7 +11,7 @@ from metrics.by_layer import by_layer
 from metrics.degrees import local_connectivity
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(networks())
 def test_every_row(network):
     graph, explicit = unrolled(network)
@@ -42,7 +42,7 @@ def test_every_row(network):
         assert row.strength == pytest.approx(mean, rel=1e-5, abs=1e-12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(networks())
 def test_sums_over_layers(network):
     """Whatever the network, the rows add up to the whole graph's numbers."""
