@@ -1,6 +1,6 @@
 # make run               a pruned Resnet-20, its graph and its topometrics
 # make run ARGS="..."    the same with flags (make run ARGS=--help lists them)
-# make test, make lint   the checks
+# make test, make lint   the checks; one process a core runs the tests (ARGS="-n 0": one in all)
 # Each sets up .venv by itself; PYTHON=python3.12 picks the interpreter.
 
 PYTHON ?= python3
@@ -14,7 +14,7 @@ run: $(READY)
 	@$(VENV)/bin/python main.py $(ARGS)
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

@@ -474,7 +474,15 @@ def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
 # What is interrupted or killed
 
 
-def test_interruption_keeps_what_is_done(big, tmp_path):
+@pytest.fixture
+def interruptible():
+    """Also where a shell runs the tests in its background, with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_interruption_keeps_what_is_done(big, interruptible, tmp_path):
     sweep = start(tmp_path, *BIG, "--jobs", "2", "--log-file", "log")
     wait_until(lambda: len(runs(tmp_path)) >= 2, sweep)
     os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does
