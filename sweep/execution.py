@@ -101,6 +101,7 @@ def run(
 @contextlib.contextmanager
 def _processes(work: Work, jobs: int) -> Iterator[Pool]:
     workers = None
+    rounds = itertools.count()
 
     def pool(tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
         nonlocal workers
@@ -112,38 +113,42 @@ def _processes(work: Work, jobs: int) -> Iterator[Pool]:
             # Of joblib's own pool: joblib.Parallel runs one job in this process, where want of
             # memory would end the sweep.
             workers = get_reusable_executor(max_workers=min(jobs, len(now)), timeout=IDLE_SECONDS)
-            with tempfile.TemporaryDirectory(prefix="sweep-") as started:
-                todo, calls = iter(now), set()
-                try:
-                    while True:
-                        # No more than are worked on: if this process is killed, nothing is queued.
-                        for i in itertools.islice(todo, jobs - len(calls)):
-                            calls.add(workers.submit(_marked, work, i, waiting[i], started))
-                        if not calls:
-                            break
-                        ended, calls = wait(calls, return_when=FIRST_COMPLETED)
-                        for call in ended:
-                            i, outcome = call.result()
-                            alone = [other for other in alone if other != i]
-                            yield waiting.pop(i), outcome
-                except TerminatedWorkerError:
-                    under_way = [i for i in map(int, os.listdir(started)) if i in waiting]
-                    if alone:
-                        yield waiting.pop(alone.pop(0)), DIED
-                    elif under_way:
-                        alone = sorted(under_way)
-                    else:
-                        raise SchedulerError(
-                            "the processes of --jobs die before they begin; is there memory left?"
-                        ) from None
+            started = Path(marks, str(next(rounds)))
+            started.mkdir()
+            todo, calls = iter(now), set()
+            try:
+                while True:
+                    # No more than are worked on: if this process is killed, nothing is queued.
+                    for i in itertools.islice(todo, jobs - len(calls)):
+                        calls.add(workers.submit(_marked, work, i, waiting[i], started))
+                    if not calls:
+                        break
+                    ended, calls = wait(calls, return_when=FIRST_COMPLETED)
+                    for call in ended:
+                        i, outcome = call.result()
+                        alone = [other for other in alone if other != i]
+                        yield waiting.pop(i), outcome
+            except TerminatedWorkerError:
+                workers.shutdown()  # waits for the other workers' end: until then they leave marks
+                under_way = [i for i in map(int, os.listdir(started)) if i in waiting]
+                if alone:
+                    yield waiting.pop(alone.pop(0)), DIED
+                elif under_way:
+                    alone = sorted(under_way)
+                else:
+                    raise SchedulerError(
+                        "the processes of --jobs die before they begin; is there memory left?"
+                    ) from None
 
-    try:
-        yield pool
-        if workers:
-            workers.shutdown()
-    except BaseException:
-        _stop(workers)
-        raise
+    # Outlives the processes, which leave marks in it to their end.
+    with tempfile.TemporaryDirectory(prefix="sweep-") as marks:
+        try:
+            yield pool
+            if workers:
+                workers.shutdown()
+        except BaseException:
+            _stop(workers)
+            raise
 
 
 def _stop(workers) -> None:
@@ -164,10 +169,10 @@ DIED = Outcome(
 )
 
 
-def _marked(work: Work, number: int, task: Task, started: str) -> tuple[int, Outcome]:
+def _marked(work: Work, number: int, task: Task, started: Path) -> tuple[int, Outcome]:
     """Work on a task, leaving a mark that it was begun."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the program decides
-    Path(started, str(number)).touch()
+    (started / str(number)).touch()
     return number, work(task)
 
 
