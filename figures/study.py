@@ -27,6 +27,7 @@ COLOURS = {
     "sparsity": BLACK,
 }
 MARKERS = dict(zip(COLOURS, "osD^vx"))
+CARET = 7  # matplotlib.markers.CARETDOWN: what it points at is below the axis
 PRUNER_COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK)
 GROUP_COLOURS = {
     "Local connectivity": BLUE,
@@ -82,6 +83,7 @@ def accuracy(tables: dict[str, pd.DataFrame]):
         panel.set_xscale("log")
         panel.set_title(f"{models[j]}, {datasets[i]}", fontsize=9)
         panel.tick_params(labelsize=7)
+        panel.tick_params(axis="x", labelrotation=60)
     panels[0][0].invert_xaxis()  # of all: they share it
     shown = sorted(table["sparsity"].unique())
     panels[0][0].set_xticks([1 - s for s in shown], [f"{s:g}" for s in shown])
@@ -103,7 +105,7 @@ def correlation(tables: dict[str, pd.DataFrame]):
     figure, panels = pyplot().subplots(
         1,
         len(rows),
-        figsize=(2.4 + 2.0 * len(rows), 1.6 + 0.28 * len(cells)),
+        figsize=(2.4 + 2.0 * len(rows), max(3.2, 1.6 + 0.28 * len(cells))),
         layout="constrained",
         sharey=True,
         squeeze=False,
@@ -121,7 +123,7 @@ def correlation(tables: dict[str, pd.DataFrame]):
                 text = f"{value:.2f}".replace("0.", ".", 1)
                 panel.text(j, i, text, ha="center", va="center", fontsize=6, color=colour)
         panel.set_title(title, fontsize=9)
-        panel.set_xticks(range(len(sparsities)), sparsities, fontsize=7)
+        panel.set_xticks(range(len(sparsities)), sparsities, fontsize=7, rotation=60)
         panel.set_xlabel("sparsity", fontsize=8)
     panels[0][0].set_yticks(range(len(cells)), [f"{m}, {d}" for m, d in cells], fontsize=7)
     figure.colorbar(image, ax=panels, label="Pearson correlation with accuracy", shrink=0.9)
@@ -129,17 +131,25 @@ def correlation(tables: dict[str, pd.DataFrame]):
 
 
 def regression(tables: dict[str, pd.DataFrame]):
-    """R2 on networks not seen, by encoding and sparsity, a panel for each estimator."""
-    table = tables["scores"]
+    """R2 on networks not seen, by encoding and sparsity, a panel for each estimator.
+
+    Arrows at the lower edge are below it.
+    """
+    table, ceilings = tables["scores"], tables["ceilings"]
+    ceilings = ceilings[ceilings["kind"].isin(["sparsity", "overall"])].set_index("stratum")
     table = table[(table["level"] == "joint") & table["kind"].isin(["sparsity", "overall"])]
     strata = list(dict.fromkeys(table[table["kind"] == "sparsity"]["stratum"]))
     strata += ["all"]
     estimators = list(dict.fromkeys(table["estimator"]))
     predictors = [name for name in COLOURS if name in set(table["predictor"])]
     figure, panels = pyplot().subplots(
-        1, len(estimators), figsize=(3.1 * len(estimators), 3.6), layout="constrained", sharey=True
+        1,
+        len(estimators),
+        figsize=(max(3.1, 0.6 * len(strata)) * len(estimators), 3.6),
+        layout="constrained",
+        sharey=True,
     )
-    lowest = min(-0.2, float(table["r2"].min()) - 0.05)
+    lowest = max(min(-0.2, float(table["r2"].min()) - 0.05), -1)
     for panel, estimator in zip(np.atleast_1d(panels), estimators):
         part = table[table["estimator"] == estimator].set_index(["predictor", "stratum"])
         for place, predictor in enumerate(predictors):
@@ -157,17 +167,28 @@ def regression(tables: dict[str, pd.DataFrame]):
                 linewidth=0.8,
                 label=LABELS[predictor],
             )
+            lost = np.array(known)[(values["r2"] < lowest).to_numpy()] + shift
+            edge = np.full(len(lost), lowest)
+            panel.plot(lost, edge, linestyle="", marker=CARET, color=COLOURS[predictor], ms=5)
         panel.axhline(0, color="grey", linewidth=0.6)
         panel.axvline(len(strata) - 1.5, color="grey", linewidth=0.6, linestyle=":")
+        panel.hlines(
+            ceilings["ceiling"].reindex(strata).clip(lower=0),
+            np.arange(len(strata)) - 0.42,
+            np.arange(len(strata)) + 0.42,
+            color="grey",
+            linewidth=1.5,
+            label="ceiling: what differs between configurations",
+        )
         panel.set_title(estimator, fontsize=10)
         panel.set_xticks(range(len(strata)), strata)
         panel.set_xlabel("sparsity")
-        panel.set_ylim(max(lowest, -1), 1)
+        panel.set_ylim(lowest, 1.04)
         panel.grid(axis="y", alpha=0.3)
     first = np.atleast_1d(panels)[0]
     first.set_ylabel("R$^2$ on configurations not seen")
     handles, labels = first.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(predictors), fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
     return figure
 
 
@@ -252,7 +273,7 @@ def ranking(tables: dict[str, pd.DataFrame]):
                 elinewidth=0.7,
                 label=name,
             )
-        panel.set_xticks(places, sparsities)
+        panel.set_xticks(places, sparsities, fontsize=8)
         panel.set(xlabel="sparsity", ylabel=label)
         panel.grid(alpha=0.3)
     panels[0].axhline(0, color="grey", linewidth=0.8)

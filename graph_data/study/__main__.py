@@ -25,7 +25,17 @@ from figures import study as figures
 from graph_data import fetch
 from graph_data.tables import TableError
 
-from . import accuracy, correlation, importance, networks, ranking, regression, report, sensitivity
+from . import (
+    accuracy,
+    carried,
+    correlation,
+    importance,
+    networks,
+    ranking,
+    regression,
+    report,
+    sensitivity,
+)
 
 SECTIONS = {
     "accuracy": accuracy,
@@ -37,6 +47,7 @@ SECTIONS = {
 }
 COMMITTED = Path(__file__).parents[1] / "paper_results"
 FIGURES = Path(__file__).parents[2] / "figures"
+NOT_WHAT = {"data", "output_dir", "figures_dir", "jobs"}  # flags that change no number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,15 +98,15 @@ def parser() -> argparse.ArgumentParser:
         "--output-dir",
         type=Path,
         metavar="DIR",
-        help="where report and tables go (default: graph_data/paper_results for the released "
-        "CSVs, otherwise paper_results in the folder of the data)",
+        help="where report and tables go (default: graph_data/paper_results for the whole study "
+        "of the released CSVs, otherwise paper_results in the folder of the data)",
     )
     p.add_argument(
         "--figures-dir",
         type=Path,
         metavar="DIR",
-        help="where plots go (default: figures for the released CSVs, otherwise figures in the "
-        "output folder)",
+        help="where plots go (default: figures for the whole study of the released CSVs, "
+        "otherwise figures in the output folder)",
     )
     p.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     p.add_argument("--models", nargs="+", metavar="M", help="default: the paper's four")
@@ -156,12 +167,14 @@ def run(options: argparse.Namespace) -> None:
     options : argparse.Namespace
         From `parser`.
     """
-    committed = options.data.resolve() == fetch.PUBLISHED.resolve()
-    if committed and not options.data.is_dir():
+    released = options.data.resolve() == fetch.PUBLISHED.resolve()
+    if released and not options.data.is_dir():
         raise TableError(
             f"{options.data}: not there: python -m graph_data.fetch gets the released CSVs; "
             "--data takes another folder"
         )
+    changed = changes(options)
+    committed = released and not changed
     output = options.output_dir or (COMMITTED if committed else options.data / "paper_results")
     plots = options.figures_dir or (FIGURES if committed else output / "figures")
     data = networks.load(
@@ -176,6 +189,9 @@ def run(options: argparse.Namespace) -> None:
         dense_accuracy=options.dense_accuracy,
     )
     tables = compute(data, options.sections, options.seed, options.jobs)
+    if not released and not changed & {"drop", "aggregation"}:
+        both = carried.compare(tables, carried.tables_of(COMMITTED))
+        tables = ({"carried": both} if both else {}) | tables
     text = report.write(data, tables, options)
     for section, found in tables.items():
         for name, table in found.items():
@@ -185,6 +201,16 @@ def run(options: argparse.Namespace) -> None:
     put(output / "report.md", text)
     print(text)
     print(f"written to {output} and {plots}")
+
+
+def changes(options: argparse.Namespace) -> set[str]:
+    """Flags that decide what is computed and are not at their defaults."""
+    defaults = parser().parse_args([])
+    return {
+        name
+        for name, value in vars(options).items()
+        if name not in NOT_WHAT and value != getattr(defaults, name)
+    }
 
 
 def compute(

@@ -24,7 +24,7 @@ def ridge() -> Pipeline:
 
 def huber() -> Pipeline:
     """Huber's robust regression."""
-    return make_pipeline(StandardScaler(), HuberRegressor(max_iter=2000))
+    return make_pipeline(StandardScaler(), HuberRegressor(max_iter=20_000))
 
 
 def trees() -> RegressorMixin:

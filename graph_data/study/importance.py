@@ -16,15 +16,16 @@ import pandas as pd
 from joblib import delayed
 from sklearn.inspection import permutation_importance
 
+from . import agreement
 from .estimators import ols, ridge, trees
 from .networks import Networks, group_of
 from .statistics import variance_inflation
 from .validation import folds, interval
 
 REPEATS = 4
+SPLITS = 4  # of a stratum's configurations into halves
 PERMUTATIONS = 10
 PREDICTOR = "unrolled"
-AGREEMENT = ["kind", "method", "first", "second", "spearman", "common_of_five"]
 METHODS = (
     "ols coefficient",
     "ridge coefficient",
@@ -35,7 +36,7 @@ METHODS = (
 
 
 def tasks(networks: Networks, seed: int) -> list:
-    """One for each stratum and repeat, and one for each stratum's collinearity."""
+    """For each stratum one for each repeat, for each split into halves, and for collinearity."""
     if PREDICTOR not in networks.features:
         return []
     networks = networks.complete([PREDICTOR])
@@ -49,6 +50,8 @@ def tasks(networks: Networks, seed: int) -> list:
             splits = folds(part.configurations, seed + repeat)
             if splits:
                 found.append(delayed(measure)(label, x, y, splits, seed + repeat))
+        for split in range(SPLITS) if len(np.unique(part.configurations)) >= 4 else ():
+            found.append(delayed(halve)(label, x, y, part.configurations, seed + split))
     return found
 
 
@@ -108,6 +111,36 @@ def measure(
     return "importance", pd.DataFrame(rows)
 
 
+def halve(
+    label: dict[str, str], x: pd.DataFrame, y: np.ndarray, groups: np.ndarray, seed: int
+) -> tuple[str, pd.DataFrame]:
+    """Importance of each metric in two halves that have no configuration in common.
+
+    Parameters
+    ----------
+    label, x, y
+        As for `measure`.
+    groups : numpy.ndarray, shape (n,)
+        Configurations, four or more.
+    seed : int
+
+    Returns
+    -------
+    str, pandas.DataFrame
+        ``"halves"``, and one row a half, metric and method: the mean over the folds of the half.
+    """
+    names = np.random.default_rng(seed).permutation(np.unique(groups))
+    first = np.isin(groups, names[: len(names) // 2])
+    found = []
+    for half, members in enumerate((first, ~first)):
+        splits = folds(groups[members], seed)
+        _, table = measure(label, x[members], y[members], splits, seed)
+        keys = [*label, "method", "metric"]
+        means = table.groupby(keys, sort=False)["value"].mean().reset_index()
+        found.append(means.assign(split=seed, half=half))
+    return "halves", pd.concat(found, ignore_index=True)
+
+
 def shapley(model, values: np.ndarray) -> np.ndarray:
     """Mean modulus of each metric's Shapley values (Lundberg et al., "From local explanations to
     global understanding with explainable AI for trees", Nature Machine Intelligence 2, 2020)."""
@@ -147,8 +180,9 @@ def collect(results: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, pd.DataFra
         ``importance``: mean over folds, its interval (the middle 95 % of the folds), the share of
         folds in which the sign is that of the mean, and the rank of the modulus. ``agreement``:
         Spearman correlation of the metrics' importance between strata of one kind, pair by pair.
-        ``repeatability``: the same between the even and odd folds of one stratum, mean over the
-        strata of a kind. ``collinearity``. Nothing if there is one configuration only.
+        ``halves``: the same between halves of the networks of two strata, and of one.
+        ``differences``: by kind and method, what that says of how strata differ. ``collinearity``.
+        Nothing if there is one configuration only.
     """
     if not any(name == "importance" for name, _ in results):
         return {}
@@ -171,76 +205,14 @@ def collect(results: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, pd.DataFra
         .rank(ascending=False, method="first", na_option="bottom")
         .astype(int)
     )
+    halved = [table for name, table in results if name == "halves"]
+    halves = (
+        agreement.halves(pd.concat(halved)) if halved else pd.DataFrame(columns=agreement.HALVES)
+    )
     return {
         "importance": table,
-        "agreement": agreement(table),
-        "repeatability": repeatability(measured),
+        "agreement": agreement.between(table),
+        "halves": halves,
+        "differences": agreement.differences(halves),
         "collinearity": collinear.reset_index(drop=True),
     }
-
-
-def agreement(importance: pd.DataFrame) -> pd.DataFrame:
-    """How alike importance is between the strata of one kind, pair by pair.
-
-    Parameters
-    ----------
-    importance : pandas.DataFrame
-        From `collect`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        For each kind, method and pair of strata: Spearman correlation of the moduli of importance,
-        and the number of metrics that are among the first five in both.
-    """
-    rows = []
-    for (kind, method), part in importance.groupby(["kind", "method"], sort=False):
-        wide = part.pivot(index="metric", columns="stratum", values="importance").abs()
-        strata = list(wide)
-        for i, first in enumerate(strata):
-            for second in strata[i + 1 :]:
-                top = [set(wide[s].nlargest(5).index) for s in (first, second)]
-                rows.append(
-                    {
-                        "kind": kind,
-                        "method": method,
-                        "first": first,
-                        "second": second,
-                        "spearman": _spearman(wide[first], wide[second]),
-                        "common_of_five": len(top[0] & top[1]),
-                    }
-                )
-    return pd.DataFrame(rows, columns=AGREEMENT)
-
-
-def repeatability(measured: pd.DataFrame) -> pd.DataFrame:
-    """How alike importance is between halves of the folds of one and the same stratum.
-
-    Parameters
-    ----------
-    measured : pandas.DataFrame
-        Columns kind, stratum, method, metric, fold, value: one row a fold and repeat.
-
-    Returns
-    -------
-    pandas.DataFrame
-        For each kind and method: Spearman correlation of the moduli of importance between the even
-        and the odd folds, mean over the strata. The halves have most training networks in common,
-        so this is what little difference the choice of networks alone makes.
-    """
-    half = measured.assign(half=measured["fold"] % 2)
-    keys = ["kind", "stratum", "method"]
-    means = (
-        half.groupby([*keys, "metric", "half"], sort=False)["value"].mean().unstack("half").abs()
-    )
-    if means.shape[1] < 2:
-        return pd.DataFrame(columns=["kind", "method", "spearman"])
-    r = means.groupby(keys, sort=False).apply(lambda part: _spearman(part[0], part[1]))
-    return r.groupby(["kind", "method"], sort=False).mean().rename("spearman").reset_index()
-
-
-def _spearman(first: pd.Series, second: pd.Series) -> float:
-    """Spearman correlation; NaN where one of them does not vary."""
-    if first.nunique() < 2 or second.nunique() < 2:
-        return np.nan
-    return first.corr(second, method="spearman")

@@ -3,7 +3,8 @@
 Every encoding's topometrics, the Ramanujan metrics, the density of layers and the sparsity itself,
 jointly, by group and one by one; on networks whose configuration was not seen, within each
 sparsity, model and dataset, and on a dataset or model that was not seen at all. All predictors are
-compared on the same networks: those where all of them are defined.
+compared on the same networks: those where all of them are defined. Beside them stands the ceiling:
+how much of the drop differs between configurations at all.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 from joblib import delayed
 from scipy import stats
 
+from .ceiling import ceiling
 from .estimators import ESTIMATORS
 from .networks import ENCODINGS, GROUPS, Networks
 from .validation import Split, adjusted, bootstrap_r2, folds, interval, predict, r2
@@ -23,13 +25,16 @@ HELD_OUT = {"held-out dataset": "dataset", "held-out model": "model"}
 
 
 def tasks(networks: Networks, seed: int) -> list:
-    """One for each stratum and set of metrics."""
+    """One for each stratum and set of metrics, and one for each stratum's ceiling."""
     networks = networks.complete()
-    return [
-        task({"kind": kind, "stratum": name}, part, splits, chosen, seed)
-        for kind, name, part, splits in designs(networks, seed)
-        for chosen in feature_sets(networks)
-    ]
+    found = []
+    for kind, name, part, splits in designs(networks, seed):
+        label = {"kind": kind, "stratum": name}
+        test = np.unique(np.concatenate([rows for _, rows in splits]))
+        y = part.runs["drop"].to_numpy()
+        found.append(delayed(ceiling)(label, y[test], part.configurations[test]))
+        found += [task(label, part, splits, chosen, seed) for chosen in feature_sets(networks)]
+    return found
 
 
 def designs(networks: Networks, seed: int) -> Iterator[tuple[str, str, Networks, list[Split]]]:
@@ -140,16 +145,18 @@ def evaluate(
     return found
 
 
-def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.DataFrame]:
+def collect(results: Sequence[list[tuple[dict, np.ndarray]] | dict]) -> dict[str, pd.DataFrame]:
     """Tables from the results of `tasks`.
 
     Returns
     -------
     dict of str to pandas.DataFrame
         ``scores``: one row a stratum, set of metrics and estimator. ``differences``: R2 of all
-        unrolled topometrics minus R2 of each other predictor, with its interval.
+        unrolled topometrics minus R2 of each other predictor, with its interval. ``ceilings``: one
+        row a stratum.
     """
-    pairs = [pair for result in results for pair in result]
+    ceilings = [result for result in results if isinstance(result, dict)]
+    pairs = [pair for result in results if isinstance(result, list) for pair in result]
     scores = pd.DataFrame([row for row, _ in pairs])
     joint = scores[scores["level"] == "joint"]
     rows = []
@@ -173,7 +180,11 @@ def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.Da
                     "high": high,
                 }
             )
-    return {"scores": scores, "differences": pd.DataFrame(rows)}
+    return {
+        "scores": scores,
+        "differences": pd.DataFrame(rows),
+        "ceilings": pd.DataFrame(ceilings),
+    }
 
 
 def _spearman(y: np.ndarray, predicted: np.ndarray) -> float:

@@ -43,6 +43,7 @@ def write(networks: Networks, tables: Tables, options: argparse.Namespace) -> st
     if verdicts:
         lines += ["", "## The paper's claims", ""]
         lines += [f"- {verdict}" for verdict in verdicts]
+        lines += ["", claims.RULES]
     for _, text in parts:
         lines += ["", text]
     return "\n".join(lines) + "\n"
@@ -106,8 +107,8 @@ networks where the metric is defined; mean over the groups. The interval (95 %) 
 is from networks drawn with replacement within each group; seeds of one configuration are alike,
 which makes it narrow. `better` and `worse`: groups in which Williams' test for dependent
 correlations says so at 5 % after Holm's adjustment. The modulus forgives a metric that errs in
-opposite directions in different groups; `mean r, signed` does not. The claim holds if no interval
-of a mean difference lies above 0, and in part if some lie above and some below.
+opposite directions in different groups; `mean r, signed` does not. The claim is that no mean
+difference is above 0.
 
 {markdown(table[shown], DIGITS)}
 
@@ -122,6 +123,11 @@ def regression(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
     wide = joint.pivot_table(
         index=["kind", "stratum", "estimator"], columns="predictor", values="r2", sort=False
     ).reset_index()
+    ceilings = tables["ceilings"]
+    ceilings = ceilings[["kind", "stratum"]].assign(
+        ceiling=[with_interval(*v) for v in ceilings[["ceiling", "low", "high"]].values]
+    )
+    wide = wide.merge(ceilings, on=["kind", "stratum"])
     groups = scores[(scores["kind"] == "overall") & (scores["level"] != "metric")]
     groups = groups.pivot_table(
         index=["predictor", "name"], columns="estimator", values="r2", sort=False
@@ -137,10 +143,14 @@ def regression(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
 R2 on networks whose configuration (model, dataset, pruner, sparsity) was not in training,
 predictions of 5 folds pooled; 0 is as good as the mean, below 0 is worse. `held-out`: trained on
 all other datasets (models), tested on this one; there the level of the drop is unknown too, and a
-linear fit extrapolates, so that R2 can fall far below 0 (the CSV has Spearman's correlation
-beside it). All predictors on the same networks. The claim holds if, over all networks, the
-interval (95 %, configurations drawn with replacement) of the difference in R2 is above 0 for
-every estimator against every other encoding.
+linear fit extrapolates, so that R2 can fall far below 0 (the CSV has Spearman's correlation beside
+it). All predictors on the same networks. `ceiling`: an estimate of the share of the drop's
+variance that lies between configurations and not between the seeds of one (intraclass
+correlation); 0 or less where none was found. A predictor that knows configurations alone reaches
+no more in the long run; what varies with the seed, such as metrics of trained weights, may know
+more. Where the ceiling is about 0, an R2 about or below 0 says little of a metric. The claim is
+about the difference in R2 over all networks (interval: 95 %, configurations drawn with
+replacement), for every estimator and against every other encoding.
 
 {markdown(wide, DIGITS)}
 
@@ -154,13 +164,14 @@ Each unrolled topometric alone, all networks:
 
 All scores, with adjusted R2, mean absolute error and intervals:
 [regression/scores.csv](regression/scores.csv); differences between encodings:
-[regression/differences.csv](regression/differences.csv)."""
+[regression/differences.csv](regression/differences.csv); ceilings:
+[regression/ceilings.csv](regression/ceilings.csv)."""
     return claims.encodings(scores, tables["differences"]), text
 
 
 def importance(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
     """Section 4.2.2."""
-    table, agreement = tables["importance"], tables["agreement"]
+    table = tables["importance"]
     inflation = tables["collinearity"]
     overall = inflation[inflation["kind"] == "overall"]
     method = "trees permutation"
@@ -169,7 +180,12 @@ def importance(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
     top = top[top["low"] > 0]
     firsts = top.sort_values(["kind", "stratum", "rank"]).groupby(["kind", "stratum"], sort=False)
     listed = {key: ", ".join(part["metric"]) for key, part in firsts}
-    alike = agreement.groupby(["kind", "method"], sort=False)[["spearman", "common_of_five"]].mean()
+    alike = tables["differences"]
+    common = tables["agreement"].groupby(["kind", "method"])["common_of_five"].mean()
+    alike = alike.assign(
+        difference=[with_interval(*v) for v in alike[["difference", "low", "high"]].values]
+    )[["kind", "method", "strata", "between", "expected", "difference"]]
+    alike = alike.join(common, on=["kind", "method"])
     tops = pd.DataFrame(
         [
             {"kind": k, "stratum": s, "of the first three, above 0": v}
@@ -184,7 +200,6 @@ def importance(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
     main = main.reset_index().merge(
         overall[["metric", "variance_inflation", "closest", "r_with_closest"]], on="metric"
     )
-    means = alike.reset_index()
     text = f"""## Section 4.2.2: importance of the unrolled topometrics
 
 Over the folds of 5-fold cross-validation repeated 4 times (the middle 95 % of the folds in
@@ -203,17 +218,22 @@ above 0:
 
 {markdown(tops)}
 
-How alike importance is between strata (means over pairs: Spearman correlation, and how many
-metrics are among the first five in both). Claim b holds if strata agree less with each other than
-halves of the folds of one and the same stratum do:
+How alike importance is between strata (`between`: mean Spearman correlation between a half of the
+networks of one stratum and a half of another's), and how alike it would be if the strata were
+(`expected`: the geometric mean of the correlations between the halves of each, as for the
+attenuation of correlations by noise). Halves share no configuration. The interval (95 %) of the
+difference is from strata drawn with replacement: crude where they are few, none for fewer than
+three. Last, how many metrics are among the first five in both of two strata, all networks. The
+claim is that the differences by sparsity and by model are below 0:
 
-{markdown(means, DIGITS)}
+{markdown(alike, DIGITS)}
 
 All strata: [importance/importance.csv](importance/importance.csv),
 [importance/agreement.csv](importance/agreement.csv),
-[importance/repeatability.csv](importance/repeatability.csv),
+[importance/halves.csv](importance/halves.csv),
+[importance/differences.csv](importance/differences.csv),
 [importance/collinearity.csv](importance/collinearity.csv)."""
-    return claims.importance(agreement, tables["repeatability"], inflation), text
+    return claims.importance(tables["differences"], inflation), text
 
 
 def ranking(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
@@ -236,9 +256,8 @@ Kendall's tau-b with the ranking by accuracy by sparsity and over all, means ove
 and dataset), and rank-biased overlap (p = 0.9) beside that of a random ranking. The direction of
 a metric and the weights of a mixture (ridge regression of deviations from the cell's mean) come
 from {learned}; `larger is better` is a Ramanujan metric as proposed. A score that
-is the same for all pruners has tau 0. The claim holds if the interval (95 %, cells drawn with
-replacement) of the difference in tau is above 0 against every Ramanujan score, their mixture
-included.
+is the same for all pruners has tau 0. The claim is about the difference in tau (interval: 95 %,
+cells drawn with replacement) against every Ramanujan score, their mixture included.
 
 {markdown(shown, DIGITS)}
 
@@ -280,6 +299,38 @@ All scores: [sensitivity/scores.csv](sensitivity/scores.csv)."""
     return claims.faults(scores, AS_GIVEN), text
 
 
+def carried(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
+    """What carries over from the released data."""
+    both = tables["comparisons"]
+    shown = both.assign(
+        here=[with_interval(*v) for v in both[["here", "low", "high"]].values],
+        there=[with_interval(*v) for v in both[["there", "there_low", "there_high"]].values],
+    )[["claim", "comparison", "here", "there", "outcome"]]
+    text = f"""## What carries over from the released data
+
+Every comparison that decides a claim (4.1: modulus of the correlation with accuracy, metric less
+density; a: R2 of unrolled topometrics less R2 of another encoding, all networks; b: agreement of
+importance between strata less that expected of strata that are alike; c: Kendall's tau of the
+mixture of unrolled topometrics less that of a Ramanujan score, all sparsities), here and on the
+released data (graph_data/paper_results). It carries over if both intervals (95 %) are on the same
+side of 0, and is reversed if they are on opposite sides; `open here`, `open there`: 0 is in the
+interval of these or of the released data only; `open`: in both. Open is not reversed: fewer
+networks make wider intervals. Besides models, datasets and sparsities these differ: the released
+unrolled graphs have the published wiring, with its phantom nodes; their dense accuracy is the best
+of any network, for want of dense ones; and where there is one dataset here, mixtures are learned
+on other models instead of other datasets.
+
+Verdicts on the comparisons that both have, and numbers of these:
+
+{markdown(tables["claims"], DIGITS)}
+
+{markdown(shown, DIGITS)}
+
+Both tables: [carried/claims.csv](carried/claims.csv),
+[carried/comparisons.csv](carried/comparisons.csv)."""
+    return "", text
+
+
 PARTS = {
     "accuracy": accuracy,
     "correlation": correlation,
@@ -287,6 +338,7 @@ PARTS = {
     "importance": importance,
     "ranking": ranking,
     "sensitivity": sensitivity,
+    "carried": carried,
 }
 
 

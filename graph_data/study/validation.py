@@ -62,8 +62,9 @@ def predict(
 
 def r2(y: np.ndarray, predicted: np.ndarray) -> float:
     """Coefficient of determination; NaN where y does not vary."""
-    total = float(((y - y.mean()) ** 2).sum())
-    return 1 - float(((y - predicted) ** 2).sum()) / total if total > 0 else np.nan
+    if np.ptp(y) == 0:
+        return np.nan
+    return 1 - float(((y - predicted) ** 2).sum()) / float(((y - y.mean()) ** 2).sum())
 
 
 def adjusted(score: float, n: int, k: int) -> float:
@@ -89,7 +90,7 @@ def bootstrap_r2(y: np.ndarray, predicted: np.ndarray, groups: np.ndarray, seed:
     _, member = np.unique(groups, return_inverse=True)
     size = member.max() + 1
     draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), RESAMPLES)
-    centred = y - y.mean()
+    centred = y - y.mean() if np.ptp(y) > 0 else np.zeros(len(y))  # not its rounding
     count, error, first, second = (
         draws @ np.bincount(member, weights, size)
         for weights in (np.ones(len(y)), (y - predicted) ** 2, centred, centred**2)

@@ -39,6 +39,7 @@ def make_quick(monkeypatch):
     for module in (validation, correlation, ranking):
         monkeypatch.setattr(module, "RESAMPLES", 20)
     monkeypatch.setattr(importance, "REPEATS", 1)
+    monkeypatch.setattr(importance, "SPLITS", 1)
     monkeypatch.setattr(importance, "PERMUTATIONS", 1)
     monkeypatch.setattr(regression, "ESTIMATORS", {"ols": estimators.ols})
     every = regression.feature_sets
@@ -171,6 +172,7 @@ def test_order_of_rows_and_files_does_not_matter(small, own):
 def test_processes_do_not_change_the_tables(tmp_path, monkeypatch):
     folders.write_small(tmp_path, models=("CONV-6",))
     data = networks.load(tmp_path)
+    monkeypatch.setattr(importance, "SPLITS", 1)
     monkeypatch.setattr(importance, "REPEATS", 1)  # in this process, that makes the tasks
     monkeypatch.setattr(
         networks.Networks,
@@ -185,7 +187,7 @@ def test_processes_do_not_change_the_tables(tmp_path, monkeypatch):
         assert list(tables) == list(two[section])
         for name, table in tables.items():
             pd.testing.assert_frame_equal(table, two[section][name], check_exact=True)
-            assert len(table) or name == "agreement"  # between strata
+            assert len(table) or name in ("agreement", "differences")  # between strata
 
 
 def test_released_folder_is_read_in_its_layout(authors, quick):
@@ -194,11 +196,20 @@ def test_released_folder_is_read_in_its_layout(authors, quick):
     assert len(table) == 2 * 3 * 2
 
 
-def test_default_output_is_beside_the_released_data_only(monkeypatch, authors, tmp_path, quick):
+def test_only_the_whole_study_of_the_released_data_goes_where_it_is_committed(
+    monkeypatch, authors, tmp_path, quick
+):
     monkeypatch.setattr(fetch, "PUBLISHED", authors)
     monkeypatch.setattr(study, "COMMITTED", tmp_path / "committed")
     monkeypatch.setattr(study, "FIGURES", tmp_path / "plots")
-    assert study.main(["--jobs", "1", "--sections", "correlation"]) == 0
+    monkeypatch.setattr(study, "SECTIONS", {"correlation": correlation})  # soon done
+    for part in (["--seed", "1"], ["--drop", "absolute"], ["--pruners", "snip", "synflow"]):
+        assert study.main(["--jobs", "1", *part]) == 0
+        assert (authors / "paper_results" / "figures" / "study_correlation.png").exists()
+        assert not (tmp_path / "committed").exists()
+        assert not (tmp_path / "plots").exists()
+        shutil.rmtree(authors / "paper_results")
+    assert study.main(["--jobs", "1", "--sections", "correlation"]) == 0  # all there are here
     assert (tmp_path / "committed" / "report.md").exists()
     assert (tmp_path / "plots" / "study_correlation.png").exists()
     assert not (authors / "paper_results").exists()

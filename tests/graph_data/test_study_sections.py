@@ -1,5 +1,7 @@
 """The study's sections on networks whose answers are known: planted relations, noise, copies."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ import metrics
 import models
 from graph_data.study import (
     accuracy,
+    agreement,
     correlation,
     estimators,
     importance,
@@ -35,7 +38,7 @@ def single_thread():
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
-    for module in (validation, accuracy, correlation, ranking):
+    for module in (validation, accuracy, agreement, correlation, ranking):
         monkeypatch.setattr(module, "RESAMPLES", 200)
 
 
@@ -108,7 +111,7 @@ def test_held_out_datasets_and_models_are_predicted_too(planted):
     found = run(
         regression.tasks(study, 0),
         regression.collect,
-        lambda label: label["kind"].startswith("held-out") and label["level"] == "joint",
+        lambda label: label["kind"].startswith("held-out") and label.get("level") == "joint",
     )["scores"]
     found = found[(found["predictor"] == "unrolled") & (found["estimator"] == "ols")]
     assert sorted(found["stratum"]) == sorted([*folders.MODELS, *folders.DATASETS])
@@ -120,6 +123,7 @@ def test_held_out_datasets_and_models_are_predicted_too(planted):
 def planted_importance(planted):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(importance, "REPEATS", 2)
+        patch.setattr(importance, "SPLITS", 1)
         return run(importance.tasks(planted[0], 0), importance.collect, overall)
 
 
@@ -172,6 +176,7 @@ def single(tmp_path_factory):
 
 def test_planted_metric_is_first_in_every_method_and_stratum(single, monkeypatch):
     monkeypatch.setattr(importance, "REPEATS", 1)
+    monkeypatch.setattr(importance, "SPLITS", 1)
     monkeypatch.setattr(importance, "PERMUTATIONS", 4)
     chosen = [("overall", "all"), ("sparsity", "0.9"), ("model", "Resnet-20")]
     tables = run(
@@ -212,11 +217,137 @@ def test_agreement_between_strata_is_1_where_importance_is_equal():
         for i, name in enumerate(names)
         for value in [sign * (i + 1) if sign else 7 - i]
     ]
-    table = importance.agreement(pd.DataFrame(rows)).set_index(["first", "second"])
+    table = agreement.between(pd.DataFrame(rows)).set_index(["first", "second"])
     assert table.loc[("a", "b"), "spearman"] == pytest.approx(1)
     assert table.loc[("a", "b"), "common_of_five"] == 5
     assert table.loc[("a", "c"), "spearman"] == pytest.approx(-1)
     assert table.loc[("b", "c"), "common_of_five"] == 4
+
+
+def half_scores(strata, metrics=16, splits=2, noise=0.5, seed=0):
+    """Importance in halves of strata: what is given for each, and noise."""
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "kind": "model",
+            "stratum": str(s),
+            "method": "m",
+            "metric": str(m),
+            "split": split,
+            "half": half,
+            "value": truth[m] + noise * random.standard_normal(),
+        }
+        for s, truth in enumerate(strata)
+        for split in range(splits)
+        for half in (0, 1)
+        for m in range(metrics)
+    )
+
+
+def test_halves_are_correlated_with_the_other_half_only():
+    table = half_scores(np.random.default_rng(0).random((3, 16)))
+    found = agreement.halves(table).set_index(["first", "second"])["spearman"]
+    assert len(found) == 6
+    value = table.set_index(["stratum", "split", "half", "metric"])["value"].abs()
+    for first, second in found.index:
+        each = [
+            stats.spearmanr(value[first, split, half], value[second, split, 1 - half]).statistic
+            for split in range(2)
+            for half in range(2)
+        ]
+        assert found[first, second] == pytest.approx(np.mean(each))
+
+
+def differences(*args, **kwargs):
+    (row,) = agreement.differences(agreement.halves(half_scores(*args, **kwargs))).to_dict(
+        "records"
+    )
+    return row
+
+
+@pytest.mark.parametrize(("strata", "noise"), [(4, 0.2), (5, 1.0), (7, 0.5)])
+def test_importance_of_equal_strata_is_as_alike_as_expected(strata, noise):
+    """Whatever the noise; with intervals from as few strata as there are models."""
+    random = np.random.default_rng(1)
+    found = [
+        differences([random.standard_normal(16) * 2] * strata, noise=noise, seed=seed)
+        for seed in range(60)
+    ]
+    assert abs(np.mean([row["difference"] for row in found])) < 0.02
+    assert np.mean([row["high"] < 0 for row in found]) < 0.15
+    assert np.mean([row["low"] > 0 for row in found]) < 0.15
+
+
+def test_importance_of_unlike_strata_is_less_alike_than_expected():
+    random = np.random.default_rng(2)
+    row = differences(np.exp(random.standard_normal((6, 16))), noise=0.2)
+    assert (row["strata"], row["kind"], row["method"]) == (6, "model", "m")
+    assert row["expected"] > 0.7
+    assert abs(row["between"]) < 0.3
+    assert row["difference"] == pytest.approx(row["between"] - row["expected"])
+    assert row["low"] < row["difference"] < row["high"] < 0
+
+
+def test_stratum_of_noise_does_not_make_the_others_differ():
+    random = np.random.default_rng(3)
+    one = np.exp(random.standard_normal(16))
+    rows = [differences([one, one, one, 0 * one], noise=0.2, seed=seed) for seed in range(40)]
+    assert abs(np.mean([row["difference"] for row in rows])) < 0.05
+
+
+def test_difference_of_strata_is_over_pairs_drawn_with_replacement():
+    names = "abcd"
+    own = dict(zip(names, (0.81, 0.64, 0.49, -0.04), strict=True))
+    root = {"a": 0.9, "b": 0.8, "c": 0.7, "d": -0.2}
+    pairs = dict(
+        zip(itertools.combinations(names, 2), [0.1, 0.3, np.nan, -0.2, 0.5, 0.2], strict=True)
+    )
+    cells = {**pairs, **{(name, name): value for name, value in own.items()}}
+    table = pd.DataFrame(
+        [("model", "m", *pair, value) for pair, value in cells.items()], columns=agreement.HALVES
+    )
+    (row,) = agreement.differences(table).to_dict("records")
+    known = {pair: value for pair, value in pairs.items() if value == value}
+    assert (row["strata"], row["between"]) == (4, pytest.approx(0.18))
+    assert row["expected"] == pytest.approx(np.mean([root[a] * root[b] for a, b in known]))
+    gap = {(a, b): value - root[a] * root[b] for (a, b), value in known.items()}
+    gap |= {(b, a): value for (a, b), value in gap.items()}
+    every = []  # all draws there are
+    for drawn in itertools.product(names, repeat=4):
+        values = [gap[p] for p in itertools.permutations(drawn, 2) if p in gap]
+        every += [np.mean(values)] if values else []
+    low, high = np.percentile(every, validation.INTERVAL)
+    assert row["low"] == pytest.approx(low, abs=0.1)
+    assert row["high"] == pytest.approx(high, abs=0.1)
+
+    two = table[table["first"].isin(["a", "b"]) & table["second"].isin(["a", "b"])]
+    (row,) = agreement.differences(two).to_dict("records")
+    assert row["difference"] == pytest.approx(0.1 - 0.72)
+    assert np.isnan(row["low"])
+    assert not len(agreement.differences(table[table["first"] == "d"]))
+
+
+def test_halves_of_a_stratum_share_no_configuration(planted):
+    study = planted[0].take(planted[0].runs["sparsity"] == 0.9)
+    x, y = study.features["unrolled"], study.runs["drop"].to_numpy()
+    seen = []
+
+    def note(label, x, y, splits, seed):
+        seen.append(set(x.index))
+        return "importance", pd.DataFrame([label | {"method": "m", "metric": "a", "value": 1.0}])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importance, "measure", note)
+        for seed in range(3):
+            name, table = importance.halve({"kind": "k"}, x, y, study.configurations, seed)
+            assert name == "halves"
+            assert table["half"].tolist() == [0, 1]
+    for first, second in zip(seen[::2], seen[1::2], strict=True):
+        assert first | second == set(x.index)
+        halves = [set(study.configurations[list(rows)]) for rows in (first, second)]
+        assert not halves[0] & halves[1]
+        assert abs(len(halves[0]) - len(halves[1])) <= 1
+    assert seen[0] != seen[2]
 
 
 def test_collinear_metrics_are_named(tmp_path):
