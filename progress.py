@@ -6,7 +6,7 @@ import collections
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tqdm import tqdm
 
@@ -17,6 +17,37 @@ OUTER = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
 INNER = "  {desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
 Report = Callable[[int, int, str], None]
+
+
+def epoch_lines(line: Callable[[str], None], epochs: int) -> Callable[[Mapping], None]:
+    """Lines about a training: how each epoch went and how long the others will take.
+
+    Parameters
+    ----------
+    line : callable
+        Prints a line.
+    epochs : int
+        Of the whole training, from its first, perhaps in another process, to its last.
+
+    Returns
+    -------
+    callable
+        Is given each epoch as it ends, as by `models.training.train`.
+    """
+    start = time.perf_counter()
+    ended = 0
+
+    def show(epoch: Mapping[str, float]) -> None:
+        nonlocal ended
+        ended += 1
+        left = (time.perf_counter() - start) / ended * (epochs - epoch["epoch"])
+        line(
+            f"epoch {epoch['epoch']}/{epochs}: loss {epoch['loss']:.3f}, "
+            f"accuracy {epoch['train_accuracy']:.1%}, test {epoch['test_accuracy']:.1%}, "
+            f"{tqdm.format_interval(left)} left"
+        )
+
+    return show
 
 
 class Stages:
@@ -79,9 +110,9 @@ class Stages:
                     inner = tqdm(total=total, leave=False, bar_format=INNER)
                 inner.set_description_str(text, refresh=False)
                 inner.update(done - inner.n)
-            elif not self.quiet and time.perf_counter() - last_line > PLAIN_SECONDS:
+            elif time.perf_counter() - last_line > PLAIN_SECONDS:
                 last_line = time.perf_counter()
-                print(f"      {text} {done}/{total}", file=sys.stderr, flush=True)
+                self.line(f"{text} {done}/{total}")
 
         try:
             yield report
@@ -94,6 +125,11 @@ class Stages:
         self.ended[name] += 1
         if self._bar is not None:
             self._bar.update()
+
+    def line(self, text: str) -> None:
+        """Print a plain line about the stage that runs, where plain lines are printed."""
+        if not self.terminal and not self.quiet:
+            print(f"      {text}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Stages:
         return self

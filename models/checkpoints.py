@@ -1,16 +1,25 @@
-"""Where a training stands after an epoch: a file that a killed run goes on from."""
+"""Where a training stands after an epoch: a file that a killed run goes on from.
+
+A file is the SHA-256 of its content and then the content, as torch writes it: torch itself does not
+notice changed bytes.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import pickle
-import zipfile
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from tqdm import tqdm
 
 from atomic import replacing
+
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 def save(file: str | Path, state: Mapping[str, Any]) -> None:
@@ -23,19 +32,29 @@ def save(file: str | Path, state: Mapping[str, Any]) -> None:
     state : mapping
         Tensors, numbers, text, and lists and dictionaries of them.
     """
+    written = io.BytesIO()
+    torch.save(dict(state), written)
+    content = written.getbuffer()
     Path(file).parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as opened:
-        torch.save(dict(state), opened)
+        opened.write(hashlib.sha256(content).digest())
+        opened.write(content)
 
 
-def load(file: str | Path, purpose: Mapping[str, Any]) -> dict[str, Any] | None:
+def load(
+    file: str | Path, purpose: Mapping[str, Any], names: Iterable[str]
+) -> dict[str, Any] | None:
     """Read a checkpoint, if there is one of the same training.
+
+    One that cannot be read is told of in a line on standard error.
 
     Parameters
     ----------
     file : str or Path
     purpose : mapping
         Entries that the checkpoint must have with equal values: what the training is of.
+    names : iterable of str
+        The other entries that it must have.
 
     Returns
     -------
@@ -44,12 +63,25 @@ def load(file: str | Path, purpose: Mapping[str, Any]) -> dict[str, Any] | None:
         the training has to begin anew, which gives what going on would have given.
     """
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile):
+        state = _read(file)
+    except FileNotFoundError:
         return None
-    if not isinstance(state, dict):
+    # Of content that is whole torch may raise the last two: another version of it wrote that.
+    except (OSError, ValueError, RuntimeError, pickle.UnpicklingError):
+        line = f"main.py: warning: {file}: damaged; it is ignored, and training starts anew"
+        tqdm.write(line, file=sys.stderr)  # above a bar, if there is one
         return None
-    return state if all(_equal(state.get(k), v) for k, v in purpose.items()) else None
+    if state.keys() != purpose.keys() | set(names):
+        return None
+    return state if all(_equal(state[key], value) for key, value in purpose.items()) else None
+
+
+def _read(file: str | Path) -> dict[str, Any]:
+    data = memoryview(Path(file).read_bytes())
+    digest, content = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("not what was written")
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def _equal(one: Any, other: Any) -> bool:

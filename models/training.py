@@ -14,7 +14,11 @@ from tqdm import tqdm
 from models import checkpoints
 from models.schedules import Schedule, paper_schedule, schedule
 
-__all__ = ["Schedule", "evaluate", "paper_schedule", "schedule", "train"]
+__all__ = ["Schedule", "TrainingError", "evaluate", "paper_schedule", "schedule", "train"]
+
+
+class TrainingError(ValueError):
+    """A training that cannot be, or that has come to nothing; one line that says why."""
 
 
 def train(
@@ -33,6 +37,7 @@ def train(
     mixed: bool | None = None,
     checkpoint: str | Path | None = None,
     data: str = "",
+    classes: int = 1,
     watch: Callable[[dict[str, float]], None] | None = None,
     progress: bool = True,
 ) -> float:
@@ -77,6 +82,8 @@ def train(
         network, masks, settings and `data` goes on from it; any other one is ignored.
     data : str
         What tells the loaders' images, batches and order from all others.
+    classes : int
+        How many outputs the network must have at least: labels are smaller.
     watch : callable, optional
         Is given, after each epoch that was not in the checkpoint, the dictionary of ``epoch`` (from
         1), ``loss`` and ``train_accuracy`` (means over the epoch) and ``test_accuracy``.
@@ -93,6 +100,9 @@ def train(
     ------
     ValueError
         If a mask fits no parameter, `epochs` is negative, or a loader is empty.
+    TrainingError
+        If the network does not fit the images or has too few outputs, or if the loss or a weight is
+        not finite at the end of an epoch; that epoch is not watched and not in the checkpoint.
     """
     if epochs < 0:
         raise ValueError(f"epochs must not be negative, got {epochs}")
@@ -112,7 +122,8 @@ def train(
         "torch": str(torch.__version__),
     }
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "scaler": scaler}
-    known = checkpoints.load(checkpoint, purpose) if checkpoint else None
+    names = {*parts, "epoch", "accuracy"}
+    known = checkpoints.load(checkpoint, purpose, names) if checkpoint else None
     done, accuracy = 0, None
     if known:
         done, accuracy = known["epoch"], known["accuracy"]
@@ -131,6 +142,7 @@ def train(
             disable=not progress,
         ) as bar,
     ):
+        _require_outputs(model, test_loader, device, classes)
         for epoch in range(done, epochs):
             if hasattr(train_loader, "set_epoch"):
                 train_loader.set_epoch(epoch)
@@ -139,6 +151,7 @@ def train(
             loss, train_accuracy = _train_epoch(
                 model, removed, optimizer, scaler, train_loader, device, bar, accuracy
             )
+            _require_finite(epoch, loss, trained)
             scheduler.step()
             accuracy = evaluate(model, test_loader, device)
             _show(bar, loss, train_accuracy, accuracy)
@@ -158,6 +171,42 @@ def train(
                 )
     model.to(memory_format=torch.contiguous_format)
     return evaluate(model, test_loader, device) if accuracy is None else accuracy
+
+
+@torch.no_grad()
+def _require_outputs(
+    model: nn.Module, loader: Iterable, device: torch.device, classes: int
+) -> None:
+    """Let the network answer once, in evaluation mode, before it is trained."""
+    images = next((images for images, _ in loader), None)
+    if images is None:
+        raise ValueError("the test loader is empty")
+    was_training = model.training
+    model.eval()
+    try:
+        logits = model(_channels_last(images[:1], device))
+    except Exception as error:  # the network may be the user's own
+        shape = " x ".join(map(str, images.shape[1:]))
+        raise TrainingError(
+            f"the network cannot be trained on images of {shape}, {images.dtype}: {error}"
+        ) from error
+    finally:
+        model.train(was_training)
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+        raise TrainingError("the network cannot be trained: it must give a row of numbers an image")
+    if logits.shape[1] < classes:
+        raise TrainingError(
+            f"the network has {logits.shape[1]} outputs, too few for the {classes} classes of the "
+            "images: give it as many, or take another data set"
+        )
+
+
+def _require_finite(epoch: int, loss: torch.Tensor, weights: Iterable[torch.Tensor]) -> None:
+    """Stop a training that has diverged."""
+    if not (loss.isfinite() and all(weight.isfinite().all() for weight in weights)):
+        raise TrainingError(
+            f"training diverged in epoch {epoch + 1} (loss {float(loss):.3g}): give a smaller --lr"
+        )
 
 
 def _train_epoch(
@@ -211,15 +260,18 @@ def _seed(seed: int, epoch: int) -> int:
 @contextlib.contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
     """Random draws of our own, put back afterwards; on CUDA, algorithms that can be repeated."""
-    cuda = device.type == "cuda"
-    devices = range(torch.cuda.device_count()) if cuda else []
-    with (
-        torch.random.fork_rng(devices=devices),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
-        if cuda
-        else contextlib.nullcontext(),
-    ):
+    devices = range(torch.cuda.device_count()) if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), _cudnn(device):
         yield
+
+
+def _cudnn(device: torch.device) -> contextlib.AbstractContextManager[None]:
+    """On CUDA, algorithms that can be repeated, and float32 without the shorter TF32 in it."""
+    if device.type != "cuda":
+        return contextlib.nullcontext()
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -227,7 +279,8 @@ def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in tensors.items():
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        # As bytes: NumPy does not have all of torch's types. Flat: a scalar has no other view.
+        digest.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
 
 
@@ -277,7 +330,8 @@ def evaluate(model: nn.Module, loader: Iterable, device: str | torch.device | No
     Parameters
     ----------
     model : torch.nn.Module
-        The network; run in evaluation mode, then put back in the mode it was in.
+        The network; run in evaluation mode, then put back in the mode it was in. On CUDA in true
+        float32, without TF32.
     loader : iterable
         Yields ``(images, labels)`` batches.
     device : str, torch.device or None
@@ -293,17 +347,17 @@ def evaluate(model: nn.Module, loader: Iterable, device: str | torch.device | No
     ValueError
         If the loader is empty.
     """
-    if device is None:
-        device = next(model.parameters()).device
+    device = next(model.parameters()).device if device is None else torch.device(device)
     model.to(device)
     was_training = model.training
     model.eval()
     seen, correct = 0, 0
     try:
-        for images, labels in loader:
-            predicted = model(_channels_last(images, torch.device(device))).argmax(1)
-            correct = correct + (predicted == labels.to(device)).sum()
-            seen += len(labels)
+        with _cudnn(device):
+            for images, labels in loader:
+                predicted = model(_channels_last(images, device)).argmax(1)
+                correct = correct + (predicted == labels.to(device)).sum()
+                seen += len(labels)
     finally:
         model.train(was_training)
     if not seen:

@@ -9,6 +9,7 @@ import datetime
 import functools
 import importlib.metadata
 import platform
+import re
 import socket
 import subprocess
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,10 @@ RUNS = (
     "threads",
     *(f"{stage}_seconds" for stage in STAGES),
     *(f"{stage}_megabytes" for stage in STAGES),
+    "cpu",
 )
+WITHOUT_CPU = RUNS[:-1]
+"""Of files from before there was that column, which keep their columns."""
 NETWORK = tuple(name for name in results.IDENTITY if name not in ("encoding", "wiring", "training"))
 TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
 FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
@@ -60,6 +64,7 @@ def record_run(
     row = _run(network, measurement) | {
         "finished": _now(),
         "host": socket.gethostname(),
+        "cpu": cpu(),
         **versions(),
         "device": device,
         "threads": threads,
@@ -68,7 +73,8 @@ def record_run(
         seconds, megabytes = took.get(stage, (None, None))
         row[f"{stage}_seconds"] = _rounded(seconds, 3)
         row[f"{stage}_megabytes"] = _rounded(megabytes, 1)
-    results.append(Path(output_dir) / "runs.csv", RUNS, [row])
+    file = Path(output_dir) / "runs.csv"
+    results.append(file, WITHOUT_CPU if _is_without_cpu(file) else RUNS, [row])
 
 
 def record_epoch(
@@ -140,6 +146,26 @@ def versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": importlib.metadata.version("torch"),
     }
+
+
+@functools.cache
+def cpu() -> str:
+    """Model of the processor, and the vector instructions that torch uses on it."""
+    import torch
+
+    try:
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    model = found[1] if found else platform.processor() or platform.machine()
+    return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def _is_without_cpu(file: Path) -> bool:
+    try:
+        return results.content(file, first_line=True) == f"{','.join(WITHOUT_CPU)}\n".encode()
+    except FileNotFoundError:
+        return False
 
 
 def _run(network: Network, measurement: Measurement) -> dict[str, object]:

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import itertools
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -159,15 +160,73 @@ def test_the_checkpoint_of_another_training_is_not_used(tmp_path, other):
     assert not equal(trained(**other), trained())
 
 
-def test_a_spoilt_checkpoint_is_not_used(tmp_path):
-    file, whole = tmp_path / "a.pt", trained()
-    trained(file)
+def damaged(good, draw):
+    """A copy with a bit, a byte or a span changed, something lost, put in or put behind."""
+    at = draw.randrange(len(good))
+    end = min(len(good), at + draw.randint(1, 500))
+    noise = draw.randbytes(end - at)
+    return draw.choice(
+        [
+            good[:at] + bytes([good[at] ^ 1 << draw.randrange(8)]) + good[at + 1 :],
+            good[:at] + bytes([(good[at] + draw.randint(1, 255)) % 256]) + good[at + 1 :],
+            good[:at] + noise + good[end:],
+            good[:at] + good[end:],
+            good[:at],
+            good[:at] + noise + good[at:],
+            good + noise,
+        ]
+    )
+
+
+def test_a_damaged_checkpoint_is_told_of_and_not_used(tmp_path, capsys):
+    file, draw = tmp_path / "a.pt", random.Random(0)
+    state = {"settings": [1, 0.1], "model": network().state_dict(), "epoch": 2}
+    purpose, names = {"settings": [1, 0.1]}, ["model", "epoch"]
+    checkpoints.save(file, state)
+    assert checkpoints.load(file, purpose, names)["epoch"] == 2
+    assert capsys.readouterr().err == ""
     good = file.read_bytes()
-    for bad in (b"", b"PK", good[: len(good) // 2], good[:100] + b"\0" * 900 + good[1000:]):
+    for bad in [b"", b"PK", *(damaged(good, draw) for _ in range(200))]:
+        assert bad != good
         file.write_bytes(bad)
-        assert equal(trained(file), whole)
-    torch.save([1, 2], file)
-    assert equal(trained(file), whole)
+        assert checkpoints.load(file, purpose, names) is None
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"main.py: warning: {file}: damaged; ")
+    torch.save(state, file)  # as it was written before there was a digest
+    assert checkpoints.load(file, purpose, names) is None
+    file.unlink()
+    file.mkdir()
+    assert checkpoints.load(file, purpose, names) is None
+
+
+def test_training_starts_anew_beside_a_damaged_checkpoint(tmp_path, capsys):
+    whole, draw = trained(), random.Random(1)
+    for number in range(5):
+        file = tmp_path / f"{number}.pt"
+        with pytest.raises(Killed):
+            trained(file, at=STEPS)
+        file.write_bytes(damaged(file.read_bytes(), draw))
+        again = trained(file)
+        assert equal(again, whole)
+        assert again[2] == whole[2]
+        assert capsys.readouterr().err.endswith(
+            "damaged; it is ignored, and training starts anew\n"
+        )
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"settings": 1, "model": 2, "epoch": 3, "more": 4},
+        {"settings": 1, "model": 2},
+        {"model": 2, "epoch": 3},
+        {"settings": 0, "model": 2, "epoch": 3},
+    ],
+)
+def test_a_checkpoint_with_other_entries_is_not_used(tmp_path, capsys, state):
+    checkpoints.save(tmp_path / "a.pt", state)
+    assert checkpoints.load(tmp_path / "a.pt", {"settings": 1}, ["model", "epoch"]) is None
+    assert capsys.readouterr().err == ""  # it is whole, but of another training
 
 
 def test_a_checkpoint_runs_no_code(tmp_path):
@@ -175,8 +234,8 @@ def test_a_checkpoint_runs_no_code(tmp_path):
         def __reduce__(self):
             return Path(tmp_path / "ran").touch, ()
 
-    torch.save({"settings": Evil()}, tmp_path / "a.pt")
-    assert checkpoints.load(tmp_path / "a.pt", {}) is None
+    checkpoints.save(tmp_path / "a.pt", {"settings": Evil()})
+    assert checkpoints.load(tmp_path / "a.pt", {}, ["settings"]) is None
     assert not (tmp_path / "ran").exists()
 
 

@@ -21,9 +21,23 @@ def test_paper(model, dataset):
         assert (schedule.epochs, schedule.milestones) == (4, (3,))
 
 
-def test_other_lengths_keep_the_proportions():
-    schedule = paper_schedule("Resnet-20", "CIFAR-10").over(40)
-    assert (schedule.epochs, schedule.milestones, schedule.lr) == (40, (20, 30), 0.1)
+@pytest.mark.parametrize(
+    ("dataset", "epochs", "milestones"),
+    [
+        ("CIFAR-10", 40, (20, 30)),
+        ("CIFAR-10", 320, (160, 240)),
+        ("CIFAR-10", 7, (4, 6)),  # 3.5, 5.25: rounded up
+        ("CIFAR-10", 3, (2, 3)),
+        ("CIFAR-10", 1, (1, 1)),  # never before the first epoch ends
+        ("tinyimagenet", 7, (3, 5, 6)),
+        ("digits", 7, (6,)),
+        ("digits", 3, (3,)),
+        ("digits", 1, (1,)),
+    ],
+)
+def test_other_lengths_keep_the_proportions(dataset, epochs, milestones):
+    schedule = paper_schedule("Resnet-20", dataset).over(epochs)
+    assert (schedule.epochs, schedule.milestones, schedule.lr) == (epochs, milestones, 0.1)
 
 
 def test_unknown_dataset():

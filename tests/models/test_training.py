@@ -1,6 +1,9 @@
 """Training with masks, and accuracy."""
 
 import copy
+import io
+import math
+import re
 
 import pytest
 import torch
@@ -12,8 +15,9 @@ import models
 from datasets import batches
 from datasets.digits import load_digits
 from datasets.images import ImageDataset
+from models import training
 from models.initialisation import initialise
-from models.training import evaluate, train
+from models.training import TrainingError, evaluate, train
 
 SETTINGS = {"lr": 0.1, "milestones": [2], "weight_decay": 1e-2, "progress": False}
 
@@ -95,9 +99,15 @@ def test_removed_weights_are_zero_even_when_training_diverges():
     model = small_network()
     masks = random_masks(model)
     settings = SETTINGS | {"lr": 1e30}
-    train(
-        model, masks, batches(random_images(), 8), [whole(random_images(8))], epochs=2, **settings
-    )
+    with pytest.raises(TrainingError, match=r"diverged in epoch 1 \(loss nan\): .* smaller --lr"):
+        train(
+            model,
+            masks,
+            batches(random_images(), 8),
+            [whole(random_images(8))],
+            epochs=2,
+            **settings,
+        )
     for name, mask in masks.items():
         weight = model.get_parameter(name)
         assert not weight[mask].isfinite().all()
@@ -211,10 +221,127 @@ def test_progress_bar(capsys):
     settings = SETTINGS | {"progress": True}
     train(model, {}, batches(random_images(), 8), [whole(random_images(36))], epochs=2, **settings)
     shown = capsys.readouterr().err
-    for part in ("epoch 2/2", "10/10", "loss=", "accuracy=", "test="):
+    for part in ("epoch 2/2", "loss=", "accuracy=", "test="):
         assert part in shown
+    assert re.search(r" 5/10 \[\d\d:\d\d<\d\d:\d\d, ", shown)  # time that it took, and that is left
     train(model, {}, batches(random_images(), 8), [whole(random_images(36))], epochs=2, **SETTINGS)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", [float("nan"), float("inf")])
+@pytest.mark.parametrize("spoilt", ["loss", "weight"])
+def test_an_epoch_that_diverges_ends_training_unseen(tmp_path, monkeypatch, kind, spoilt):
+    """The second epoch: the first one is watched and in the checkpoint."""
+    model, watched, file = small_network(), [], tmp_path / "a.pt"
+    train_epoch = training._train_epoch
+
+    def spoil(*args):
+        loss, accuracy = train_epoch(*args)
+        if watched and spoilt == "weight":
+            with torch.no_grad():
+                model[0].weight[0, 0, 0, 0] = kind
+        return loss * kind if watched and spoilt == "loss" else loss, accuracy
+
+    monkeypatch.setattr(training, "_train_epoch", spoil)
+    with pytest.raises(TrainingError, match=r"^training diverged in epoch 2 \(loss .*\): .*--lr$"):
+        train(
+            model,
+            {},
+            batches(random_images(), 8),
+            [whole(random_images(8))],
+            epochs=3,
+            checkpoint=file,
+            watch=watched.append,
+            **SETTINGS,
+        )
+    assert [row["epoch"] for row in watched] == [1]
+    state = torch.load(io.BytesIO(file.read_bytes()[32:]))
+    assert state["epoch"] == 1
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
+
+
+class Forward(nn.Module):
+    """A network that is a function of images, with a weight to train."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function, self.weight = function, nn.Parameter(torch.ones(5))
+
+    def forward(self, images):
+        return self.function(images, self.weight)
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda images, weight: images.mean((1, 2, 3))[:, None] * weight, "has 5 outputs, too few"),
+        (lambda images, weight: images[:, :, 0], "a row of numbers an image"),
+        (lambda images, weight: (images.flatten(1), weight), "a row of numbers an image"),
+        (
+            lambda images, weight: images[0, 0] @ weight,
+            "on images of 3 x 8 x 8, torch.float32: size",
+        ),
+    ],
+)
+@pytest.mark.parametrize("mode", [False, True])
+def test_a_network_that_does_not_fit_is_refused_before_training(function, message, mode):
+    model = Forward(function).train(mode)
+    with pytest.raises(TrainingError, match=message):
+        train(model, {}, [], [whole(random_images(8))], epochs=1, classes=6, **SETTINGS)
+    assert model.training == mode
+    assert (model.weight == 1).all()
+
+
+def test_more_outputs_than_classes_are_no_fault():
+    model = small_network()
+    test = [whole(random_images(8))]
+    train(model, {}, batches(random_images(), 8), test, epochs=1, classes=5, **SETTINGS)
+    train(model, {}, batches(random_images(), 8), test, epochs=1, classes=4, **SETTINGS)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.complex64, torch.bool])
+@pytest.mark.parametrize("shape", [(), (0,), (2, 3, 2, 2)])
+def test_a_fingerprint_of_tensors_of_any_type(dtype, shape):
+    tensor = torch.arange(24)[: math.prod(shape)].reshape(shape).to(dtype)
+    found = training._digest({"a": tensor})
+    others = [{"b": tensor}, {"a": tensor.to(torch.complex128)}, {"a": tensor[None]}]
+    others += [{"a": tensor.flip(0) if shape else ~tensor.bool()}] if tensor.numel() else []
+    assert found not in map(training._digest, others)
+    if len(shape) == 4:
+        assert found == training._digest({"a": tensor.to(memory_format=torch.channels_last)})
+
+
+def test_a_network_of_bfloat16_is_trained_and_goes_on(tmp_path):
+    """One that takes the images as they come; its checkpoint is that of its weights."""
+
+    def network():
+        return nn.Sequential(Forward(lambda images, weight: images.bfloat16()), small_network())
+
+    results = []
+    for epochs in (2, 2):
+        model = network().bfloat16()
+        loader, test = batches(random_images(), 8), [whole(random_images(8))]
+        train(model, {}, loader, test, epochs=epochs, checkpoint=tmp_path / "a.pt", **SETTINGS)
+        results.append(model.state_dict())
+    assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
+
+
+def test_on_cuda_the_accuracy_is_measured_without_tf32(monkeypatch):
+    """Without CUDA: what would be set there, and that it is set around the forward pass."""
+    before = torch.backends.cudnn.allow_tf32
+    with training._cudnn(torch.device("cuda")):
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cudnn.deterministic
+    assert torch.backends.cudnn.allow_tf32 == before
+    with training._cudnn(torch.device("cpu")):
+        assert torch.backends.cudnn.allow_tf32 == before
+
+    seen = []
+    cudnn, model = training._cudnn, small_network()
+    monkeypatch.setattr(training, "_cudnn", lambda device: cudnn(torch.device("cuda")))
+    model.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    evaluate(model, [whole(random_images(8))])
+    assert seen == [False]
 
 
 @pytest.mark.parametrize(
