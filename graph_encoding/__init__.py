@@ -13,6 +13,7 @@ Examples
 
 from __future__ import annotations
 
+from operator import index
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,9 @@ def encode(
     Raises
     ------
     ValueError
-        If the encoding or the wiring is unknown, a weight is not finite, or the network holds
-        something that has no multipartite graph (its module and line are named).
+        If the encoding or the wiring is unknown, the input is no tensor or shape, a weight has no
+        value or one that is not finite, or the network holds something that has no multipartite
+        graph (its module and line are named).
 
     Examples
     --------
@@ -95,15 +97,42 @@ def encode(
     (9, 18)
     """
     if not isinstance(encoding, str):
-        encoding, input_shape = "unrolled", tuple(encoding.shape[1:])
+        encoding, input_shape = "unrolled", _shape_of(encoding)
     if encoding not in ENCODINGS:
         raise ValueError(f"unknown encoding {encoding!r}: choose from {', '.join(ENCODINGS)}")
     if wiring not in WIRINGS:
         raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(WIRINGS)}")
+    model = getattr(model, "_orig_mod", model)  # of torch.compile
+    if empty := models.without_values(model):
+        raise ValueError(
+            f"{empty[0]} has no values (a lazy module, or device meta): run or load the network"
+        )
     encoder = resolve_name((BIPARTITE | MULTIPARTITE)[encoding])
     if encoding in MULTIPARTITE:
-        return [encoder(model, input_shape, wiring)]
+        return [encoder(model, _sizes(input_shape), wiring)]
+    from .weights import array
+
     return [
-        encoder(name, models.weight_of(layer).cpu().numpy())
+        encoder(name, array(models.weight_of(layer), name))
         for name, layer in models.prunable(model).items()
     ]
+
+
+def _shape_of(example: torch.Tensor) -> tuple[int, ...]:
+    shape = getattr(example, "shape", None)
+    if not isinstance(shape, tuple):
+        raise ValueError(
+            f"an example input is one tensor, images first, and not {type(example).__name__}; "
+            'or give "unrolled" and input_shape'
+        )
+    return tuple(shape[1:])
+
+
+def _sizes(input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return tuple(index(size) for size in input_shape)
+    except TypeError:
+        raise ValueError(
+            "input_shape is (channels, height, width) of one input, or (features,), in whole "
+            f"numbers, and not {input_shape!r}"
+        ) from None

@@ -8,6 +8,7 @@ is ``add``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 
 from . import sums, weights
 from .pooling import adaptive_windows, is_identity, pooling_windows
-from .values import Value, of_one_image, pooled, value_of
+from .values import IMAGES, Value, of_one_image, pooled, value_of
 
 if TYPE_CHECKING:
     from .tracing import _Run
@@ -34,8 +35,8 @@ SAME = _names(
     sin cos
     batch_norm instance_norm layer_norm group_norm rms_norm local_response_norm normalize
     dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
-    clone contiguous detach to float double half bfloat16 type cpu cuda requires_grad data
-    nan_to_num positive real type_as
+    clone contiguous detach float double half bfloat16 type cpu cuda requires_grad data
+    nan_to_num positive real
     """
 )
 """Functions that leave every element where it is; biases, norms and activations add nothing."""
@@ -81,7 +82,9 @@ ALIASES = _names(
     view reshape flatten unflatten permute transpose swapaxes swapdims movedim moveaxis squeeze
     unsqueeze expand expand_as view_as reshape_as T mT t adjoint getitem narrow select chunk split
     split_with_sizes tensor_split hsplit vsplit unbind broadcast_to broadcast_tensors ravel
-    unsafe_chunk unsafe_split contiguous detach to float type real positive data
+    unsafe_chunk unsafe_split contiguous detach to float double half bfloat16 type type_as cpu cuda
+    real positive data
+    dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
     """
 )
 """Functions whose result may lie in the same memory as what they are given."""
@@ -118,6 +121,8 @@ def apply(run: _Run, plain: str, func: Callable, args: tuple, kwargs: dict) -> A
     NotImplementedError
         If it has no multipartite graph; one line.
     """
+    if plain in ("to", "type_as"):  # another tensor that they are given only has the type
+        return value_of(args[0]) or _typed(run, func, args, kwargs)
     if plain in SAME:
         first, *rest = _values_in((args, kwargs))
         if rest or (args and value_of(args[0]) is not first):
@@ -125,7 +130,8 @@ def apply(run: _Run, plain: str, func: Callable, args: tuple, kwargs: dict) -> A
         return first
     if plain in LAYOUT:
         # Numbers may lie in memory in another order than what they stand for.
-        return _rearranged(torch.Tensor.reshape if plain == "view" else func, args, kwargs)
+        read = len(args) if plain == "broadcast_tensors" else 1
+        return _rearranged(torch.Tensor.reshape if plain == "view" else func, read, args, kwargs)
     if plain in HANDLERS:
         return HANDLERS[plain](run, *args, **kwargs)
     if plain in SUMS | UNIONS:
@@ -187,8 +193,22 @@ def _values_in(of: Any) -> list[Value]:
     return [value for value in found if value is not None]
 
 
-def _rearranged(func: Callable, args: tuple, kwargs: dict) -> Value | list[Value]:
-    """Run a function on the numbers; what is no value stands for no node."""
+def _typed(run: _Run, func: Callable, args: tuple, kwargs: dict) -> torch.Tensor:
+    """A constant, converted to the type of a value."""
+
+    def of_type(tensor: torch.Tensor) -> torch.Tensor:
+        if value_of(tensor) is None:
+            return tensor
+        return torch.empty(0, dtype=tensor.dtype, device=run.weight.device)
+
+    return func(*replaced(args, of_type), **replaced(kwargs, of_type))
+
+
+def _rearranged(func: Callable, read: int, args: tuple, kwargs: dict) -> Value | list[Value]:
+    """Run a function on the numbers of what it reads, its first arguments; others are indices.
+
+    What is no value stands for no node.
+    """
     rounds = []
     for number in range(max(len(value.alternatives) for value in _values_in((args, kwargs)))):
 
@@ -196,12 +216,14 @@ def _rearranged(func: Callable, args: tuple, kwargs: dict) -> Value | list[Value
             value = value_of(tensor)
             if value is not None and number < len(value.alternatives):
                 return value.alternatives[number]
-            if value is None and not tensor.is_floating_point():
-                return tensor  # an index
             return torch.full(tensor.shape, -1)
 
+        named = {
+            name: replaced(item, numbers) if name in ("input", "tensors") else item
+            for name, item in kwargs.items()
+        }
         try:
-            rounds.append(func(*replaced(args, numbers), **replaced(kwargs, numbers)))
+            rounds.append(func(*replaced(args[:read], numbers), *args[read:], **named))
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise NotImplementedError(f"{func.__name__} fails: {error}") from error
     if isinstance(rounds[0], torch.Tensor):
@@ -251,7 +273,10 @@ def _convolution(
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
     value = _read(input)
     if len(value.shape) != 4:
-        raise NotImplementedError("a convolution needs a batch of images")
+        raise NotImplementedError(
+            "a convolution reads images (channels, height, width), here one input has shape "
+            f"{tuple(value.shape[1:])}: is the axis of images missing in the example input?"
+        )
     if value.shape[1] != weight.shape[1] * groups:
         raise NotImplementedError(
             f"a convolution of {weight.shape[1] * groups} channels reads {value.shape[1]}"
@@ -341,17 +366,32 @@ def _mean(
     input: Any,
     dim: Any = None,
     keepdim: bool = False,
-    **kwargs: Any,
+    *,
+    axis: Any = None,
+    keepdims: bool = False,
+    dtype: torch.dtype | None = None,
+    combined: Callable[[_Run, list[Value]], Value] = sums.summed,
 ) -> Value:
-    """A mean or a sum over positions: every channel stands for its whole map, rows or columns."""
+    """A mean or a sum over positions: every channel stands for its whole map, rows or columns.
+
+    Over an axis along which values were stacked it is a sum of them, or what `combined` makes.
+    """
     value, dims = _read(input), input.dim()
+    dim, keepdim = axis if dim is None else dim, keepdim or keepdims  # both have NumPy's names too
     over = sorted(d % dims for d in ((dim,) if isinstance(dim, int) else dim or range(dims)))
     left = [d for d in range(1, dims) if d not in over]
-    if 0 in over or dims not in (3, 4) or not left:
-        raise NotImplementedError("a mean that is not over positions of images")
     shape = [
         1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over
     ]
+    stacked = _is_of_all_images(value) if over == [0] else dims == 5 and len(over) == 1
+    if stacked:
+        slices = zip(*(numbers.unbind(over[0]) for numbers in value.alternatives), strict=True)
+        terms = [tuple(numbers.reshape(shape) for numbers in each) for each in slices]
+        return combined(run, [Value(alternatives) for alternatives in terms])
+    if 0 in over or dims not in (3, 4) or not left:
+        raise NotImplementedError("a mean that is not over positions of images")
+    if dims == 4 and over == [1]:
+        raise NotImplementedError("a mean or a sum over axis 1 of 4 cannot be followed")
     if dims == 3 or len(over) == 2:  # all positions of a map, or of a row of them
         maps = _changed(value, lambda numbers: numbers.movedim(left[0], 1).flatten(2))
         maps = weights.as_maps(run, maps)
@@ -363,6 +403,12 @@ def _mean(
         ][2:]
     found = _with_windows(run, maps, windows)
     return _changed(found, lambda numbers: numbers.reshape(shape))
+
+
+def _is_of_all_images(value: Value) -> bool:
+    """Whether the first axis is not that of the images: what stands there first is of all."""
+    numbers = value.alternatives[0][0]
+    return len((numbers[numbers >= 0] & 1).unique()) == IMAGES
 
 
 def _gated_linear(run: _Run, input: Any, dim: int = -1) -> Value:
@@ -426,7 +472,7 @@ HANDLERS: dict[str, Callable[..., Value]] = {
     "glu": _gated_linear,
     "mean": _mean,
     "sum": _mean,
-    "amax": _mean,
+    "amax": partial(_mean, combined=sums.beside),
     "interpolate": _interpolated,
     "pad": _padded,
 }

@@ -8,6 +8,7 @@ from .axis import Axis
 from .block import Block
 from .graph import Graph
 from .grid import NodeLayer
+from .trace import UnsupportedNetwork
 
 
 def rolled(name: str, weight: np.ndarray) -> Graph:
@@ -39,7 +40,7 @@ def bipartite(name: str, matrix: np.ndarray, weight: np.ndarray, encoding: str) 
     out, inp = np.nonzero(matrix)
     values = matrix[out, inp].astype(np.float32)
     if not np.isfinite(values).all():
-        raise ValueError(f"layer {name}: weights must be finite, found NaN or infinity")
+        raise UnsupportedNetwork(f"layer {name}: weights must be finite, found NaN or infinity")
     taps = np.zeros(len(out), np.int16)
     block = Block(
         name=name,

@@ -11,8 +11,11 @@ other parametrizations are applied.
 from __future__ import annotations
 
 import contextlib
+import copy
+import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +88,13 @@ class _Run:
         self.padding = np.zeros((2, 2), np.int64)  # of the input: rows, columns; before, after
         self.modules: list[tuple[str, str]] = []  # names and types of those that run
         self.weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+        self.written: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
 
     def trace_from(self, input_shape: tuple[int, ...]) -> Trace:
-        if not 1 <= len(input_shape) <= 3:
+        if not 1 <= len(input_shape) <= 3 or min(input_shape) < 1:
             raise UnsupportedNetwork(
                 f"an input of shape {tuple(input_shape)} is neither an image (channels, height, "
-                "width) nor a vector"
+                "width) nor a vector; it has no axis of images"
             )
         for name, module in self.model.named_modules():
             if isinstance(module, torch.jit.ScriptModule):
@@ -102,15 +106,18 @@ class _Run:
         self.trace.layers[0].read = True  # nothing ends in it
         shape = (IMAGES, *input_shape)
         tensor = self.new_tensor(Value((value.alternatives[0].reshape(shape),)), Memory())
-        with _unchanged(self.model), self.named_modules(), torch.no_grad(), _Mode(self):
-            self.model.eval()
+        with self.unchanged(), self.named_modules(), _eager(), torch.no_grad(), _Mode(self):
+            for module in self.model.modules():  # eval() may do more: LoRA merges its weights
+                module.training = False
             try:
                 out = self.model(tensor)
             except UnsupportedNetwork:
                 raise
             except Exception as error:
                 # The network's own code failed on a shape, or on a value without data.
-                raise self.refusal(f"fails when it is traced: {error}", error) from error
+                lines = [*filter(str.strip, str(error).splitlines()), type(error).__name__]
+                reason = f"fails when it is traced: {lines[0]}"  # further lines may be frames
+                raise self.refusal(reason, error) from error
         try:
             self.end_with(out)
         except NotImplementedError as error:
@@ -204,6 +211,36 @@ class _Run:
         return UnsupportedNetwork(f"{label}: {reason}{where}")
 
     @contextlib.contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Leave the modules and random state as they were, whatever a forward pass does to them."""
+        before = [(module, dict(module.__dict__)) for module in self.model.modules()]
+        held = [
+            (value, copy.copy(value))
+            for _module, attributes in before
+            for value in attributes.values()
+            if type(value) in (dict, OrderedDict, list, set)
+        ]
+        device = self.weight.device
+        try:
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                yield
+        finally:
+            for module, attributes in before:
+                module.__dict__.clear()
+                module.__dict__.update(attributes)
+            for value, content in held:
+                value.clear()
+                value.extend(content) if isinstance(value, list) else value.update(content)
+            for tensor, data, content in reversed(self.written):
+                tensor.data = data
+                data.copy_(content)
+
+    def keep(self, constants: Iterable[torch.Tensor]) -> None:
+        """Remember what weights and constants hold before the network writes to them."""
+        for tensor in constants:
+            self.written.append((tensor, tensor.data, tensor.detach().clone()))
+
+    @contextlib.contextmanager
     def named_modules(self) -> Iterator[None]:
         """Know which module runs, and refuse those that cannot be followed."""
         handles = []
@@ -243,16 +280,21 @@ class _Mode(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        name = getattr(func, "__name__", str(func))
         given = list(tensors((args, kwargs)))
         if not any(tensor.is_meta or value_of(tensor) is not None for tensor in given):
+            if is_in_place(name):
+                self.run.keep(tensors(args[:1]))
+            self.run.keep(tensors(kwargs.get("out")))
             return func(*args, **kwargs)  # on weights and constants
-        name = getattr(func, "__name__", str(func))
         try:
             return self.follow(func, name, args, kwargs, given)
         except NotImplementedError as error:
             raise self.run.refusal(str(error)) from error
 
     def follow(self, func: Callable, name: str, args: tuple, kwargs: dict, given: list) -> Any:
+        if name == "__setitem__":
+            _put_back(*args)
         handles = [self.require_known(tensor, name) for tensor in given if tensor.is_meta]
         if name == "__get__":
             name = func.__self__.__name__
@@ -263,13 +305,13 @@ class _Mode(TorchFunctionMode):
         if name in ("__set__", "__delitem__") or kwargs.get("out") is not None:
             raise NotImplementedError(f"{name.strip('_')} writes where it cannot be followed")
         plain = operations.plain_name(name)
-        in_place = name in IN_PLACE or (name.endswith("_") and not name.endswith("__"))
+        in_place = is_in_place(name)
         if in_place and value_of(args[0]) is None:
             raise NotImplementedError(f"{plain} writes into a tensor that is no value; add instead")
         if name == "__setitem__":
             return self.write(args[0], operations.assigned(args[0]._topology.value, *args[1:]))
         found = operations.apply(self.run, plain, func, args, kwargs)
-        if plain in operations.SAME and (in_place or _asks_in_place(args, kwargs)):
+        if plain in operations.SAME and (in_place or kwargs.get("inplace")):
             return args[0]  # the same tensor, which stands for the same nodes
         if in_place:
             if plain in operations.LAYOUT or not isinstance(found, Value):
@@ -278,7 +320,10 @@ class _Mode(TorchFunctionMode):
             return args[0]
         memory = handles[0].memory if plain in operations.ALIASES else None
         if isinstance(found, Value):
-            return self.run.new_tensor(found, memory or Memory())
+            new = self.run.new_tensor(found, memory or Memory())
+            if name == "__getitem__":
+                new._topology.taken = handles[0], args[1], handles[0].version
+            return new
         if isinstance(found, list):
             return tuple(self.run.new_tensor(value, memory or Memory()) for value in found)
         return found  # a shape, a length
@@ -304,11 +349,36 @@ class _Mode(TorchFunctionMode):
         handle.version = handle.memory.version
 
 
-IN_PLACE = ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__setitem__")
+IN_PLACE = (
+    "__iadd__",
+    "__isub__",
+    "__imul__",
+    "__itruediv__",
+    "__idiv__",
+    "__setitem__",
+    "__set__",
+)
 
 
-def _asks_in_place(args: tuple, kwargs: dict) -> bool:
-    return kwargs.get("inplace") is True or any(value is True for value in args[1:])
+def _put_back(tensor: torch.Tensor, index: Any, source: Any) -> None:
+    """Let ``x[index] += y`` put back what it took from x: only that has been written to since."""
+    whole, part = (getattr(given, "_topology", None) for given in (tensor, source))
+    if whole and part and part.taken:
+        of, at, version = part.taken
+        if of is whole and at is index and version == whole.version:
+            whole.version = part.version
+
+
+def is_in_place(name: str) -> bool:
+    """Whether a function writes to what it is given first."""
+    return name in IN_PLACE or (name.endswith("_") and not name.endswith("__"))
+
+
+def _eager() -> contextlib.AbstractContextManager:
+    """What ``torch.compile`` was asked to compile runs as it is written."""
+    if "torch._dynamo" not in sys.modules:  # nothing was; do not import the compiler
+        return contextlib.nullcontext()
+    return torch.compiler.set_stance("force_eager")
 
 
 def tensors(of: Any) -> Iterator[torch.Tensor]:
@@ -320,22 +390,3 @@ def tensors(of: Any) -> Iterator[torch.Tensor]:
             yield from tensors(item)
     elif isinstance(of, dict):
         yield from tensors(list(of.values()))
-
-
-@contextlib.contextmanager
-def _unchanged(model: nn.Module) -> Iterator[None]:
-    """Leave the modules as they were, whatever a forward pass keeps in them."""
-    tables = ("_parameters", "_buffers", "_modules")
-    before = [
-        (module, dict(module.__dict__), {name: dict(module.__dict__[name]) for name in tables})
-        for module in model.modules()
-    ]
-    try:
-        yield
-    finally:
-        for module, attributes, contents in before:
-            module.__dict__.clear()
-            module.__dict__.update(attributes)
-            for name, content in contents.items():
-                module.__dict__[name].clear()
-                module.__dict__[name].update(content)

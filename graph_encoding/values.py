@@ -86,12 +86,24 @@ class Memory:
 
 @dataclass(eq=False)
 class Handle:
-    """What a tensor without data stands for, kept on it as an attribute."""
+    """What a tensor without data stands for, kept on it as an attribute.
+
+    Attributes
+    ----------
+    run : object
+    value : Value
+    memory : Memory
+    version : int
+        Of the memory, when `value` was known to be what is there.
+    taken : tuple, optional
+        Of what is part of another tensor: that one's handle, the index, and the version then.
+    """
 
     run: object
     value: Value
     memory: Memory
     version: int
+    taken: tuple[Handle, object, int] | None = None
 
 
 def value_of(tensor: object) -> Value | None:

@@ -227,7 +227,11 @@ def array(weight: torch.Tensor, name: str) -> np.ndarray:
     """Weights as float32, without a copy where they are."""
     found = weight.detach().float().cpu().numpy()
     if not np.isfinite(found).all():
-        raise UnsupportedNetwork(f"layer {name}: weights must be finite, found NaN or infinity")
+        raise UnsupportedNetwork(
+            f"layer {name}: weights must be finite in single precision, found NaN or infinity"
+        )
+    if weight.dtype == torch.float64 and np.count_nonzero(found) < weight.count_nonzero():
+        raise UnsupportedNetwork(f"layer {name}: weights must not be less than a float32 holds")
     return found
 
 

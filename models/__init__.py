@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["MODELS", "build", "prunable", "weight_of"]
+__all__ = ["MODELS", "build", "prunable", "weight_of", "without_values"]
 
 # Where each builder lives, so that importing this room imports no torch.
 MODELS: dict[str, str] = {
@@ -87,6 +87,14 @@ def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear)
     }
+
+
+def without_values(model: nn.Module) -> list[str]:
+    """Names of parameters and buffers that hold no numbers: of lazy modules, on device ``meta``."""
+    from torch.nn.parameter import is_lazy
+
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    return [name for name, tensor in tensors if is_lazy(tensor) or tensor.is_meta]
 
 
 def weight_of(layer: nn.Conv2d | nn.Linear) -> torch.Tensor:

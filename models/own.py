@@ -10,7 +10,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from . import MODELS, prunable
+from . import MODELS, prunable, without_values
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +21,9 @@ INPUT_SHAPE = (3, 32, 32)
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """Under which keys a checkpoint may hold the weights."""
+
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and Lightning put before the names of all weights."""
 
 
 class OwnNetworkError(ValueError):
@@ -76,7 +79,7 @@ def build(source: Source, num_classes: int, seed: int) -> nn.Module:
     Returns
     -------
     torch.nn.Module
-        On the CPU.
+        On the CPU. Masks and parametrizations are made permanent: its weights are plain parameters.
 
     Raises
     ------
@@ -95,16 +98,24 @@ def build(source: Source, num_classes: int, seed: int) -> nn.Module:
             torch.manual_seed(seed)
             try:
                 model = function()
-            except Exception as error:
-                raise OwnNetworkError(f"--model {source.model} fails: {_line(error)}") from error
+            except (Exception, SystemExit) as error:
+                raise OwnNetworkError(f"--model {source.model} fails: {_named(error)}") from error
         if not isinstance(model, torch.nn.Module):
             raise OwnNetworkError(
                 f"--model {source.model} gives {type(model).__name__}, not a torch.nn.Module"
             )
+        model = getattr(model, "_orig_mod", model)  # of torch.compile
     if not prunable(model):
         raise OwnNetworkError(f"--model {source.model} has no Conv2d and no Linear layer")
+    if empty := without_values(model):
+        raise OwnNetworkError(
+            f"--model {source.model}: {empty[0]} has no values (a lazy module, or device meta): "
+            "let the function give them"
+        )
+    _remove_masks(model)
     if source.weights:
         load_weights(model, source.weights)
+    _remove_parametrizations(model)
     return model
 
 
@@ -116,8 +127,8 @@ def load_weights(model: nn.Module, file: str | Path) -> None:
     model : torch.nn.Module
         Changed in place.
     file : str or Path
-        A state dictionary, perhaps inside a checkpoint, with ``module.`` before its names
-        (DataParallel), or with the masks of ``torch.nn.utils.prune``, which are applied.
+        A state dictionary, perhaps inside a checkpoint, with one of `PREFIXES` before its names,
+        or with the masks of ``torch.nn.utils.prune``, which are applied.
 
     Raises
     ------
@@ -136,20 +147,34 @@ def load_weights(model: nn.Module, file: str | Path) -> None:
     if state is None:
         raise OwnNetworkError(f"--weights {file} holds no state_dict")
     try:
-        model.load_state_dict(_with_masks(state))
+        model.load_state_dict(_with_masks(_without_prefixes(state, model.state_dict())))
     except RuntimeError as error:
         raise OwnNetworkError(f"--weights {file} does not fit: {_line(error)}") from error
 
 
-def removed_nothing_more(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Masks of the weights that a network has: those that are not zero.
+def _remove_masks(model: nn.Module) -> None:
+    """Make the masks of ``torch.nn.utils.prune`` permanent."""
+    from torch.nn.utils import prune
 
-    Returns
-    -------
-    dict of str to torch.Tensor of bool
-        By parameter name, as a pruner gives them.
-    """
-    return {f"{name}.weight": layer.weight.detach() != 0 for name, layer in prunable(model).items()}
+    for module in model.modules():
+        for hook in list(module._forward_pre_hooks.values()):
+            if isinstance(hook, prune.BasePruningMethod):
+                prune.remove(module, hook._tensor_name)
+
+
+def _remove_parametrizations(model: nn.Module) -> None:
+    """Make the weights that parametrizations compute plain parameters."""
+    from torch import nn
+    from torch.nn.utils import parametrize
+
+    for name, layer in prunable(model).items():
+        if parametrize.is_parametrized(layer, "weight"):
+            parametrize.remove_parametrizations(layer, "weight")
+        if not isinstance(layer.weight, nn.Parameter):  # by a hook, such as the former weight_norm
+            raise OwnNetworkError(
+                f"the weight of layer {name} is computed and no parameter: let the function of "
+                "--model remove what computes it"
+            )
 
 
 def _function(name: str) -> Any:
@@ -166,6 +191,8 @@ def _function(name: str) -> Any:
         raise OwnNetworkError(
             f"--model {name} is not to be found: {_line(error)}; give package.module:function"
         ) from error
+    except (Exception, SystemExit) as error:
+        raise OwnNetworkError(f"--model {name} fails on import: {_named(error)}") from error
 
 
 def _state(content: Any) -> dict[str, torch.Tensor] | None:
@@ -179,9 +206,19 @@ def _state(content: Any) -> dict[str, torch.Tensor] | None:
     return None
 
 
+def _without_prefixes(
+    state: dict[str, torch.Tensor], own: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The state without a prefix that all its names have and those of the network have not."""
+    for prefix in PREFIXES:
+        is_own = any(name.startswith(prefix) for name in own)
+        if not is_own and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+            return _without_prefixes(state, own)
+    return state
+
+
 def _with_masks(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    if all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     found = {}
     for name, tensor in state.items():
         base = name.removesuffix("_orig")
@@ -194,6 +231,12 @@ def _with_masks(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return found
 
 
+def _named(error: BaseException) -> str:
+    kind, text = type(error).__name__, _line(error)
+    return text if text == kind else f"{kind}: {text}"
+
+
 def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # torch's messages have bold letters
+    text = " ".join(text.split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."

@@ -16,15 +16,24 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from pruning.masks import Masks, achieved_sparsity, apply_masks
+    from pruning.masks import Masks, achieved_sparsity, apply_masks, without_zeros
     from pruning.settings import Settings
 
-__all__ = ["PRUNERS", "Pruner", "Settings", "achieved_sparsity", "apply_masks", "prune"]
+__all__ = [
+    "PRUNERS",
+    "Pruner",
+    "Settings",
+    "achieved_sparsity",
+    "apply_masks",
+    "prune",
+    "without_zeros",
+]
 
 _LATER = {
     "Settings": "pruning.settings",
     "achieved_sparsity": "pruning.masks",
     "apply_masks": "pruning.masks",
+    "without_zeros": "pruning.masks",
 }
 
 
@@ -116,7 +125,8 @@ def prune(
     ------
     ValueError
         With a one-line message: unknown name, sparsity not a number in [0, 1), no loader where one
-        is needed, too few samples in it, or scores that are not finite.
+        is needed, too few samples in it, scores that are not finite, or weights that are computed
+        by a mask or a parametrization.
     """
     if name not in PRUNERS:
         raise ValueError(f"unknown pruner {name!r}, choose from {', '.join(PRUNERS)}")

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from pruning.weights import prunable_weights
+
 Masks = dict[str, torch.Tensor]
 
 
@@ -93,7 +95,7 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     ValueError
         If a mask names no parameter of the model, or has another shape; nothing is set then.
     """
-    parameters = dict(model.named_parameters())
+    parameters = dict(model.named_parameters(remove_duplicate=False))
     for name, mask in masks.items():
         if name not in parameters:
             raise ValueError(f"mask {name!r} belongs to no parameter of the model")
@@ -106,6 +108,25 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
         for name, mask in masks.items():
             weight = parameters[name]
             weight.masked_fill_(~mask.to(device=weight.device, dtype=torch.bool), 0.0)
+
+
+def without_zeros(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> Masks:
+    """Return the masks, less the weights that are zero already: those are removed too.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The network that the masks are of, such as one that was pruned before.
+    masks : mapping of str to torch.Tensor
+        Boolean masks by parameter name.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Boolean CPU masks.
+    """
+    weights = prunable_weights(model)
+    return {name: mask & (weights[name].detach() != 0).cpu() for name, mask in masks.items()}
 
 
 def achieved_sparsity(masks: Mapping[str, torch.Tensor]) -> float:

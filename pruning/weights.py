@@ -17,9 +17,24 @@ def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
     Returns
     -------
     dict of str to torch.nn.Parameter
-        By parameter name, that is module name plus ``".weight"``; biases are never pruned.
+        By parameter name, that is module name plus ``".weight"``; a weight that modules share is
+        there once. Biases are never pruned.
+
+    Raises
+    ------
+    ValueError
+        If a weight is computed by a mask or a parametrization: it cannot be set.
     """
-    return {f"{name}.weight": module.weight for name, module in prunable(model).items()}
+    found: dict[str, nn.Parameter] = {}
+    for name, module in prunable(model).items():
+        if not isinstance(module.weight, nn.Parameter):
+            raise ValueError(
+                f"the weight of layer {name or type(module).__name__} is computed, by a mask or a "
+                "parametrization: make that permanent before pruning"
+            )
+        if not any(module.weight is known for known in found.values()):
+            found[f"{name}.weight".removeprefix(".")] = module.weight
+    return found
 
 
 def prunable_shapes(model: nn.Module) -> dict[str, torch.Size]:

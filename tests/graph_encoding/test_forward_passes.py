@@ -160,6 +160,34 @@ def tokens_mean(s, x):
     return s.head(s.a(x).flatten(2).sum(-1))
 
 
+def integer_channels(s, x):
+    x = s.a(x)
+    rows = torch.arange(x.shape[2]).view(1, 1, -1, 1).expand(x.shape[0], 1, -1, x.shape[3])
+    return s.last(torch.cat([s.b(x)[:, :2], rows * 0, (rows * 0).bool()], 1) + s.c(x))
+
+
+def constant_of_its_type(s, x):
+    x = s.a(x)
+    gate = torch.tensor([1, 0, 1, 0]).view(1, 4, 1, 1)
+    return s.last(x * gate.to(x) * gate.type_as(x)).type_as(x)
+
+
+def partly_added(s, x):
+    x = s.a(x)
+    x[:, :2] += s.narrow(x[:, :2])
+    x[:, 1:3] += s.other(x[:, 2:])
+    return s.last(x)
+
+
+def names_of_numpy(s, x):
+    x = s.a(x)
+    return s.head(s.b(x.sum(axis=(2, 3), keepdims=True)).sum(axis=(2, 3)))
+
+
+def stack_summed(s, x):
+    return s.last(torch.stack([s.a(x), s.e(x)]).sum(0) + torch.stack([s.f(x), s.g(x)], 1).sum(1))
+
+
 FORWARD = [
     partial,
     shift,
@@ -176,6 +204,11 @@ FORWARD = [
     masked,
     rows_then_columns,
     tokens_mean,
+    integer_channels,
+    constant_of_its_type,
+    partly_added,
+    names_of_numpy,
+    stack_summed,
 ]
 
 
@@ -187,6 +220,8 @@ def network(function):
         "wider": conv(4, 8),
         "tokens": nn.Linear(8, 2, bias=False),
         "head": nn.Linear(4, 3, bias=False),
+        "drop": nn.Dropout(),
+        **{name: conv(3, 4) for name in "efg"},
     }
     used = function.__code__.co_names
     return positive(
@@ -200,7 +235,7 @@ def test_the_networks_own_output(function):
     assert differs(model, (3, 5, 6)) < 1e-6
     (graph,) = encode(model, "unrolled", (3, 5, 6))
     counts = [int(m.weight.count_nonzero()) for m in model.children()]
-    if function is not masked:  # weights that read nothing are not counted
+    if function not in (masked, constant_of_its_type):  # weights that read nothing are not counted
         assert graph.kept_weights == sum(counts)
 
 
@@ -270,6 +305,27 @@ def write_buffer(s, x):
     return s.last(s.buffer)
 
 
+def write_idle_dropout(s, x):
+    x = s.a(x)
+    out = s.drop(x)
+    out += s.b(out)
+    return s.last(out + s.c(x))  # x is what out is, as the network is evaluated
+
+
+def write_same_device(s, x):
+    x = s.a(x)
+    out = x.cpu()
+    out += s.b(out)
+    return s.last(out + s.c(x))
+
+
+def write_torch_dropout(s, x):
+    x = s.a(x)
+    out = torch.dropout(x, 0.5, True)
+    out += s.b(out)
+    return s.last(out + s.c(x))
+
+
 def write_data(s, x):
     x = s.a(x)
     x.data = s.b(x)
@@ -289,6 +345,31 @@ def squeezed_in_place(s, x):
     return s.last(x.squeeze(1))
 
 
+def other_part_put_back(s, x):
+    x = s.a(x)
+    part = x[:, :2]
+    part += s.narrow(part)
+    x[:, 2:] = part
+    return s.last(x)
+
+
+def channel_mean(s, x):
+    return s.last(s.a(x).mean(1, keepdim=True).expand(-1, 4, -1, -1))
+
+
+def batch_sum(s, x):
+    return s.last(s.a(x).sum(0, keepdim=True))
+
+
+@torch.jit.script
+def swish(x):
+    return x * torch.sigmoid(x)
+
+
+def scripted(s, x):
+    return s.last(swish(s.a(x)))
+
+
 def modulated(s, x):
     x = s.a(x)
     return s.last(torch.pow(x, s.b(x)))
@@ -303,10 +384,17 @@ def fold(s, x):
     [
         (write_view, "conv2d reads a tensor that was written to in place"),
         (write_flat, "conv2d reads a tensor that was written to in place"),
+        (write_idle_dropout, "conv2d reads a tensor that was written to in place"),
+        (write_same_device, "conv2d reads a tensor that was written to in place"),
+        (write_torch_dropout, "conv2d reads a tensor that was written to in place"),
         (write_buffer, "writes into a tensor that is no value"),
         (write_data, "set writes where it cannot be followed"),
         (write_out, "add writes where it cannot be followed"),
         (squeezed_in_place, "unsqueeze in place"),
+        (other_part_put_back, "setitem reads a tensor that was written to in place"),
+        (channel_mean, "a mean or a sum over axis 1 of 4 cannot be followed"),
+        (batch_sum, "a mean that is not over positions of images"),
+        (scripted, r"^Net: fails when it is traced: [^/]* \(line \d+ of test_forward_passes.py:"),
         (modulated, "pow by a value that depends on the input"),
         (fold, "not rows and columns"),
     ],
@@ -348,6 +436,72 @@ def test_the_network_is_left_as_it_was():
     assert not hasattr(model, "late")
     with pytest.raises(ValueError, match="TorchScript"):
         encode(torch.jit.script(nn.Sequential(nn.Linear(2, 2))), torch.zeros(1, 2))
+
+
+def test_what_a_forward_pass_changes_is_put_back():
+    """Buffers, weights, random state and lists, which the network writes to as it runs."""
+
+    def forward(s, x):
+        s.calls += 1
+        s.rows[0].add_(1)
+        s.a.weight.data = s.a.weight.data.clamp(max=0.5)
+        s.b.weight.data.mul_(2)
+        torch.add(s.rows, 1, out=s.rows)
+        x = s.a(x)
+        s.seen.append(x)
+        s.kept["x"] = x
+        return s.last(s.b(x + torch.randn(x.shape)))
+
+    model = positive(Net(forward, a=conv(3, 4), b=conv(4, 4), last=conv(4, 2)))
+    model.seen, model.kept = [], {}
+    model.register_buffer("calls", torch.tensor(0))
+    model.register_buffer("rows", torch.zeros(2, 2))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    places = {name: tensor.data_ptr() for name, tensor in model.state_dict().items()}
+    torch.manual_seed(3)
+    (graph,) = encode(model, "unrolled", (3, 4, 4))
+    assert torch.equal(torch.get_rng_state(), torch.manual_seed(3).get_state())
+    assert (model.seen, model.kept) == ([], {})
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert places == {name: tensor.data_ptr() for name, tensor in model.state_dict().items()}
+    weight = {block.name: block.weight for block in graph.blocks}
+    assert weight["a"].max() == 0.5  # as the forward pass uses it
+    assert weight["b"].max() == 2 * before["b.weight"].max()
+
+
+class Merging(nn.Linear):
+    """Adds to its weights when it is told to evaluate, as LoRA does."""
+
+    def train(self, mode=True):
+        if not mode:
+            self.weight.data += 1
+        return super().train(mode)
+
+
+def test_evaluation_mode_is_not_announced():
+    model = nn.Sequential(Merging(3, 2), nn.Dropout())
+    before = model[0].weight.detach().clone()
+    encode(model, torch.zeros(1, 3))
+    assert torch.equal(model[0].weight, before)
+    assert all(module.training for module in model.modules())
+
+
+def test_a_function_that_takes_true_is_not_in_place():
+    def forward(s, x, copied):
+        x = s.a(x)
+        out = copied(x)
+        out += s.b(out)
+        return s.last(torch.cat([s.c(x), out], 1)[:, 2:6])
+
+    graphs = []
+    for copied in (
+        lambda x: torch.instance_norm(x, None, None, None, None, True, 0.1, 1e-5, True),
+        torch.clone,
+    ):
+        model = positive(Net(lambda s, x, copied=copied: forward(s, x, copied), **layers()))
+        graphs += encode(model, "unrolled", (3, 4, 4), "identity")
+    one, other = (graph.to_scipy() for graph in graphs)
+    assert (one != other).nnz == 0
 
 
 def test_encoding_imports_no_compiler():

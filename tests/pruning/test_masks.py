@@ -5,8 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
-from pruning.masks import achieved_sparsity, apply_masks, keep_highest, kept_count
+from pruning.masks import achieved_sparsity, apply_masks, keep_highest, kept_count, without_zeros
+from pruning.weights import prunable_weights
 
 
 @settings(max_examples=80, deadline=None)
@@ -76,3 +78,31 @@ def test_apply_masks_refuses_what_does_not_fit_and_leaves_the_model_alone(masks,
     with pytest.raises(ValueError, match=message):
         apply_masks(model, masks)
     assert torch.equal(model.weight, before)
+
+
+def test_weights_that_are_zero_already_are_removed_too():
+    model = nn.Linear(2, 2)
+    model.weight.data = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+    masks = without_zeros(model, {"weight": torch.tensor([[True, True], [False, True]])})
+    assert masks["weight"].tolist() == [[False, True], [False, True]]
+    apply_masks(model, masks)
+    assert model.weight.tolist() == [[0.0, 1.0], [0.0, 3.0]]
+
+
+def test_a_weight_that_modules_share_is_pruned_once():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 2))
+    model[2].weight = model[0].weight
+    assert list(prunable_weights(model)) == ["0.weight", "1.weight"]
+    apply_masks(model, {"2.weight": torch.zeros(2, 2).bool()})  # by its other name too
+    assert not model[0].weight.any()
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [lambda layer: prune.identity(layer, "weight"), parametrizations.weight_norm],
+)
+def test_weights_that_are_computed_are_refused(computed):
+    model = nn.Sequential(nn.Linear(2, 2))
+    computed(model[0])
+    with pytest.raises(ValueError, match="the weight of layer 0 is computed"):
+        prunable_weights(model)

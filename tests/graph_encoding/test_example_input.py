@@ -1,0 +1,74 @@
+"""What may be given as the input, and networks that are not ready to be read."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from graph_encoding import encode
+from graph_encoding.trace import UnsupportedNetwork
+
+
+def network():
+    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((torch.zeros(1, 3, 8, 8),), "one tensor, images first, and not tuple"),
+        ({"x": torch.zeros(1, 3, 8, 8)}, "one tensor, images first, and not dict"),
+        (torch.Size((1, 3, 8, 8)), "one tensor, images first, and not Size"),
+        (3, "one tensor, images first, and not int"),
+        (torch.zeros(3, 8, 8), "is the axis of images missing in the example input?"),
+        (torch.zeros(3), "no axis of images"),
+        (torch.zeros(0, 3, 0, 8), "neither an image"),
+    ],
+)
+def test_an_example_that_is_no_batch_is_refused(given, said):
+    with pytest.raises(ValueError, match=said.replace("?", r"\?")):
+        encode(network(), given)
+
+
+@pytest.mark.parametrize("shape", [4, (3, 8.0, 8), "388", (3, -8, 8), (3, 0, 8), ()])
+def test_a_shape_that_is_none_is_refused(shape):
+    with pytest.raises(ValueError, match=r"input_shape is|neither an image"):
+        encode(network(), "unrolled", shape)
+
+
+@pytest.mark.parametrize("given", [np.zeros((1, 3, 8, 8)), torch.zeros(5, 3, 8, 8)])
+def test_any_batch_will_do(given):
+    model = network()
+    (graph,) = encode(model, given)
+    assert graph.num_edges == encode(model, "unrolled", [3, 8, 8])[0].num_edges
+
+
+@pytest.mark.parametrize("encoding", ["unrolled", "rolled"])
+@pytest.mark.parametrize(
+    "model", [nn.Sequential(nn.LazyConv2d(2, 3)), nn.Sequential(nn.Conv2d(3, 2, 3, device="meta"))]
+)
+def test_weights_without_values_are_refused(model, encoding):
+    kind = type(model[0])
+    with pytest.raises(ValueError, match=r"0\.weight has no values"):
+        encode(model, encoding, (3, 8, 8))
+    assert type(model[0]) is kind
+
+
+def test_compiled_networks_are_read_as_they_are_written():
+    model = network()
+    expected = encode(model, "unrolled", (3, 8, 8))[0]
+    (graph,) = encode(torch.compile(model, backend="eager"), "unrolled", (3, 8, 8))
+    assert [layer.name for layer in graph.layers] == [layer.name for layer in expected.layers]
+    model[0] = torch.compile(model[0], backend="eager")
+    (graph,) = encode(model, "unrolled", (3, 8, 8))
+    assert graph.num_edges == expected.num_edges
+
+
+@pytest.mark.parametrize("encoding", ["unrolled", "rolled"])
+@pytest.mark.parametrize("value", [1e-60, 1e60, np.nan])
+def test_weights_that_no_graph_can_hold_are_refused(encoding, value):
+    model = network().double()
+    encode(model, encoding, (3, 8, 8))
+    model[0].weight.data[0, 0, 0, 0] = value
+    with pytest.raises(UnsupportedNetwork, match="layer 0: weights"):
+        encode(model, encoding, (3, 8, 8))
