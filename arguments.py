@@ -16,6 +16,7 @@ from models.own import INPUT_SHAPE
 from pruning import PRUNERS
 
 GRAPH_METRICS = ("topometrics", "ramanujan")
+PAGES = (".html", ".htm")
 ALL = "all"
 
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -91,11 +92,15 @@ def model(text: str) -> str:
     return text
 
 
-def picture(text: str) -> Path:
-    """A file of a kind that can be drawn."""
-    if Path(text).suffix not in FORMATS:
-        raise argparse.ArgumentTypeError(f"{text!r} does not end in {', '.join(FORMATS)}")
-    return Path(text)
+def file_ending_in(*suffixes: str):
+    """Type of a flag that names a file of certain kinds, in any case of letters."""
+
+    def convert(text: str) -> Path:
+        if Path(text).suffix.lower() not in suffixes:
+            raise argparse.ArgumentTypeError(f"{text!r} does not end in {' or '.join(suffixes)}")
+        return Path(text)
+
+    return convert
 
 
 def graph_metrics(text: str) -> str:
@@ -235,26 +240,26 @@ def parser() -> Parser:
         "--save-snn",
         type=Path,
         metavar="DIR",
-        help="save each network that is made there as .pt: weights, masks, configuration "
-        "(default: no)",
+        help="save each network there as .pt: weights, masks, configuration; a run whose file is "
+        "not there is computed even if its rows are (default: no)",
     )
     group.add_argument(
         "--save-graph",
         type=Path,
         metavar="DIR",
-        help="save each graph that is measured there, compressed; graph_encoding.load reads it "
-        "(default: no)",
+        help="save each graph there, compressed, for graph_encoding.load; a run whose file is not "
+        "there is computed even if its rows are (default: no)",
     )
     group.add_argument(
         "--figure",
-        type=picture,
+        type=file_ending_in(*FORMATS),
         metavar="FILE",
         help="draw the unrolled graph of one network, .png, .svg or .pdf; figures.draw has more "
         "options (default: no)",
     )
     group.add_argument(
         "--report",
-        type=Path,
+        type=file_ending_in(*PAGES),
         metavar="FILE.html",
         help="a page on one network and its unrolled graph: metrics, picture, layers, warnings; a "
         "run with --figure or --report is computed even if its rows are there (default: no)",
@@ -402,6 +407,8 @@ def _require_one_graph(options: argparse.Namespace) -> None:
         raise UsageError(f"--{asked[0]} is of the unrolled graph: add --encoding unrolled")
     if options.report and "topometrics" not in options.graph_metrics:
         raise UsageError("--report tells the topometrics: add --graph-metrics topometrics")
+    if options.report and options.wiring == "published":
+        raise UsageError("--report takes any wiring but published: use --wiring exact or identity")
 
 
 def _with_hyphens(argument: str) -> str:

@@ -27,6 +27,11 @@ def replacing(path: str | Path, unfinished: str | Path | None = None) -> Iterato
     binary file
         After an error it is gone, and `path` is as before.
 
+    Raises
+    ------
+    OSError
+        If it cannot be written; the message names `path`.
+
     Examples
     --------
     >>> with replacing("table.csv") as file:
@@ -41,6 +46,9 @@ def replacing(path: str | Path, unfinished: str | Path | None = None) -> Iterato
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, target)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # where there is no folder, nor is there the file
+            unfinished.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(unfinished)):
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from None
         raise

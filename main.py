@@ -22,6 +22,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if __name__ == "__main__":  # before the rooms are imported: an interrupt then is one line, too
+    try:
+        # As a module of its own name, so that the processes of a sweep can import what they run.
+        status = importlib.import_module(Path(__file__).stem).main()
+    except KeyboardInterrupt:
+        print("main.py: interrupted", file=sys.stderr)
+        status = 130
+    # Looking through torch's objects once more for cycles to free would add 0.6 s to every exit.
+    gc.freeze()
+    sys.exit(status)
+
 import arguments
 import steps
 from arguments import UsageError
@@ -46,20 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit status: 0; 2 after one line about what the user can mend; 100 and the number of
-        networks of a sweep that failed (125 for 25 or more); 130 when interrupted.
+        networks of a sweep that failed (125 for 25 or more). The program's is 130 when interrupted.
     """
+    options = None
     try:
-        failed = run(arguments.parse(sys.argv[1:] if argv is None else argv))
+        options = arguments.parse(sys.argv[1:] if argv is None else argv)
+        failed = run(options)
         sys.stdout.flush()
         return 100 + min(failed, 25) if failed else 0
     except BrokenPipeError:  # whoever read the summary has left; the results are written
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except KeyboardInterrupt:
-        print("main.py: interrupted", file=sys.stderr)
-        return 130
     except Exception as error:
-        message = steps.one_line(error)
+        message = steps.one_line(error, options)
         if message is None:
             raise
     print("main.py: error:", message, file=sys.stderr)
@@ -149,22 +159,24 @@ def run_all(options: argparse.Namespace, tasks: list[plan.Task]) -> int:
 
 
 def run_and_show(options: argparse.Namespace, task: plan.Task) -> None:
-    """Run one network, if measurements of it are missing, and show all its rows."""
+    """Run one network, if anything of it is undone, and show all its rows."""
     import progress
     import summary
 
-    missing, seconds = (), {}
+    computed, seconds = (), {}
     with steps.claimed(options, task.network):
         for todo in steps.undone(options, [task]):
-            missing = todo.measurements
+            computed = todo.measurements
             with progress.Stages(steps.stage_names(options, todo)) as stages:
                 run_network(todo, options, stages)
             seconds = stages.seconds
+        # Also what a kill between the rows and this has left.
+        steps.checkpoint_file(options, task.network).unlink(missing_ok=True)
     for measurement in task.measurements:
         file = plan.file_of(options.output_dir, task.network, measurement)
         rows = results.find(file, plan.configuration(task.network, measurement))
         print(summary.summary(rows, steps.groups(measurement)))
-        if measurement in missing:
+        if measurement in computed:
             print(f"\n{summary.times(seconds)}\nwritten to {file}")
         else:
             print(f"\nalready in {file}; --force computes it again")
@@ -202,7 +214,7 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
             known["achieved_sparsity"] = pruning.achieved_sparsity(masks)
         if network.training:
             with stages.stage("train", f"{network.model} on {network.dataset}"):
-                known["accuracy"] = steps.train(options, network, model, masks, stages.terminal)
+                known["accuracy"] = steps.train(options, network, model, masks, stages)
         model = model.cpu()
     if options.save_snn:
         with stages.stage("save", str(steps.network_file(options, network))):
@@ -227,13 +239,5 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
                 steps.write(options, network, measurement, rows, stages.last)
             if options.report and encoding == "unrolled":
                 with stages.stage("report", str(options.report)):
-                    steps.report(options, network, measurement, rows, graphs)
+                    steps.report(options, network, measurement, rows, graphs, model)
     steps.checkpoint_file(options, network).unlink(missing_ok=True)
-
-
-if __name__ == "__main__":
-    # As a module of its own name, so that the processes of a sweep can import what they run.
-    status = importlib.import_module(Path(__file__).stem).main()
-    # Looking through torch's objects once more for cycles to free would add 0.6 s to every exit.
-    gc.freeze()
-    sys.exit(status)

@@ -25,6 +25,9 @@ from sweep import plan, records
 PRUNING_BATCH = 128  # a pruner puts batches together as it needs
 TEST_BATCH = 128
 CLAIM_SECONDS = 1.0  # before asking again for a network that another process computes
+PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report", "log_file")
+"""Flags that name what is written."""
+
 ROOMS = {"arguments", "datasets", "graph_data", "graph_encoding", "models", "pruning", "sweep"}
 
 
@@ -68,12 +71,9 @@ def build(network: plan.Network):
 def prune(options: argparse.Namespace, network: plan.Network, model, loader, report):
     """Masks of a network."""
     import pruning
-    from models import own
 
-    if network.pruning == "dense" and network.source and network.source.weights:
-        return own.removed_nothing_more(model)
     try:
-        return pruning.prune(
+        masks = pruning.prune(
             network.pruning,
             model,
             network.sparsity,
@@ -85,12 +85,14 @@ def prune(options: argparse.Namespace, network: plan.Network, model, loader, rep
         )
     except ValueError as error:  # such as too few images a class
         raise UsageError(str(error)) from error
+    return pruning.without_zeros(model, masks) if network.source else masks
 
 
-def train(options: argparse.Namespace, network: plan.Network, model, masks, bar: bool) -> float:
+def train(options: argparse.Namespace, network: plan.Network, model, masks, stages) -> float:
     """Train by the network's schedule, from its checkpoint if there is one; the test accuracy."""
     import datasets
     from models import training
+    from progress import epoch_lines
 
     schedule = training.schedule(
         network.model,
@@ -102,8 +104,15 @@ def train(options: argparse.Namespace, network: plan.Network, model, masks, bar:
     checkpoint = checkpoint_file(options, network)
     if options.force:
         checkpoint.unlink(missing_ok=True)
+    bar = stages.terminal
     train_set = open_images(network.dataset, options.data_root, bar, train=True, augment=True)
     test_set = open_images(network.dataset, options.data_root, bar, train=False)
+    show = epoch_lines(stages.line, schedule.epochs)
+
+    def watch(epoch: dict[str, float]) -> None:
+        records.record_epoch(options.output_dir, network, epoch)
+        show(epoch)
+
     return training.train(
         model,
         masks,
@@ -117,7 +126,8 @@ def train(options: argparse.Namespace, network: plan.Network, model, masks, bar:
         device=options.device,
         checkpoint=checkpoint,
         data=network.key,
-        watch=functools.partial(records.record_epoch, options.output_dir, network),
+        classes=datasets.classes_of(network.dataset),
+        watch=watch,
         progress=bar,
     )
 
@@ -187,9 +197,9 @@ def write(options, network: plan.Network, measurement: plan.Measurement, rows, t
     records.record_run(
         options.output_dir, network, measurement, took, options.device, threads(options)
     )
-    file = plan.file_of(options.output_dir, network, measurement)
-    put = results.replace if anew(options) else results.append
-    put(file, columns(measurement), rows)
+    there = not plan.missing([plan.Task(network, (measurement,))], options.output_dir)
+    put = results.replace if there else results.append
+    put(plan.file_of(options.output_dir, network, measurement), columns(measurement), rows)
 
 
 @contextlib.contextmanager
@@ -206,15 +216,25 @@ def claimed(options: argparse.Namespace, network: plan.Network) -> Iterator[None
 
 
 def undone(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> list[plan.Task]:
-    """What is to be computed of tasks: what no file has, or all if asked for."""
-    if anew(options):
-        return list(tasks)
-    return plan.missing(tasks, options.output_dir)
+    """What is to be computed of tasks: what no file has, and what is asked for all the same."""
+    return plan.missing(tasks, options.output_dir, functools.partial(anew, options))
 
 
-def anew(options: argparse.Namespace) -> bool:
-    """Whether runs are computed, and their rows replaced, although files have them."""
-    return bool(options.force or options.figure or options.report)
+def anew(options, network: plan.Network, measurement: plan.Measurement) -> bool:
+    """Whether a run is computed, and its rows replaced, although a file has them."""
+    import graph_encoding
+
+    if options.force or options.figure or options.report:
+        return True
+    if options.save_snn and not network_file(options, network).is_file():
+        return True
+    if not options.save_graph:
+        return False
+    try:
+        header = graph_encoding.read_header(graph_file(options, network, measurement))
+    except (FileNotFoundError, graph_encoding.StorageError):
+        return True
+    return options.edges and header["edges"] is None
 
 
 def stage_names(options: argparse.Namespace, task: plan.Task) -> list[str]:
@@ -240,10 +260,10 @@ def check_files(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> None
     }
     for file, measurement in files.items():
         results.check(file, columns(measurement))
-    shown = [Path(file).parent for file in (options.figure, options.report) if file]
-    for folder in (options.save_snn, options.save_graph, *shown):
-        if folder:
-            results.check_folder(folder)
+    for folder in filter(None, (options.save_snn, options.save_graph)):
+        results.check_folder(folder)
+    for file in filter(None, (options.figure, options.report, options.log_file)):
+        results.check_file(file)
 
 
 def open_all_images(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> None:
@@ -313,27 +333,40 @@ def graph_file(
 
 def draw(options: argparse.Namespace, network: plan.Network, graphs) -> None:
     """Draw the multipartite graph into ``--figure``."""
-    from figures import multipartite, style
+    from figures import multipartite, style, titles
 
-    style.write(multipartite.draw(graphs[0], title=str(network)), options.figure)
+    title = titles.title(dataclasses.asdict(network))
+    style.write(multipartite.draw(graphs[0], title=title), options.figure)
 
 
-def report(options, network: plan.Network, measurement: plan.Measurement, rows, graphs) -> None:
+def report(options, network: plan.Network, measurement, rows, graphs, model) -> None:
     """Write the page of one network, ``--report``."""
+    import graph_encoding
     from atomic import replacing
-    from figures import multipartite
+    from figures import layers, multipartite
     from figures.collapse import warnings_of
     from figures.report import report as page
-    from metrics.by_layer import by_layer
+    from metrics.by_layer import by_layer, whole
 
     (graph,), (row,) = graphs, rows
-    layers = by_layer(graph)
+    (flow,) = graph_encoding.encode(model, "unrolled", network.input_shape, "identity")
+    summaries = by_layer(graph)
+    marks = ("sinks", "sources", "disconnected")
     text = page(
         row,
         groups(measurement),
-        layers,
-        {"The multipartite graph": multipartite.draw(graph, mark=("sinks", "sources"))},
-        warnings_of(graph, layers, network.input_shape),
+        summaries,
+        {
+            "The multipartite graph: a column for each layer of nodes, from the inputs to the "
+            "outputs; beside it its sinks, sources and disconnected nodes": multipartite.draw(
+                graph, mark=marks, per_row=22
+            ),
+            "Layer by layer: density, sinks, sources and strength": layers.compare(
+                {network.pruning: summaries}
+            ),
+        },
+        warnings_of(flow, network.input_shape),
+        whole(graph),
     )
     with replacing(options.report) as file:
         file.write(text.encode())
@@ -351,12 +384,14 @@ def save_graphs(options, network, measurement: plan.Measurement, graphs, known) 
     )
 
 
-def one_line(error: BaseException) -> str | None:
+def one_line(error: BaseException, options: argparse.Namespace | None) -> str | None:
     """One line for what a user can mend; None for any other error, which is a fault of ours."""
     if isinstance(error, MemoryError):
         return "out of memory: a sparser or smaller network needs less"
     if isinstance(error, OSError):  # a full disk, a file without permission
-        return f"{faults.of_system(error)}; mend that, or give another --output-dir or --data-root"
+        given = [place for place in PLACES if getattr(options, place, None)]
+        others = " or ".join(f"--{place.replace('_', '-')}" for place in given)
+        return f"{faults.of_system(error)}; mend that, or give another {others}"
     # The exceptions that the rooms define are for the user; their messages say what to do.
     if type(error).__module__.partition(".")[0] in ROOMS:
         return " ".join(str(error).split())

@@ -7,31 +7,23 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from graph_encoding import Graph
-from metrics.by_layer import LayerSummary
+from metrics.by_layer import LayerSummary, by_layer
 from metrics.reachability import reached_from_inputs, reaching_outputs
 
 MOST = 0.5
 """Share of a layer's nodes from which on its sinks or sources are worth a warning."""
 
-UNLESS = " unless a shortcut without weights helps"
-"""Of such shortcuts the graph tells nothing, unless its wiring is ``identity``."""
-
 FEW = 10  # outputs that are worth naming one by one
 
 
-def warnings_of(
-    graph: Graph,
-    layers: Sequence[LayerSummary],
-    input_shape: tuple[int, ...] | None = None,
-) -> list[str]:
+def warnings_of(graph: Graph, input_shape: tuple[int, ...] | None = None) -> list[str]:
     """Say what no longer works in a network, and what that means for it.
 
     Parameters
     ----------
     graph : Graph
-        The multipartite graph, of the ``exact`` or the ``identity`` wiring.
-    layers : sequence of LayerSummary
-        From `metrics.by_layer.by_layer`.
+        The multipartite graph, of the ``identity`` wiring: shortcuts without weights carry signals
+        past what else is cut.
     input_shape : tuple of int, optional
         Of one input: channels, height and width, or features. With it the padding around the
         input, which is part of the first node layer, does not count as inputs.
@@ -42,6 +34,7 @@ def warnings_of(
         A sentence each: layers that have collapsed, outputs that no input reaches, inputs that
         reach no output, layers most of whose nodes are sinks or sources. Empty where all is well.
     """
+    layers = by_layer(graph)
     return [
         *_collapsed(graph, layers),
         *_ends(graph, input_shape),
@@ -50,13 +43,16 @@ def warnings_of(
 
 
 def _collapsed(graph: Graph, layers: Sequence[LayerSummary]) -> list[str]:
-    """Layers without an edge; one beside others that still feed its nodes is told apart."""
+    """Layers that carry nothing; one beside others that still feed its nodes is told apart."""
     alone, found = [], []
     for layer in layers:
-        if layer.edges:
+        if layer.edges and layer.kept_weights:
             continue
         label = f"{layer.name} ({layer.kept_weights:,} of {layer.total_weights:,} weights kept)"
-        beside = [other.name for other in layers if other.target == layer.target and other.edges]
+        ending = [b for b in graph.blocks if b.target == layer.target and b.num_edges]
+        beside = dict.fromkeys(b.name for b in ending if b.name != layer.name)
+        if layer.edges:  # of a shortcut without weights that joins the same nodes
+            beside["the shortcut past it"] = None
         if beside:
             found.append(
                 f"Layer {label} has collapsed: nothing flows on from it; the nodes where it ends "
@@ -65,12 +61,10 @@ def _collapsed(graph: Graph, layers: Sequence[LayerSummary]) -> list[str]:
         else:
             alone.append(label)
     if alone:
-        who = f"Layer {alone[0]} has" if len(alone) == 1 else f"Layers {_and(alone)} have"
-        found.insert(
-            0,
-            f"{who} collapsed: nothing flows on from there, and only a shortcut past it, if the "
-            "network has one, still carries anything of an image.",
-        )
+        who, where = f"Layer {alone[0]} has", "it"
+        if len(alone) > 1:
+            who, where = f"Layers {_and(alone)} have", "them"
+        found.insert(0, f"{who} collapsed: nothing flows on from {where}.")
     return found
 
 
@@ -85,7 +79,7 @@ def _ends(graph: Graph, input_shape: tuple[int, ...] | None) -> list[str]:
         return [
             f"None of the {last.size:,} outputs ({last.name}) is reached by any input: along the "
             f"edges nothing of an image gets further than {where}, and the answer is the same for "
-            f"every image{_unless(graph)}."
+            "every image."
         ]
     found = []
     if len(lost):
@@ -93,15 +87,15 @@ def _ends(graph: Graph, input_shape: tuple[int, ...] | None) -> list[str]:
         verb, value = ("is", "its value is") if len(lost) == 1 else ("are", "their values are")
         found.append(
             f"{len(lost):,} of {last.size:,} outputs ({last.name}){which} {verb} reached by no "
-            f"input: {value} the same for every image{_unless(graph)}."
+            f"input: {value} the same for every image."
         )
     blind = ~_pixels(graph, reaching, input_shape)
     if blind.any():
         readers = _and(b.name for b in graph.blocks if b.source.offset == graph.layers[0].offset)
-        verb = "reaches" if blind.sum() == 1 else "reach"
+        verb, they = ("reaches", "it shows") if blind.sum() == 1 else ("reach", "they show")
         found.append(
             f"{blind.sum():,} of {blind.size:,} inputs (read by {readers}) {verb} no output: what "
-            f"they show makes no difference to the answer{_unless(graph)}."
+            f"{they} makes no difference to the answer."
         )
     return found
 
@@ -138,12 +132,8 @@ def _mostly(graph: Graph, layers: Sequence[LayerSummary]) -> list[str]:
                 f"{' + '.join(names[start])} ({100 * share:.0f} %)"
                 for start, share in shares.items()
             )
-            found.append(f"Most nodes of {where} are {meaning}{_unless(graph)}.")
+            found.append(f"Most nodes of {where} are {meaning}.")
     return found
-
-
-def _unless(graph: Graph) -> str:
-    return "" if graph.wiring == "identity" else UNLESS
 
 
 def _and(words: Iterable[str]) -> str:

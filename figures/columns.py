@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from graph_encoding import Graph
+from graph_encoding import Graph, NodeLayer
 
 LEAST_HEIGHT = 0.3
 LANES = 0.45
@@ -110,8 +110,61 @@ class Columns:
 
 
 def width(columns: int) -> float:
-    """Inches for a picture of so many columns."""
-    return min(max(9.0, 2.0 + 0.62 * columns), 32.0)
+    """Inches for a picture of so many columns, so narrow that it can be read on a page."""
+    return min(max(7.0, 1.6 + 0.44 * columns), 32.0)
+
+
+def rows(columns: int, most: int | None = None) -> list[tuple[int, int]]:
+    """First and last column of each row of a picture; a row begins with the last one's end.
+
+    Parameters
+    ----------
+    columns : int
+    most : int, optional
+        Columns of a row, 2 or more; by default there is one row.
+
+    Returns
+    -------
+    list of (int, int)
+        All rows but the last have the same length.
+
+    Examples
+    --------
+    >>> rows(6, 4)
+    [(0, 3), (3, 5)]
+    """
+    gaps = max(1, columns - 1)
+    count = -(-gaps // ((most or columns + 1) - 1))
+    length = -(-gaps // count)
+    return [(first, min(first + length, columns - 1)) for first in range(0, gaps, length)]
+
+
+def names(graph: Graph, layer: NodeLayer) -> list[str]:
+    """The layers of weights that end in a column, all but the first without what they share.
+
+    Parameters
+    ----------
+    graph : Graph
+    layer : NodeLayer
+        Of the graph.
+
+    Returns
+    -------
+    list of str
+        Of a layer where none ends, its own name.
+    """
+    found = [block.name for block in graph.blocks if block.target == layer and block.total_weights]
+    found = list(dict.fromkeys(name for merged in found for name in merged.split(" + ")))
+    if not found:
+        return [layer.name]
+    first = found[0].split(".")
+    for place, other in enumerate(found[1:], 1):
+        parts = other.split(".")
+        shared = 0
+        while shared + 1 < len(parts) and parts[: shared + 1] == first[: shared + 1]:
+            shared += 1
+        found[place] = ".".join(parts[shared:])
+    return found
 
 
 def short(name: str, most: int = 22) -> str:

@@ -28,8 +28,6 @@ class Canvas:
     Attributes
     ----------
     counts : numpy.ndarray of float32, shape (across, down)
-    where : dict
-        Of matplotlib's ``imshow``: where `image` lies, in columns and heights.
     x : numpy.ndarray of float64, shape (across,)
         Where each column of pixels lies.
     faintest : float
@@ -44,8 +42,6 @@ class Canvas:
         self.gap = int(np.ceil(DPI * width(gaps + 1) / gaps))
         self.above = int(np.ceil(-columns.top * ROWS))
         shape = (gaps * self.gap, self.above + ROWS)
-        extent = (0, gaps, 1, -self.above / ROWS)
-        self.where = {"extent": extent, "interpolation": "nearest"}
         self.x = (np.arange(shape[0]) + 0.5) / self.gap
         self.counts = np.zeros(shape, np.float32)
         self._values = np.zeros(shape, np.float32) if valued else None
@@ -110,6 +106,15 @@ class Canvas:
             return 1.0, 10.0
         low, high = np.quantile(found, (0.03, 0.998))
         return float(low), float(max(high, 2 * low))
+
+    def draw(self, axes, image: np.ndarray, first: int, last: int, zorder: float) -> None:
+        """Show what lies between two columns of an `image`."""
+        axes.imshow(
+            image[:, first * self.gap : last * self.gap],
+            extent=(first, last, 1, -self.above / ROWS),
+            interpolation="nearest",
+            zorder=zorder,
+        )
 
     def image(self, colours, most: float = 1.0) -> np.ndarray:
         """The canvas as it is drawn.

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import faults
-from arguments import Parser, UsageError, whole_number
+from arguments import Parser, UsageError, file_ending_in, whole_number
+from graph_data import results
 from graph_encoding import StorageError
 
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
 from .style import FORMATS, write
+from .titles import say, title
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
@@ -71,7 +73,7 @@ def parser() -> Parser:
     p.add_argument("files", nargs="+", type=Path, metavar="FILE", help="saved by --save-graph")
     p.add_argument(
         "--output",
-        type=Path,
+        type=file_ending_in(*FORMATS),
         metavar="FILE",
         help="picture to write: .png, .svg or .pdf; for one picture only (default: a .png beside "
         "the file, with --compare layers.png beside the first)",
@@ -128,8 +130,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         given = getattr(options, flag)
         if options.compare and given is not None and given is not False:
             raise UsageError(f"--{flag} has no effect with --compare: leave out one of them")
-    if options.output and options.output.suffix not in FORMATS:
-        raise UsageError(f"--output {options.output}: give a name that ends in .png, .svg or .pdf")
     if options.output and not options.compare and len(options.files) > 1:
         raise UsageError("--output is for one picture: give one file, or --compare")
     return options
@@ -143,6 +143,8 @@ def run(options: argparse.Namespace) -> None:
     options : argparse.Namespace
         From `parse`.
     """
+    if options.output:
+        results.check_file(options.output)
     if options.compare:
         from .layers import compare
 
@@ -156,13 +158,13 @@ def run(options: argparse.Namespace) -> None:
         return
 
     for file in options.files:
-        graph, title = _graph(file, options.graph or 0)
+        graph, shown = _graph(file, options.graph or 0)
         figure = draw(
             graph,
             colour=options.colour or COLOURS[0],
             mark=tuple(dict.fromkeys(options.mark or ())),
             removed=options.removed,
-            title=title,
+            title=shown,
         )
         name = file.name.removesuffix(".zst").removesuffix(".graph")
         name += f"-{options.graph}" if options.graph else ""
@@ -177,8 +179,7 @@ def _graph(file: Path, number: int) -> tuple[Graph, str]:
     if number >= len(graphs):
         count = f"{len(graphs)} graph{'s' * (len(graphs) != 1)}"
         raise UsageError(f"{file}: holds {count}: give --graph a number below {len(graphs)}")
-    made = _configuration(file)
-    parts = [_say(name, made) for name in ("model", "dataset", "pruning", "sparsity")]
+    parts = [title(_configuration(file))]
     parts += [f"layer {graphs[number].layer_name}"] if graphs[number].layer_name else []
     return graphs[number], ", ".join(filter(None, parts))
 
@@ -191,7 +192,7 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
     made = [_configuration(file) for file in files]
     values = {name: {str(one[name]) for one in made if name in one} for name in TELLING}
     shown = [name for name in TELLING if name == "pruning" or len(values[name]) > 1]
-    labels = [", ".join(filter(None, (_say(name, one) for name in shown))) for one in made]
+    labels = [", ".join(filter(None, (say(name, one) for name in shown))) for one in made]
     if len(set(labels)) < len(files) or "" in labels:
         labels = [file.name for file in files]
     if len(set(labels)) < len(files):
@@ -203,14 +204,6 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
             raise UsageError(f"{file}: has the published wiring; --compare takes any other")
         found[label] = [row for graph in graphs for row in by_layer(graph)]
     return found
-
-
-def _say(name: str, made: dict[str, Any]) -> str:
-    """A value of a configuration, with its name where it would not be understood without."""
-    if name not in made:
-        return ""
-    value = " ".join(str(made[name]).split())[:40]
-    return value if name in ("pruning", "model", "dataset") else f"{name} {value}"
 
 
 def _configuration(file: Path) -> dict[str, Any]:

@@ -13,10 +13,10 @@ import numpy as np
 
 from graph_encoding import Graph
 
-from .columns import Columns, short, width
+from .columns import Columns, names, rows, short, width
 from .density import CHUNK, DPI, Canvas
 from .nodes import MARKS, Bins, binned
-from .paint import MARK_COLOURS, NODES, PAST, REMOVED, Paint
+from .paint import MARK_COLOURS, NODES, PAST, REMOVED, Paint, tint
 from .sampling import Edges, RemovedEdges, shares, spread
 from .style import pyplot
 
@@ -33,8 +33,11 @@ BINS = 180
 DOTS = 64
 """Most nodes of a column that are drawn one by one."""
 
-MARK_STEP = 4.6
-"""Points from a column to its marks, and on to the cut nodes; only these have other marks too."""
+MARK_STEP, MARK_LANE = 4.4, 3.4
+"""Points from a column to its first marks, and from these to the next kind of marks."""
+
+LEAST_MARK = 0.008
+"""Height of the smallest mark, so that one node is seen."""
 
 
 def draw(
@@ -43,6 +46,7 @@ def draw(
     colour: str = "layer",
     mark: Sequence[str] = (),
     removed: bool = False,
+    per_row: int | None = None,
     lines: int = LINES,
     sample: int = SAMPLE,
     seed: int = 0,
@@ -60,6 +64,9 @@ def draw(
         Nodes to mark beside the columns. Cut nodes take a traversal of the whole graph.
     removed : bool
         Whether to show, pale, the edges that pruning removed.
+    per_row : int, optional
+        Most columns in a row; what does not fit goes on below, from the last column of the row
+        above. By default there is one row.
     lines : int
         Up to so many edges are drawn one by one; more as shades, the darker the more edges.
     sample : int
@@ -87,18 +94,71 @@ def draw(
         if value not in known:
             raise ValueError(f"unknown {value!r}: choose from {', '.join(known)}")
     columns = Columns(graph)
-    size = (width(len(graph.layers)), 6.0 - 3.2 * columns.top)
-    figure, axes = pyplot().subplots(figsize=size, dpi=DPI, layout="constrained")
+    figure, panels = _panels(columns, per_row)
     rng, notes = np.random.default_rng(seed), []
     paint = Paint(columns, _bins(graph, colour, mark), colour)
     if removed:
         gone = _removed(graph, notes)
-        _draw_edges(axes, paint, gone, lines, sample, rng, notes, pale=True)
+        _draw_edges(panels, paint, gone, lines, sample, rng, notes, pale=True)
     kept = [Edges(block) for block in graph.blocks]
-    _draw_edges(axes, paint, kept, lines, sample, rng, notes)
-    _draw_nodes(axes, paint, mark)
-    _label(figure, axes, graph, columns, title, notes)
+    _draw_edges(panels, paint, kept, lines, sample, rng, notes)
+    for panel in panels:
+        _draw_nodes(panel, paint, mark)
+        _name_columns(panel, graph)
+    _label(figure, panels[0].axes, graph, title, notes, _marks(panels[0].axes, paint, mark))
     return figure
+
+
+class Panel(NamedTuple):
+    """A row of the picture.
+
+    Attributes
+    ----------
+    axes : matplotlib.axes.Axes
+    first, last : int
+        Its columns.
+    gap : float
+        Points from column to column.
+    height : float
+        Points from 0 to 1, about.
+    stop : float
+        Where its edges end: what is folded inside the graph's last column goes past it.
+    """
+
+    axes: object
+    first: int
+    last: int
+    gap: float
+    height: float
+    stop: float
+
+
+def _panels(columns: Columns, per_row: int | None):
+    """A figure with a panel for each row."""
+    count = len(columns.layers)
+    found = rows(count, per_row)
+    length = found[0][1] - found[0][0]
+    inches, tall = width(length + 1), (5.4 if len(found) == 1 else 4.2) - 2.6 * columns.top
+    figure, axes = pyplot().subplots(
+        len(found),
+        figsize=(inches, tall * len(found)),
+        dpi=DPI,
+        layout="constrained",
+        squeeze=False,
+    )
+    gap, height = 72 * 0.95 * (inches - 1) / (length + 0.6), 72 * (tall - 2.2)
+    panels = []
+    for (first, last), row in zip(found, axes[:, 0]):
+        row.set(
+            xlim=(first - 0.2, first + length + 0.4),
+            ylim=(1.02, columns.top - 0.02),
+            aspect="auto",
+            yticks=[],
+        )
+        for spine in row.spines.values():
+            spine.set_visible(False)
+        panels.append(Panel(row, first, last, gap, height, last + 0.5 * (last == count - 1)))
+    return figure, panels
 
 
 class Lines(NamedTuple):
@@ -182,7 +242,7 @@ def _removed(graph: Graph, notes: list[str]) -> list[Edges]:
     return found
 
 
-def _draw_edges(axes, paint, edges, lines, sample, rng, notes, pale=False) -> None:
+def _draw_edges(panels, paint, edges, lines, sample, rng, notes, pale=False) -> None:
     """One by one or as shades, whichever their number asks for."""
     counts = [part.count for part in edges]
     total, kind = sum(counts), "removed edges" if pale else "edges"
@@ -195,21 +255,22 @@ def _draw_edges(axes, paint, edges, lines, sample, rng, notes, pale=False) -> No
         for part, size in zip(edges, sizes)
         for piece in looked_up(paint.columns, part, size, rng)
     )
-    (_lines if as_lines else _shades)(axes, paint, found, total, pale)
+    (_lines if as_lines else _shades)(panels, paint, found, total, pale)
     what = f"{'lines' if as_lines else 'shades'} of all {total:,} {kind}"
     if sum(sizes) < total:
         what = f"shades of a sample of {sum(sizes):,} of the {total:,} {kind}"
         each = total / sum(sizes)
         what += f" (one in {each:,.0f})" if each >= 1.5 else ""
-    notes.append(what)
+    notes.append(what + (", below the kept ones" if pale else ""))
 
 
-def _lines(axes, paint, found, total, pale) -> None:
+def _lines(panels, paint, found, total, pale) -> None:
     from matplotlib.collections import LineCollection
+    from matplotlib.patches import Rectangle
 
     columns = paint.columns
     mean = total / max(1, len(columns.layers) - 1)
-    alpha = float(np.clip(25 / np.sqrt(mean), 0.2, 0.9)) * (0.35 if pale else 1)
+    alpha = float(np.clip(25 / np.sqrt(mean), 0.2, 0.9)) * (0.6 if pale else 1)
     pairs = set()
     for piece in found:
         pairs.add(piece.pair)
@@ -225,31 +286,36 @@ def _lines(axes, paint, found, total, pale) -> None:
         if paint.by_strength and not pale:
             ends = paint.strength(piece.start, left) + paint.strength(piece.end, right)
             colours = paint.of_strength(np.exp(ends / 2))
-        drawn = LineCollection(
-            np.stack([np.broadcast_to(left + x, heights.shape), heights], axis=-1),
-            colors=colours,
-            linewidths=0.6,
-            alpha=alpha,
-            zorder=1 if pale else 2,
-        )
-        drawn.set_rasterized(True)
-        axes.add_collection(drawn)
-    _entries(axes, paint, any(right - left != 1 for left, right in pairs), pale)
+        segments = np.stack([np.broadcast_to(left + x, heights.shape), heights], axis=-1)
+        for panel in panels:
+            if right < panel.first or left > panel.last or right == panel.first < left + 1:
+                continue
+            drawn = LineCollection(
+                segments, colors=colours, linewidths=0.6, alpha=alpha, zorder=1 if pale else 2
+            )
+            drawn.set_rasterized(True)
+            panel.axes.add_collection(drawn)
+            size = panel.stop - panel.first, 19
+            shown = Rectangle((panel.first, -9), *size, transform=panel.axes.transData)
+            drawn.set_clip_path(shown)
+            drawn.set_in_layout(False)
+    axes = panels[0].axes
+    _entries(axes, paint, any(right - left != 1 for left, right in pairs), pale, alpha)
     if not pale:
-        _bars(axes, paint)
+        _bars(panels, paint)
 
 
-def _entries(axes, paint, past: bool, pale: bool) -> None:
+def _entries(axes, paint, past: bool, pale: bool, alpha: float = 0.8) -> None:
     """What the legend says of edges."""
     if pale:
-        axes.plot([], [], color=REMOVED, linewidth=4, label="removed edges")
+        axes.plot([], [], color=REMOVED, linewidth=4, alpha=alpha, label="removed edges")
     elif past and not paint.by_strength:
         inside = any(left == right for left, right in paint.columns.pairs)
         label = "edges past a column" + (" or inside one" if inside else "")
         axes.plot([], [], color=PAST, linewidth=2, label=label)
 
 
-def _shades(axes, paint, found, total, pale) -> None:
+def _shades(panels, paint, found, total, pale) -> None:
     """Edges to neighbouring columns, and over them those that pass a column."""
     columns, by_strength = paint.columns, paint.by_strength and not pale
     near, far = (Canvas(columns, by_strength) for _ in range(2))
@@ -259,21 +325,23 @@ def _shades(axes, paint, found, total, pale) -> None:
         if by_strength:
             values = paint.strength(piece.start, left), paint.strength(piece.end, right)
         (near if right - left == 1 else far).add(*piece, values)
-    _entries(axes, paint, far.counts.any(), pale)
-    if pale:
-        for canvas in (near, far):
-            axes.imshow(canvas.image(REMOVED, 0.8), **canvas.where, zorder=1)
-        return
+    _entries(panels[0].axes, paint, far.counts.any(), pale)
     for order, canvas in enumerate((near, far), 2):
-        if by_strength:
-            colours = paint.of_strength(np.exp(canvas.means))
+        if pale:
+            image = canvas.image(REMOVED, 0.8)
+        elif by_strength:
+            image = canvas.image(paint.of_strength(np.exp(canvas.means)))
         else:
-            colours = paint.at(canvas.x)[:, None] if canvas is near else PAST
-        axes.imshow(canvas.image(colours), **canvas.where, zorder=order)
-    _bars(axes, paint, near if near.counts.any() else far)
+            image = canvas.image(paint.at(canvas.x)[:, None] if canvas is near else PAST)
+        for panel in panels:
+            canvas.draw(panel.axes, image, panel.first, panel.last, 1 if pale else order)
+    for panel in panels:
+        panel.axes.set_aspect("auto")
+    if not pale:
+        _bars(panels, paint, near if near.counts.any() else far)
 
 
-def _bars(axes, paint, canvas: Canvas | None = None) -> None:
+def _bars(panels, paint, canvas: Canvas | None = None) -> None:
     """What shades, if there are any, and colours mean."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, LogNorm, to_rgb
@@ -287,10 +355,10 @@ def _bars(axes, paint, canvas: Canvas | None = None) -> None:
         shown["mean strength of nodes"] = (paint.norm, paint.map)
     for label, (norm, colours) in shown.items():
         near_tens = norm.vmax < 30 * norm.vmin
-        bar = axes.figure.colorbar(
+        bar = panels[0].axes.figure.colorbar(
             ScalarMappable(norm, colours),
-            ax=axes,
-            shrink=0.5,
+            ax=[panel.axes for panel in panels],
+            shrink=0.5 / len(panels) ** 0.5,
             aspect=30,
             pad=0.005,
             ticks=np.geomspace(norm.vmin, norm.vmax, 3) if near_tens else None,
@@ -302,20 +370,19 @@ def _bars(axes, paint, canvas: Canvas | None = None) -> None:
         bar.outline.set_visible(False)
 
 
-def _draw_nodes(axes, paint, mark) -> None:
+def _draw_nodes(panel: Panel, paint: Paint, mark: Sequence[str]) -> None:
     """Columns, or dots where there are few nodes, and the marked stretches beside them."""
-    from matplotlib.colors import to_rgba
-
-    columns = paint.columns
-    gap = 72 * 0.95 * (axes.figure.get_figwidth() - 1) / len(columns.layers)  # points
-    for number, (layer, bins) in enumerate(zip(columns.layers, paint.bins)):
+    axes, columns = panel.axes, paint.columns
+    lanes = [name for name in MARK_COLOURS if name in mark]
+    for number in range(panel.first, panel.last + 1):
+        layer, bins = columns.layers[number], paint.bins[number]
         ends = np.concatenate([[0], np.cumsum(bins.sizes)]) / layer.size
         ends = 0.5 + (ends - 0.5) * columns.heights[number]
         colours = NODES
         if paint.by_strength:
             colours = paint.of_strength(bins.strength)
         if layer.size <= DOTS:
-            across = 72 * 4.5 * columns.heights[number] / layer.size
+            across = panel.height * columns.heights[number] / layer.size
             area = float(np.clip(across * 0.55, 1.2, 7)) ** 2
             middles = (ends[1:] + ends[:-1]) / 2
             x = np.full(layer.size, number)
@@ -324,71 +391,81 @@ def _draw_nodes(axes, paint, mark) -> None:
             _upright(axes, number, ends[:-1], ends[1:], colours)
         else:
             _upright(axes, number, ends[:1], ends[-1:], colours)
-        for name in (name for name in MARK_COLOURS if name in mark):
-            step = MARK_STEP * (2 if name == "cut-nodes" and len(mark) > 1 else 1)
+        for lane, name in enumerate(lanes):
             share = bins.marked[name]
             first = np.flatnonzero(np.diff(share, prepend=-1))  # of stretches with the same share
             last = np.append(first[1:], len(share))
             first, last, share = (part[share[first] > 0] for part in (first, last, share[first]))
-            tints = np.tile(to_rgba(MARK_COLOURS[name]), (len(share), 1))
-            tints[:, 3] = 0.3 + 0.7 * share
-            _upright(axes, number + step / gap, ends[first], ends[last], tints)
-    for name in dict.fromkeys(mark):
+            missing = np.maximum(LEAST_MARK - (ends[last] - ends[first]), 0) / 2
+            place = number + (MARK_STEP + lane * MARK_LANE) / panel.gap, ends[first], ends[last]
+            x, start, stop = place[0], place[1] - missing, place[2] + missing
+            _upright(axes, x, start, stop, "white", 4.2, order=5)
+            _upright(axes, x, start, stop, tint(MARK_COLOURS[name], 0.35 + 0.65 * share))
+
+
+def _marks(axes, paint: Paint, mark: Sequence[str]) -> str:
+    """What the legend says of marks, and what the note does."""
+    for name in (name for name in MARK_COLOURS if name in mark):
         count = sum(bins.counts[name] for bins in paint.bins)
         axes.plot([], [], color=MARK_COLOURS[name], linewidth=4, label=f"{name}: {count:,}")
+    return "a mark beside a column is the stronger the more of the nodes there it is for"
 
 
-def _upright(axes, x: float, starts: np.ndarray, stops: np.ndarray, colours) -> None:
+def _upright(
+    axes, x: float, starts: np.ndarray, stops: np.ndarray, colours, wide: float = 2.8, order=6
+) -> None:
     """Stretches of a column."""
     from matplotlib.collections import LineCollection
 
     heights = np.stack([starts, stops + 0.0006], axis=1)  # no cracks between them
     points = np.stack([np.full(heights.shape, x, float), heights], axis=-1)
-    drawn = LineCollection(points, colors=colours, linewidths=2.8, zorder=6, capstyle="butt")
+    drawn = LineCollection(points, colors=colours, linewidths=wide, zorder=order, capstyle="butt")
     drawn.set_rasterized(len(points) > 1)
     axes.add_collection(drawn)
 
 
-def _label(figure, axes, graph, columns, title, notes) -> None:
-    count = len(graph.layers)
-    inches = figure.get_figwidth()
-    names = [short(layer.name) for layer in graph.layers]
-    sizes = [f"{layer.channels} × {layer.height} × {layer.width}" for layer in graph.layers]
-    gap = 72 * (inches - 1.5) / count  # points
-    font = float(np.clip(gap * 0.5, 5, 8))
-    upright = gap < 3.2 * font
-    labels = [f"{n}{'  ' if upright else chr(10)}{s}" for n, s in zip(names, sizes)]
-    level = 0.55 * font * max(map(len, [*names, *sizes])) < gap
-    slanted = not (level or upright)
-    axes.set_xticks(
-        range(count),
-        labels,
-        rotation=0 if level else 90 if upright else 45,
-        ha="right" if slanted else "center",
-        rotation_mode="anchor" if slanted else "default",
+def _name_columns(panel: Panel, graph: Graph) -> None:
+    shown = graph.layers[panel.first : panel.last + 1]
+    labels = []
+    for layer in shown:
+        name, *others = names(graph, layer)
+        found = [name, *(f"+ {other}" for other in others[:1])]
+        if len(others) > 1:
+            found[1] = f"+ {len(others)} others"
+        sizes = f"{layer.channels} × {layer.height} × {layer.width}"
+        labels.append([*(short(part) for part in found), sizes])
+    font = float(np.clip(panel.gap * 0.3, 5, 8))
+    longest = max(len(part) for label in labels for part in label)
+    level = 0.58 * font * longest < panel.gap
+    panel.axes.set_xticks(
+        range(panel.first, panel.last + 1),
+        ["\n".join(label) for label in labels],
+        rotation=0 if level else 90,
+        ma="center" if level else "right",
+        linespacing=1.1,
         parse_math=False,
         fontsize=font,
     )
-    axes.tick_params(length=0, pad=4)
-    axes.set_yticks([])
-    axes.set(xlim=(-0.2, count - 0.6), ylim=(1.02, columns.top - 0.02), aspect="auto")
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    panel.axes.tick_params(length=0, pad=4)
+
+
+def _label(figure, axes, graph, title, notes, marked) -> None:
+    """Say what is shown: above and below the picture."""
+    inches = figure.get_figwidth()
     size = f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges, "
-    size += f"density {100 * graph.layer_density:.3g} %"
-    title = f"{title}: {size}" if title else size
+    size += f"{100 * graph.layer_density:.3g} % of weights"
+    title = textwrap.fill(f"{title}: {size}" if title else size, int(inches * 11.5))
     entries = axes.get_legend_handles_labels()[1]
-    taken = 0.09 * len(title) + sum(0.5 + 0.058 * len(entry) for entry in entries)
-    axes.set_title(
-        title,
-        parse_math=False,
-        loc="left",
-        fontsize=11,
-        pad=24 if entries and taken > inches - 0.9 else 6,
-    )
+    wide = max((0.55 + 0.062 * len(entry) for entry in entries), default=0)
+    beside = 0.085 * len(title) + wide * len(entries) < inches - 0.9
+    across = max(1, min(len(entries), int((inches - 0.6) / (wide or 1))))
+    lines = 0 if beside else -(-len(entries) // across)
+    axes.set_title(title, parse_math=False, loc="left", fontsize=10.5, pad=6 + 15 * lines)
     if entries:
         place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-        axes.legend(**place, ncols=len(entries), fontsize=8, frameon=False)
+        axes.legend(**place, ncols=across, fontsize=8, frameon=False)
     notes.append("a column is as tall as the logarithm of its nodes")
+    if any(": " in entry for entry in entries):
+        notes.append(marked)
     text = textwrap.fill("; ".join(notes), int(inches * 15))
     figure.supxlabel(text[:1].upper() + text[1:], parse_math=False, fontsize=8, color="0.35")

@@ -6,13 +6,14 @@ import numpy as np
 
 from .columns import Columns
 from .nodes import Bins
-from .style import BLUE, GREEN, ORANGE, PINK, YELLOW, pyplot
+from .style import BLACK, BLUE, GREEN, ORANGE, PINK, YELLOW, pyplot
 
 DEPTH = ("#4B3F9E", BLUE, "#008A96", GREEN)
 """Edges from the first layers to the last, of like lightness; warm colours are left for marks."""
 
-PAST, REMOVED, NODES, NO_STRENGTH = "#8C2D04", "#DCC3A0", "#30343B", "#D8D8D8"
-MARK_COLOURS = {"disconnected": "#8A8F98", "sources": YELLOW, "sinks": ORANGE, "cut-nodes": PINK}
+PAST, REMOVED, NODES, NO_STRENGTH = "#5F6670", "#C9A671", "#30343B", "#D8D8D8"
+MARK_COLOURS = {"disconnected": BLACK, "sinks": ORANGE, "sources": YELLOW, "cut-nodes": PINK}
+"""In the order in which the marks stand beside a column."""
 
 
 class Paint:
@@ -27,17 +28,17 @@ class Paint:
     """
 
     def __init__(self, columns: Columns, bins: list[Bins], colour: str) -> None:
-        from matplotlib.colors import LinearSegmentedColormap, LogNorm
+        from matplotlib.colors import LinearSegmentedColormap, ListedColormap, LogNorm
 
         self.columns, self.bins = columns, bins
         self.by_strength = colour == "strength"
         self.depth = LinearSegmentedColormap.from_list("depth", DEPTH)
         if self.by_strength:
-            self.map = pyplot().get_cmap("viridis_r")
+            bright = pyplot().get_cmap("viridis_r")(np.linspace(0.14, 1, 256))  # not on white
+            self.map = ListedColormap(bright)
             found = np.concatenate([part.strength for part in bins])
             found = found[found > 0] if (found > 0).any() else np.ones(1)
-            low, high = np.quantile(found, (0.02, 0.98))
-            self.norm = LogNorm(low, max(high, low * 1.01), clip=True)
+            self.norm = LogNorm(found.min(), max(found.max(), found.min() * 1.01), clip=True)
 
     def at(self, x: np.ndarray) -> np.ndarray:
         """Colours (n, 4) of depths, in columns."""
@@ -56,3 +57,10 @@ class Paint:
         found = np.log(np.maximum(self.bins[column].strength, self.norm.vmin))
         place = (height - 0.5) / self.columns.heights[column] + 0.5
         return found[np.clip((place * len(found)).astype(int), 0, len(found) - 1)]
+
+
+def tint(colour: str, strength: np.ndarray) -> np.ndarray:
+    """Opaque colours (n, 3) between white (strength 0) and a colour (1)."""
+    from matplotlib.colors import to_rgb
+
+    return 1 - np.asarray(strength)[:, None] * (1 - np.array(to_rgb(colour)))

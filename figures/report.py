@@ -52,7 +52,9 @@ class Column(NamedTuple):
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.3g}\N{NO-BREAK SPACE}%"
+    percent = 100 * value
+    shown = f"{percent:.1f}" if percent >= 0.1 or not percent else f"{percent:.1g}"
+    return f"{shown}\N{NO-BREAK SPACE}%"
 
 
 LAYER_COLUMNS = {
@@ -70,10 +72,12 @@ LAYER_COLUMNS = {
 SHARES = ("density", "sinks", "sources", "disconnected")
 
 
-NO_EDGES = (
-    "<p>Read off the graph. Shortcuts without weights are no edges of it: where a residual network "
-    "has them, they may carry signals past what the graph says is cut.</p>\n"
+SHORTCUTS = (
+    "<p>Told with the shortcuts without weights, which carry signals. The graph measured below has "
+    "no edges for them, as in the paper.</p>\n"
 )
+READABLE = 0.75
+"""Least size of a picture on a screen, which then scrolls, by its own size."""
 
 
 def report(
@@ -82,6 +86,7 @@ def report(
     layers: Sequence[LayerSummary],
     pictures: Mapping[str, Figure | bytes],
     warnings: Sequence[str],
+    whole: LayerSummary | None = None,
 ) -> str:
     """Write a report on one network.
 
@@ -98,6 +103,8 @@ def report(
         By caption; bytes are those of a PNG. Figures are left open.
     warnings : sequence of str
         From `warnings_of`: the page says what is well where it found none.
+    whole : LayerSummary, optional
+        From `metrics.by_layer.whole`: the last row of the table of layers.
 
     Returns
     -------
@@ -110,7 +117,7 @@ def report(
         "Configuration": _configuration(row, measured),
         "Metrics": _metrics(row, groups),
         "Pictures": "".join(_picture(title, drawn) for title, drawn in pictures.items()),
-        "Layers": _layers(layers) if layers else "",
+        "Layers": _layers(layers, whole) if layers else "",
         "How this page was made": _origin(row),
     }
     sections = {title: body for title, body in sections.items() if body}
@@ -151,7 +158,7 @@ def _warnings(warnings: Sequence[str], wiring: object) -> str:
             "output is reached, and in no layer are most nodes sinks or sources.</p>"
         )
     items = "".join(f"<li>{escape(text)}</li>\n" for text in warnings)
-    note = "" if wiring == "identity" else NO_EDGES
+    note = "" if wiring == "identity" else SHORTCUTS
     return f'<div class="warning">\n<ul>\n{items}</ul>\n{note}</div>'
 
 
@@ -211,13 +218,16 @@ def _picture(title: str, drawn: Figure | bytes) -> str:
         drawn = buffer.getvalue()
     width, height = struct.unpack(">II", drawn[16:24])  # of the PNG's first chunk
     data = base64.b64encode(drawn).decode("ascii")
+    shape, least = ' class="tall"' if height > width else "", READABLE * width * 96 / DPI
     return (
-        f'<figure><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
-        f'alt="{escape(title)}"><figcaption>{escape(title)}</figcaption></figure>\n'
+        f'<figure{shape}>\n<div class="scroll" role="region" aria-label="Picture" tabindex="0">'
+        f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
+        f'style="--least: {least:.0f}px" alt="{escape(title)}"></div>\n'
+        f"<figcaption>{escape(title)}</figcaption></figure>\n"
     )
 
 
-def _layers(layers: Sequence[LayerSummary]) -> str:
+def _layers(layers: Sequence[LayerSummary], whole: LayerSummary | None) -> str:
     heads = "".join(
         f'<th scope="col"{_kind(name)} title="{escape(column.meaning)}">{column.heading}</th>'
         for name, column in LAYER_COLUMNS.items()
@@ -231,12 +241,28 @@ def _layers(layers: Sequence[LayerSummary]) -> str:
         '<div class="scroll" role="region" aria-labelledby="layers-title" tabindex="0">\n'
         '<table class="layers">\n<thead><tr><th scope="col" class="number" '
         f'title="place in the order in which the network runs them">#</th>{heads}</tr></thead>\n'
-        f"<tbody>\n{lines}</tbody>\n</table>\n</div>\n"
-        f'<p class="note">{meanings}. Layers that end in one addition share their nodes.</p>'
+        f"<tbody>\n{lines}</tbody>\n{_total(whole) if whole else ''}</table>\n</div>\n"
+        f'<p class="note">{meanings}. Layers that end in one addition share their nodes.'
+        f"{_rest(layers, whole) if whole else ''}</p>"
     )
 
 
-def _layer(place: int, layer: LayerSummary) -> str:
+def _total(whole: LayerSummary) -> str:
+    return f"<tfoot>\n{_layer('', whole)}</tfoot>\n"
+
+
+def _rest(layers: Sequence[LayerSummary], whole: LayerSummary) -> str:
+    """What is in the last row and in none of the others."""
+    inputs = whole.nodes - sum({layer.target: layer.nodes for layer in layers}.values())
+    edges = whole.edges - sum(layer.edges for layer in layers)
+    also = f" and {number(edges)} edges of shortcuts without weights" if edges else ""
+    return (
+        f" The last row counts each node once, and also {number(inputs)} nodes of the padded "
+        f"input{also}."
+    )
+
+
+def _layer(place: int | str, layer: LayerSummary) -> str:
     cells = [f'<td class="number" data-value="{place}">{place}</td>']
     for name, column in LAYER_COLUMNS.items():
         value = getattr(layer, name)

@@ -1,7 +1,9 @@
-"""What all plots share: colours that the colour-blind tell apart, and how a plot is saved."""
+"""What all plots share: size, colours that the colour-blind tell apart, and how a plot is saved."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 
 from atomic import replacing
@@ -20,6 +22,45 @@ BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = (
     "#56B4E9",
     "#000000",
 )
+GREY = "#7A7A7A"
+
+WIDTH = 9.0
+"""Inches of a plot; shown 850 pixels wide, letters of `TEXT` are then 10 pixels high."""
+
+TEXT = {"font.size": 7.5, "axes.titlesize": "medium"}
+
+PRUNERS = {
+    "snip": (BLUE, "o"),
+    "synflow": (ORANGE, "s"),
+    "grasp": (GREEN, "D"),
+    "prospr": (PINK, "^"),
+    "uniform": (YELLOW, "v"),
+    "er": (SKY, "X"),
+    "erk": (BLACK, "<"),
+    "dense": (GREY, "P"),
+}
+"""Colour and marker of each pruner, the same in all plots."""
+
+OTHERS = (("#882255", ">"), ("#999933", "p"), ("#332288", "h"), ("#44AA99", "*"))  # by Paul Tol
+
+
+def pruner_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each line of a plot of pruners.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        Pruners have those of `PRUNERS`; other labels, in their order, what is left of these and
+        then `OTHERS`. None is given twice before all twelve are.
+
+    Returns
+    -------
+    dict of str to (str, str)
+    """
+    labels = list(labels)
+    found = {label: PRUNERS[label] for label in labels if label in PRUNERS}
+    free = [style for style in (*PRUNERS.values(), *OTHERS) if style not in found.values()]
+    return found | dict(zip([label for label in labels if label not in found], cycle(free)))
 
 
 def pyplot():
@@ -31,6 +72,20 @@ def pyplot():
     import matplotlib.pyplot as plt
 
     return plt
+
+
+def plain_ticks(axis) -> None:
+    """Label 1, 2 and 5 of each decade of a short logarithmic axis with plain numbers.
+
+    Parameters
+    ----------
+    axis : matplotlib.axis.Axis
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure, file: Path) -> None:
@@ -57,10 +112,11 @@ def write(figure, file: Path, dpi: int = DPI) -> None:
     figure : matplotlib.figure.Figure
         Closed afterwards.
     file : pathlib.Path
-        Its suffix, one of `FORMATS`, says how.
+        Its suffix, one of `FORMATS` in letters of any case, says how.
     dpi : int
         Points an inch.
     """
+    suffix = file.suffix.lower()
     with replacing(file) as opened:
-        figure.savefig(opened, format=file.suffix[1:], dpi=dpi, metadata=UNDATED[file.suffix])
+        figure.savefig(opened, format=suffix[1:], dpi=dpi, metadata=UNDATED[suffix])
     pyplot().close(figure)

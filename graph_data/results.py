@@ -310,6 +310,25 @@ def check_folder(folder: str | Path) -> None:
         raise OSError(error.errno, error.strerror, str(folder)) from None
 
 
+def check_file(file: str | Path) -> None:
+    """Make sure that a file can be written or replaced, creating its folder if need be.
+
+    Parameters
+    ----------
+    file : str or Path
+
+    Raises
+    ------
+    OSError
+        If it cannot; the message names the file or the folder.
+    """
+    file = Path(file)
+    check_folder(file.parent)
+    if file.exists():
+        with open(file, "r+b"):
+            pass
+
+
 def check(file: str | Path, names: Sequence[str]) -> None:
     """Make sure, before long work, that rows can be added to a file.
 
@@ -327,12 +346,8 @@ def check(file: str | Path, names: Sequence[str]) -> None:
     OSError
         If the folder or the file cannot be written.
     """
-    file = Path(file)
-    check_folder(file.parent)
-    if file.exists():
-        with open(file, "r+b"):
-            pass
-        _check_header(file, names)
+    check_file(file)
+    _check_header(Path(file), names)
 
 
 def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:

@@ -49,7 +49,7 @@ def by_layer(graph: Graph) -> list[LayerSummary]:
     Parameters
     ----------
     graph : Graph
-        Of any encoding; the ``exact`` wiring.
+        Of any encoding; any wiring but ``published``.
 
     Returns
     -------
@@ -66,9 +66,27 @@ def by_layer(graph: Graph) -> list[LayerSummary]:
     ]
 
 
+def whole(graph: Graph) -> LayerSummary:
+    """Summarise all layers at once.
+
+    Parameters
+    ----------
+    graph : Graph
+        As for `by_layer`.
+
+    Returns
+    -------
+    LayerSummary
+        Of all nodes and edges of the graph, also its inputs and its shortcuts without weights.
+    """
+    return _summary(graph, "all", NodeLayer("all", 0, graph.num_nodes), graph.blocks)
+
+
 def _summary(graph: Graph, name: str, target: NodeLayer, blocks: list[Block]) -> LayerSummary:
     nodes = slice(target.offset, target.stop)
     fed, feeds = graph.in_degree[nodes] > 0, graph.out_degree[nodes] > 0
+    after_inputs = max(graph.layers[0].stop - target.offset, 0)
+    before_outputs = graph.layers[-1].offset - target.offset
     kept = sum(block.kept_weights for block in blocks)
     total = sum(block.total_weights for block in blocks)
     return LayerSummary(
@@ -78,8 +96,8 @@ def _summary(graph: Graph, name: str, target: NodeLayer, blocks: list[Block]) ->
         kept_weights=kept,
         total_weights=total,
         density=kept / total,
-        sinks=0.0 if target == graph.layers[-1] else float((fed & ~feeds).mean()),
-        sources=float((feeds & ~fed).mean()),
+        sinks=float((fed & ~feeds)[:before_outputs].sum()) / target.size,
+        sources=float((feeds & ~fed)[after_inputs:].sum()) / target.size,
         disconnected=float((~fed & ~feeds).mean()),
         strength=float(graph.node_strength[nodes].mean()),
         target=target,

@@ -19,11 +19,11 @@ mkdir -p "$OUTPUT"
 graphs=()
 for pruner in $PRUNERS; do
     "$PYTHON" main.py --model "$MODEL" --dataset "$DATASET" --pruning "$pruner" \
-        --sparsity "$SPARSITY" --threads 1 --save-graph "$work" --output-dir "$work/results"
-    graph="$work/unrolled-$MODEL-$DATASET-$pruner-$SPARSITY-0.graph.zst"
-    "$PYTHON" -m figures.draw "$graph" --mark sinks sources cut-nodes disconnected --dpi 90 \
+        --sparsity "$SPARSITY" --threads 1 --save-graph "$work/$pruner" --output-dir "$work/results"
+    graph=("$work/$pruner"/*) # whatever main.py calls it
+    "$PYTHON" -m figures.draw "${graph[@]}" --mark sinks sources cut-nodes disconnected --dpi 90 \
         --output "$OUTPUT/$MODEL-$SPARSITY-$pruner.png"
-    graphs+=("$graph")
+    graphs+=("${graph[@]}")
 done
 "$PYTHON" -m figures.draw "${graphs[@]}" --compare --dpi 110 \
     --output "$OUTPUT/$MODEL-$SPARSITY-layers.png"

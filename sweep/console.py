@@ -129,7 +129,7 @@ def attempt(task: plan.Task, options: argparse.Namespace) -> Outcome:
         try:
             main.run_network(todo, options, stages)
         except Exception as error:
-            reason = steps.one_line(error) or str(error)
+            reason = steps.one_line(error, options) or str(error)
             outcome = Outcome(FAILED, stages.current, type(error).__name__, reason)
             unwritten = todo.measurements[stages.ended["write"] :]
             _record(options, plan.Task(task.network, unwritten), outcome)

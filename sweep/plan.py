@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
@@ -182,13 +182,19 @@ def file_of(output_dir: str | Path, network: Network, measurement: Measurement) 
     )
 
 
-def missing(todo: Iterable[Task], output_dir: str | Path) -> list[Task]:
+def missing(
+    todo: Iterable[Task],
+    output_dir: str | Path,
+    anew: Callable[[Network, Measurement], bool] = lambda *_: False,
+) -> list[Task]:
     """What is not in the result files yet.
 
     Parameters
     ----------
     todo : iterable of Task
     output_dir : str or Path
+    anew : callable
+        Whether a measurement counts as missing although it is there.
 
     Returns
     -------
@@ -204,7 +210,8 @@ def missing(todo: Iterable[Task], output_dir: str | Path) -> list[Task]:
             file = file_of(output_dir, task.network, measurement)
             if file not in known:
                 known[file] = set(results.identities(file))
-            if results.identity(configuration(task.network, measurement)) not in known[file]:
+            run = results.identity(configuration(task.network, measurement))
+            if run not in known[file] or anew(task.network, measurement):
                 measurements.append(measurement)
         if measurements:
             left.append(replace(task, measurements=tuple(measurements)))

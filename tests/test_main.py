@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 import arguments
+import atomic
 import main
+import progress
 import steps
 from graph_data import results
 from sweep import plan
 
 ROOT = Path(__file__).resolve().parent.parent
+QUIET = progress.Stages([], quiet=True)
 
 
 @pytest.fixture(autouse=True)
@@ -176,10 +179,60 @@ def test_the_papers_spelling_of_ramanujan():
         ("--graph_metrics ramanujan", "--encoding rolled or --encoding rolled-channel"),
         ("--output-dir /dev/null/results", "/dev/null/results.*--output-dir"),
         ("--data-root=a\nb --sparsity=2\n2", "--sparsity"),
+        ("--report page.pdf", "--report.*'page.pdf' does not end in .html or .htm"),
+        ("--report page", "--report.*'page' does not end in .html or .htm"),
+        ("--report same.png --figure same.png", "--report.*does not end in .html or .htm"),
+        ("--figure page.html", "--figure.*does not end in .png or .svg or .pdf"),
+        (
+            "--report page.html --wiring published",
+            "--report.*published.*--wiring exact or identity",
+        ),
     ],
 )
 def test_bad_input_is_one_line(job, argv, message):
     assert_one_line(*job(*argv.split(" ")), message)
+
+
+@pytest.mark.parametrize("flag", ["--figure out.png", "--report out.htm", "--log-file out"])
+@pytest.mark.parametrize("where", ["", "folder/"])
+def test_a_folder_as_a_file_to_write_is_one_line_before_the_work(job, monkeypatch, flag, where):
+    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    name, _, file = flag.partition(" ")
+    Path(where, file).mkdir(parents=True)
+    message = f"error: {where}{file}: Is a directory; mend that, or give another .*{name}$"
+    assert_one_line(*job("--pruning=erk", name, where + file), message)
+    assert list(Path(where, file).iterdir()) == []
+
+
+def test_what_is_in_the_way_of_a_folder_is_one_line_before_the_work(job, monkeypatch):
+    monkeypatch.setattr(main, "run_network", None)
+    Path("file").touch()
+    message = "error: file: File exists; mend that.*--figure$"
+    assert_one_line(*job("--pruning=erk", "--figure", "file/graph.png"), message)
+
+
+def test_a_full_disk_names_the_picture(job, monkeypatch):
+    from figures import multipartite, style
+
+    def fail(figure, file):
+        with atomic.replacing(file):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(multipartite, "draw", lambda *_, **__: None)
+    monkeypatch.setattr(style, "write", fail)
+    message = "error: graph.png: No space left on device; mend that.*--figure$"
+    assert_one_line(*job("--pruning=erk", "--sparsity=0.999", "--figure=graph.png"), message)
+
+
+@pytest.mark.parametrize("name", ["graph.PNG", "graph.Svg", "GRAPH.PDF"])
+def test_endings_in_any_case_of_letters(name):
+    options = arguments.parse(["--figure", name, "--report", "PAGE.HTML"])
+    assert (options.figure, options.report) == (Path(name), Path("PAGE.HTML"))
+
+
+@pytest.mark.parametrize("wiring", ["exact", "identity"])
+def test_a_page_of_the_other_wirings(wiring):
+    assert arguments.parse(["--report", "a.htm", "--wiring", wiring]).report == Path("a.htm")
 
 
 def test_folder_without_permission_is_one_line(job, monkeypatch):
@@ -221,12 +274,32 @@ def test_help_shows_every_flag_with_its_default(capsys):
         assert "default" in entry[0], flag
 
 
-def test_interruption(job, monkeypatch):
-    def interrupt(options):
-        raise KeyboardInterrupt
+INTERRUPTED = """
+import sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Finder())
+"""
 
-    monkeypatch.setattr(main, "run", interrupt)
-    assert job() == (130, "", "main.py: interrupted\n")
+
+@pytest.mark.parametrize("module", ["arguments", "sweep", "torch", "metrics"])
+def test_an_interruption_is_one_line_at_any_time(tmp_path, module):
+    """While the rooms are imported, before there are any options, and while they work."""
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED.format(module=module))
+    done = subprocess.run(
+        [sys.executable, main.__file__, "--pruning=erk", "--encoding=rolled-channel"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 130
+    *stages, last = done.stderr.splitlines()
+    assert last == "main.py: interrupted"
+    assert [line for line in stages if not line.startswith("[")] == []
 
 
 def test_unrolled_run(job):
@@ -294,6 +367,73 @@ def test_same_run_again_and_force(job, monkeypatch):
     assert len(table(file)) == 44
     assert job(*argv, "--force")[0] == 0  # the same seed gives the same rows, in the same place
     assert file.read_bytes() == both
+
+
+def what_is_there():
+    """Time of the last change of every file that a run writes, the logs apart."""
+    return {
+        file: file.stat().st_mtime_ns
+        for file in Path().rglob("*")
+        if file.is_file() and file.suffix in (".csv", ".pt", ".zst")
+    }
+
+
+FILE = "Resnet-20-CIFAR-10-erk-0.99-0"
+
+
+@pytest.mark.parametrize(
+    ("saving", "wanted"),
+    [
+        (["--save-graph=there"], {f"rolled-{FILE}.graph.zst", f"rolled-channel-{FILE}.graph.zst"}),
+        (["--save-snn=there"], {f"{FILE}.pt"}),
+    ],
+)
+def test_what_is_not_saved_yet_is_computed_again_for_it(job, monkeypatch, saving, wanted):
+    argv = ["--pruning=erk", "--sparsity=0.99", "--encoding", "rolled", "rolled-channel"]
+    argv += ["--graph-metrics", "topometrics", "ramanujan"]
+    assert job(*argv)[0] == 0
+    before = {file: file.read_bytes() for file in Path("results").rglob("*-Resnet-20.csv")}
+    assert len(before) == 4
+    status, out, _ = job(*argv, *saving)
+    assert status == 0
+    assert out.count("written to") == 4
+    assert {file.name for file in Path("there").iterdir()} == wanted
+    assert {file: file.read_bytes() for file in before} == before
+    assert len(table("results/runs.csv")) == 8
+
+    there = what_is_there()
+    with monkeypatch.context() as patch:
+        patch.setattr(main, "run_network", None)  # calling it would fail
+        status, out, _ = job(*argv, *saving)
+    assert status == 0
+    assert out.count("already in") == 4
+    assert what_is_there() == there
+
+    Path("there", min(wanted)).unlink()
+    status, out, _ = job(*argv, *saving)
+    assert status == 0
+    assert out.count("written to") == 4 / len(wanted)
+    assert {file.name for file in Path("there").iterdir()} == wanted
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_a_graph_saved_without_its_edges_or_not_whole_is_saved_again(job):
+    import graph_encoding
+
+    argv = ["--pruning=erk", "--sparsity=0.99", "--encoding=rolled-channel", "--save-graph=there"]
+    file = Path("there", f"rolled-channel-{FILE}.graph.zst")
+    assert job(*argv)[0] == 0
+    assert graph_encoding.read_header(file)["edges"] is None
+    for words in ("written to", "already in"):
+        status, out, _ = job(*argv, "--edges")
+        assert status == 0 and words in out
+        assert graph_encoding.read_header(file)["edges"] is not None
+    assert "already in" in job(*argv)[1]  # with its edges it has all that is asked for
+    file.write_bytes(file.read_bytes()[:9])
+    for words in ("written to", "already in"):
+        assert words in job(*argv)[1]
+    (graphs,) = Path("results/graph_metrics/rolled-channel").glob("*.csv")
+    assert len(table(graphs)) == 22
 
 
 def test_a_network_that_another_process_computes_is_waited_for(job, monkeypatch):
@@ -487,7 +627,7 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
     for argv in ([], ["--epochs=16", "--batch-size=7", "--lr=0.5"]):
         options = arguments.parse(["--training", *argv])
         (task,) = plan.tasks(options, ["CIFAR-10"])
-        assert steps.train(options, task.network, None, None, False) == 0.5
+        assert steps.train(options, task.network, None, None, QUIET) == 0.5
         if not argv:
             expected = dataclasses.asdict(paper)
             assert {k: v for k, v in seen.items() if k in expected} == expected
@@ -512,7 +652,7 @@ def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     checkpoint = steps.checkpoint_file(options, task.network)
     checkpoint.parent.mkdir()
     checkpoint.touch()
-    steps.train(options, task.network, None, None, False)
+    steps.train(options, task.network, None, None, QUIET)
     assert found == [not force]
 
 

@@ -12,11 +12,13 @@ from torch.nn.utils import prune
 
 import main
 import models
+import pruning
 from models import own
 
 NETS = """
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 def small():
     return nn.Sequential(
@@ -33,6 +35,49 @@ class OnData(nn.Module):
         self.layer = nn.Linear(6, 2)
     def forward(self, x):
         return self.layer(x) if x.sum() > 0 else self.layer(-x)
+
+def masked():
+    model = small()
+    for layer in (0, 5):
+        prune.random_unstructured(model[layer], "weight", 0.75)
+    return model
+
+def sparse():
+    model = masked()
+    for layer in (0, 5):
+        prune.remove(model[layer], "weight")
+    return model
+
+def normed():
+    model = small()
+    parametrizations.weight_norm(model[0])
+    return model
+
+def old_normed():
+    model = small()
+    nn.utils.weight_norm(model[0])
+    return model
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 6)
+        self.b = nn.Linear(6, 6)
+        self.b.weight = self.a.weight
+    def forward(self, x):
+        return self.b(self.a(x))
+
+def alone():
+    return nn.Linear(6, 2)
+
+def lazy():
+    return nn.Sequential(nn.LazyLinear(2))
+
+def meta():
+    return nn.Sequential(nn.Linear(6, 2, device="meta"))
+
+def leaves():
+    raise SystemExit(3)
 
 def broken():
     raise RuntimeError("no such file: config.yaml")
@@ -93,6 +138,61 @@ def test_vectors(job):
     assert (row["nodes"], row["edges"]) == ("17", str(6 * 8 + 8 * 3))
 
 
+@pytest.mark.parametrize(
+    ("network", "pruner", "removed"),
+    [
+        ("small", "dense", 0),
+        ("masked", "dense", 0.75),
+        ("sparse", "dense", 0.75),
+        ("normed", "dense", 0),
+        ("normed", "uniform", 0.5),
+        ("Tied", "uniform", 0.5),
+        ("alone", "uniform", 0.5),
+    ],
+)
+def test_sparsity_is_what_is_zero(job, network, pruner, removed):
+    of_images = network not in ("Tied", "alone")
+    flags = () if of_images else ("--input-shape", "6")
+    flags += ("--model", f"nets:{network}", "--sparsity", "0.5", "--pruning", pruner)
+    status, _out, err = job(*flags)
+    assert status == 0, err
+    (row,) = rows()
+    assert float(row["achieved_sparsity"]) == removed
+    total = {"Tied": 2 * 36, "alone": 12}.get(network, 108 * 1024 + 16 * 256 * 5)
+    if pruner == "dense":
+        assert total * (1 - removed) == pytest.approx(int(row["edges"]), rel=0.1)
+    elif not of_images:
+        assert int(row["edges"]) == total / 2
+
+
+def test_a_pruner_of_a_sparse_network_counts_all_that_is_zero(job):
+    assert job("--model", "nets:sparse", "--pruning", "uniform", "--sparsity", "0.5")[0] == 0
+    (row,) = rows()
+    model = own.build(own.Source("nets:sparse"), 0, 0)
+    masks = pruning.prune("uniform", model, 0.5)
+    pruning.apply_masks(model, masks)
+    left = sum(int(layer.weight.count_nonzero()) for layer in models.prunable(model).values())
+    assert left < 0.25 * 188
+    assert float(row["achieved_sparsity"]) == 1 - left / 188
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module._orig_mod."])
+def test_masked_weights_for_a_masked_network(job, prefix):
+    model = own.build(own.Source("nets:small"), 0, 0)
+    prune.random_unstructured(model[0], "weight", 0.5)
+    torch.save({prefix + name: tensor for name, tensor in model.state_dict().items()}, "w.pt")
+    found = own.build(own.Source("nets:masked", "w.pt"), 0, 1)
+    assert torch.equal(found[0].weight, model[0].weight)
+    assert torch.equal(found[5].weight, model[5].weight)
+
+
+def test_a_prefix_that_the_network_has_stays(job):
+    model = nn.Sequential()
+    model.model = small()
+    torch.save(model.state_dict(), "w.pt")
+    own.load_weights(model, "w.pt")
+
+
 @pytest.mark.parametrize("kind", ["plain", "masked", "parallel", "checkpoint"])
 def test_weights_that_are_pruned_already(job, kind):
     model = small()
@@ -143,10 +243,15 @@ def test_a_file_of_weights_runs_nothing(job):
     [
         ("--model nowhere:function", "nowhere:function is not to be found"),
         ("--model nets:other", "nets:other is not to be found"),
-        ("--model nets:broken", "fails: no such file: config.yaml"),
+        ("--model nets:broken", "fails: RuntimeError: no such file: config.yaml"),
+        ("--model nets:leaves", "fails: SystemExit: 3"),
+        ("--model wrong:function", "fails on import: ZeroDivisionError: division by zero"),
+        ("--model nets:lazy --input-shape 6", "0.weight has no values"),
+        ("--model nets:meta --input-shape 6", "0.weight has no values"),
+        ("--model nets:old_normed", "the weight of layer 0 is computed"),
         ("--model nets:empty", "no Conv2d and no Linear"),
         ("--model nets", "choose from CONV-6"),
-        ("--model nets:OnData --input-shape 6", "line 19 of nets.py: return self.layer(x) if"),
+        ("--model nets:OnData --input-shape 6", "line 20 of nets.py: return self.layer(x) if"),
         ("--model nets:small --weights nothing.pt", "nothing.pt: No such file"),
         ("--model nets:small --weights nets.py", "cannot be loaded"),
         ("--model nets:vector --weights small.pt", "does not fit"),
@@ -154,7 +259,7 @@ def test_a_file_of_weights_runs_nothing(job):
         ("--model nets:small --input-shape 3 64 64 --pruning snip", "snip needs images"),
         ("--model nets:small --wiring published", "published is that of the paper's networks"),
         ("--model nets:small --save-snn there", "--save-snn"),
-        ("--figure graph.jpg", ".png, .svg, .pdf"),
+        ("--figure graph.jpg", ".png or .svg or .pdf"),
         ("--figure graph.png --seed 0 1", "of one network"),
         ("--report page.html --encoding rolled", "unrolled"),
         ("--report page.html --graph-metrics ramanujan --encoding all", "topometrics"),
@@ -162,6 +267,7 @@ def test_a_file_of_weights_runs_nothing(job):
 )
 def test_what_is_wrong_is_said_in_one_line(job, flags, said):
     torch.save(small().state_dict(), "small.pt")
+    Path("wrong.py").write_text("1 / 0")
     words = flags.split()
     words += [] if "--pruning" in words else ["--pruning", "er"]
     status, _out, err = job(*words)

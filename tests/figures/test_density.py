@@ -8,7 +8,7 @@ from networks import Residual, networks, sparsify
 from pairs import unrolled
 from torch import nn
 
-from figures.columns import Columns, short
+from figures.columns import Columns, names, rows, short
 from figures.density import ROWS, Canvas
 from figures.multipartite import looked_up
 from figures.sampling import Edges
@@ -109,6 +109,27 @@ def test_more_edges_are_darker():
     faint, middle, dark = shades[shades > 0]
     assert 0 < faint < middle < dark <= 255
     assert middle - faint == pytest.approx(dark - middle, abs=3)  # logarithmic
+
+
+@pytest.mark.parametrize(
+    "most, found",
+    [
+        (None, [(0, 9)]),
+        (10, [(0, 9)]),
+        (9, [(0, 5), (5, 9)]),
+        (4, [(0, 3), (3, 6), (6, 9)]),
+        (2, [(n, n + 1) for n in range(9)]),
+    ],
+)
+def test_rows(most, found):
+    assert rows(10, most) == found
+    assert rows(2, most) == [(0, 1)]
+
+
+def test_columns_are_named_after_all_that_ends_in_them():
+    graph = with_shortcuts()
+    found = [names(graph, layer) for layer in graph.layers]
+    assert found == [["input"], ["0"], ["1.body.0"], ["1.body.1", "shortcut"], ["3"]]
 
 
 def test_names_are_shortened():

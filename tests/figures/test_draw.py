@@ -118,9 +118,9 @@ def test_errors_are_one_line(file, tmp_path, capsys):
         ([tmp_path], "not a file"),
         ([damaged], "damaged.graph.zst"),
         ([Path(__file__)], "test_draw.py"),
-        ([file, "--output", tmp_path / "a.jpg"], "ends in .png, .svg or .pdf"),
+        ([file, "--output", tmp_path / "a.jpg"], "does not end in .png or .svg or .pdf"),
         ([file, other, "--output", tmp_path / "a.png"], "one picture"),
-        ([file, "--output", tmp_path / "no" / "a.png"], "No such file"),
+        ([file, "--output", damaged / "a.png"], f"error: {damaged}: File exists"),
         ([file, "--mark", "roots"], "choose from"),
         ([file, "--colour", "red"], "choose from"),
         ([file, "--graph", "-1"], "whole number"),
@@ -133,6 +133,32 @@ def test_errors_are_one_line(file, tmp_path, capsys):
     ):
         assert says in one_line(capsys, *flags), flags
     assert not list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize("flags", [[], ["--compare"]])
+def test_the_folder_of_the_output_is_made(file, tmp_path, flags):
+    output = tmp_path / "new" / "folder" / "a.png"
+    assert run(file, "--output", output, *flags) == 0
+    assert list(output.parent.iterdir()) == [output]
+
+
+@pytest.mark.parametrize("flags", [[], ["--compare"]])
+def test_a_folder_as_output_is_one_line_before_the_work(file, tmp_path, capsys, monkeypatch, flags):
+    monkeypatch.setattr(graph_encoding, "load", None)  # calling it would fail
+    output = tmp_path / "a.png"
+    output.mkdir()
+    assert f"error: {output}: Is a directory\n" in one_line(
+        capsys, file, "--output", output, *flags
+    )
+    assert list(output.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["PNG", "Svg", "PDF"])
+def test_endings_in_any_case_of_letters(file, tmp_path, ending):
+    assert draw.parse([str(file), "--output", f"a.{ending}"]).output == Path(f"a.{ending}")
+    output = tmp_path / f"a.{ending}"
+    assert run(file, "--output", output) == 0
+    assert output.read_bytes().startswith(START[ending.lower()])
 
 
 def test_interrupt_is_said(file, monkeypatch, capsys):

@@ -6,7 +6,8 @@ from matplotlib import pyplot as plt
 from networks import sparsify
 from torch import nn
 
-from figures.layers import COLOURS, MARKERS, PANELS, compare
+from figures.layers import MOST, PANELS, compare
+from figures.style import PRUNERS
 from graph_encoding import encode
 from metrics.by_layer import by_layer
 
@@ -41,8 +42,42 @@ def test_every_value_is_drawn():
 def test_lines_differ_in_colour_and_marker():
     figure = compare({str(i): rows(0.3, i) for i in range(8)})
     lines = figure.axes[0].lines
-    assert len({line.get_color() for line in lines}) == len(COLOURS) == 8
-    assert len({line.get_marker() for line in lines}) == len(MARKERS) == 8
+    assert len({line.get_color() for line in lines}) == MOST == 8
+    assert len({line.get_marker() for line in lines}) == MOST
+
+
+def test_a_pruner_has_its_colour_and_marker_in_any_company():
+    for pruners in (["erk", "snip"], ["snip", "one of my own", "erk"], ["erk"]):
+        for panel in compare({pruner: rows(0.3) for pruner in pruners}).axes:
+            for line in panel.lines:
+                if line.get_label() in PRUNERS:
+                    style = line.get_color(), line.get_marker()
+                    assert style == PRUNERS[line.get_label()]
+
+
+def test_one_network_needs_no_legend():
+    figure = compare({"snip": rows(0.3)})
+    assert not figure.legends
+    assert all(len(panel.lines) == 1 for panel in figure.axes)
+
+
+@pytest.mark.parametrize("densities", [(0, 0.1, 1), (1, 1, 1), (0.3, 0.4), (0, 0), (0.02,)])
+def test_scales(densities):
+    figure = compare({str(i): rows(density, i) for i, density in enumerate(densities)})
+    figure.canvas.draw()
+    panels = dict(zip(PANELS, figure.axes, strict=True))
+    assert panels["sinks"].get_ylim() == panels["sources"].get_ylim()
+    for column, panel in panels.items():
+        low, high = panel.get_ylim()
+        drawn = np.concatenate([line.get_ydata() for line in panel.lines])
+        assert low < drawn.min() and drawn.max() < high
+        ticks = [tick for tick in panel.get_yticks() if low <= tick <= high]
+        assert ticks and min(ticks) >= 0
+        if column != "strength":
+            assert max(ticks) < 1.001  # as sums are
+        axis = panel.yaxis
+        labels = [tick.label1 for tick in axis.get_major_ticks() + axis.get_minor_ticks()]
+        assert {label.get_fontsize() for label in labels} == {8}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from matplotlib import pyplot as plt
 from matplotlib.collections import LineCollection
 from networks import Residual, sparsify
@@ -45,11 +46,11 @@ def small():
     return encoded(network(), (1, 8, 8))
 
 
-def edge_lines(figure, rasterized=True):
+def edge_lines(axes):
     """Thin lines: the columns' are thick."""
     return [
         collection
-        for collection in figure.axes[0].collections
+        for collection in axes.collections
         if isinstance(collection, LineCollection) and collection.get_linewidth()[0] < 1
     ]
 
@@ -57,34 +58,85 @@ def edge_lines(figure, rasterized=True):
 def texts(figure):
     legend = figure.axes[0].get_legend()
     entries = [text.get_text() for text in legend.get_texts()] if legend else []
-    title = figure.axes[0].get_title(loc="left")
+    title = " ".join(figure.axes[0].get_title(loc="left").split())
     return title, " ".join(figure.get_supxlabel().split()), entries
 
 
 def test_a_line_for_every_edge(small):
     figure = draw(small, title="Net")
-    lines = edge_lines(figure)
+    lines = edge_lines(figure.axes[0])
     assert sum(len(part.get_segments()) for part in lines) == small.num_edges
     assert all(part.get_rasterized() for part in lines)
     assert not figure.axes[0].images
     title, note, entries = texts(figure)
     density = 100 * small.layer_density
     assert title == (
-        f"Net: {small.num_nodes:,} nodes, {small.num_edges:,} edges, density {density:.3g} %"
+        f"Net: {small.num_nodes:,} nodes, {small.num_edges:,} edges, {density:.3g} % of weights"
     )
     assert note.startswith(f"Lines of all {small.num_edges:,} edges")
     assert entries == ["edges past a column"]
     labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert len(labels) == len(small.layers)
     assert labels[0] == "input\n1 × 10 × 10"
+    assert "1.body.1\n+ shortcut\n6 × 4 × 4" in labels  # both end there
     # The shortcut's edges go over the column in between.
     top = min(segment[:, 1].min() for part in lines for segment in part.get_segments())
     assert top < 0
 
 
+@pytest.mark.parametrize("lines", [0, 20_000])
+def test_rows_go_on_where_the_one_above_ends(small, lines):
+    assert len(small.layers) == 5
+    (whole,), panels = (
+        [axes for axes in draw(small, lines=lines, per_row=most).axes if axes.get_xlim()[0] != 0]
+        for most in (None, 3)
+    )
+    shown = [[int(tick) for tick in panel.get_xticks()] for panel in panels]
+    assert shown == [[0, 1, 2], [2, 3, 4]]
+    labels = [[label.get_text() for label in axes.get_xticklabels()] for axes in (whole, *panels)]
+    assert labels[0] == labels[1] + labels[2][1:]
+    for panel, (first, *_, last) in zip(panels, shown):
+        for part in edge_lines(panel):
+            box = part.get_clip_box().transformed(panel.transData.inverted())
+            assert box.x0 == pytest.approx(first)
+            assert box.x1 == pytest.approx(last + 0.5 * (last == 4))
+        for image in panel.images:
+            assert image.get_extent()[:2] == [first, last]
+    if lines:
+        assert edge_lines(panels[0]) and edge_lines(panels[1])
+    for at, image in enumerate(whole.images):
+        pieces = [np.asarray(panel.images[at].get_array()) for panel in panels]
+        assert (np.concatenate(pieces, axis=1) == np.asarray(image.get_array())).all()
+
+
+def test_one_marked_node_is_seen():
+    module = nn.Sequential(nn.Conv2d(1, 8, 3, 1, 1), nn.Conv2d(8, 2, 3, 1, 1))
+    with torch.no_grad():
+        module[1].weight[:, 3] = 0  # the last of its 3 rows of nodes reads one pixel of padding
+        module[0].weight[3, :, 1:] = 0
+    graph = encode(module, "unrolled", (1, 40, 40))[0]
+    count = local_connectivity(graph)["sink_nodes"]
+    assert 0 < count < graph.num_nodes / 10
+    figure = draw(graph, mark=("sinks",))
+    marks = [
+        part
+        for part in figure.axes[0].collections
+        if isinstance(part, LineCollection)
+        and part.get_linewidth()[0] > 1
+        and part.get_segments()
+        and part.get_segments()[0][0, 0] % 1
+    ]
+    under, over = marks  # white below it
+    assert under.get_zorder() < over.get_zorder()
+    assert under.get_linewidth()[0] > over.get_linewidth()[0]
+    for segment in over.get_segments():
+        assert segment[1, 1] - segment[0, 1] >= multipartite.LEAST_MARK
+    assert (over.get_colors()[:, 3] == 1).all()
+
+
 def test_shades_and_what_they_stand_for(small):
     figure = draw(small, lines=0, sample=300)
-    assert not edge_lines(figure)
+    assert not edge_lines(figure.axes[0])
     assert len(figure.axes[0].images) == 2  # between neighbours; past a column
     _, note, entries = texts(figure)
     assert f"of the {small.num_edges:,} edges (one in " in note
@@ -112,9 +164,9 @@ def test_removed_edges(small):
     figure = draw(small, removed=True)
     removed = sum(multipartite.RemovedEdges(block).count for block in small.blocks)
     _, note, entries = texts(figure)
-    assert f"Lines of all {removed:,} removed edges" in note
+    assert f"Lines of all {removed:,} removed edges, below the kept ones" in note
     assert "removed edges" in entries
-    assert sum(len(part.get_segments()) for part in edge_lines(figure)) == (
+    assert sum(len(part.get_segments()) for part in edge_lines(figure.axes[0])) == (
         removed + small.num_edges
     )
 
@@ -131,10 +183,13 @@ def test_removed_edges_that_cannot_be_told():
 def test_strength(small):
     for lines in (0, 20_000):
         figure = draw(small, colour="strength", lines=lines, sample=2000)
-        labels = [axes.get_ylabel() for axes in figure.axes]
-        assert labels[-1] == "mean strength of nodes"
+        bar = figure.axes[-1]
+        assert bar.get_ylabel() == "mean strength of nodes"
+        mean = [bins.strength for bins in multipartite._bins(small, "strength", ())]
+        mean = np.concatenate(mean)
+        assert bar.get_ylim() == pytest.approx((mean[mean > 0].min(), mean.max()))
         colours = np.concatenate(
-            [part.get_colors() for part in edge_lines(figure)]
+            [part.get_colors() for part in edge_lines(figure.axes[0])]
             or [figure.axes[0].images[0].get_array().reshape(-1, 4) / 255]
         )
         assert len(np.unique(colours[:, :3], axis=0)) > 5

@@ -20,7 +20,7 @@ from figures.report import LAYER_COLUMNS, report, warnings_of
 from graph_data import results
 from graph_encoding import NodeLayer, encode
 from metrics import COLUMNS, GROUPS
-from metrics.by_layer import LayerSummary, by_layer
+from metrics.by_layer import LayerSummary, by_layer, whole
 from metrics.meanings import MEANINGS
 from sweep import records
 
@@ -55,6 +55,9 @@ LAYERS = [
 ]
 
 
+WHOLE = layer("all", 251_039, 0.02)
+
+
 def png(width: int, height: int) -> bytes:
     buffer = io.BytesIO()
     matplotlib.image.imsave(buffer, np.zeros((height, width)), format="png")
@@ -62,10 +65,10 @@ def png(width: int, height: int) -> bytes:
 
 
 def page(warnings=("Layer <b> has collapsed.",), layers=LAYERS) -> str:
-    figure = Figure(figsize=(4, 2))
+    figure = Figure(figsize=(11, 5))
     figure.subplots().plot([1, 2, 3])
-    pictures = {"A figure & more": figure, "An image": png(30, 20)}
-    return report(ROW, GROUPS, layers, pictures, list(warnings))
+    pictures = {"A figure & more": figure, "An image": png(750, 900)}
+    return report(ROW, GROUPS, layers, pictures, list(warnings), WHOLE)
 
 
 class Page(HTMLParser):
@@ -155,7 +158,10 @@ def test_pictures_are_embedded_with_their_size_and_caption():
     parsed = Page(page())
     images = parsed.all("img")
     assert [image["alt"] for image in images] == ["A figure & more", "An image"]
-    assert [(image["width"], image["height"]) for image in images] == [("600", "300"), ("30", "20")]
+    assert [(image["width"], image["height"]) for image in images] == [
+        ("1650", "750"),
+        ("750", "900"),
+    ]
     assert all(image["src"].startswith("data:image/png;base64,iVBOR") for image in images)
     assert "A figure & more" in parsed.text
 
@@ -163,10 +169,36 @@ def test_pictures_are_embedded_with_their_size_and_caption():
 def test_sorting_is_by_exact_values():
     cells = [a["data-value"] for _, a in Page(page()).elements if "data-value" in a]
     assert tuple(LAYER_COLUMNS) == LayerSummary._fields[:-1]
-    for place, found in enumerate(layer[:-1] for layer in LAYERS):
+    for place, found in enumerate(layer[:-1] for layer in (*LAYERS, WHOLE)):
         row = cells[place * (1 + len(found)) :][1 : 1 + len(found)]
         assert row[0] == found[0]
         assert [float(cell) for cell in row[1:]] == list(found[1:])
+
+
+def test_the_last_row_counts_what_has_no_row():
+    graph = shortcut_network()
+    text = Page(report(ROW, GROUPS, by_layer(graph), {}, [], whole(graph))).text
+    inputs = graph.layers[0].size
+    identity = sum(block.num_edges for block in graph.blocks if not block.total_weights)
+    assert identity == 4 * 36
+    assert (
+        f"The last row counts each node once, and also {inputs} nodes of the padded input and "
+        f"{identity} edges of shortcuts without weights."
+    ) in text
+
+
+def shortcut_network(**zeros):
+    """A residual block of two layers and a shortcut without weights, as an identity-wired graph."""
+    body = nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1), nn.Conv2d(4, 4, 3, 1, 1))
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 3, 1, 1), Residual(body, nn.Identity()), nn.Flatten(), nn.Linear(144, 5)
+    )
+    sparsify(module, 0, [1.0])
+    with no_grad():
+        for name in zeros.get("without", ()):
+            module.get_submodule(name).weight.zero_()
+    (graph,) = encode(module, "unrolled", (1, 6, 6), zeros.get("wiring", "identity"))
+    return graph
 
 
 def test_what_is_missing_leaves_no_gap():
@@ -184,8 +216,8 @@ def test_the_same_report_is_the_same_page():
 
 
 def found(module: nn.Module, shape=(1, 6, 6)) -> list[str]:
-    (graph,) = encode(module, "unrolled", shape)
-    return warnings_of(graph, by_layer(graph), shape)
+    (graph,) = encode(module, "unrolled", shape, "identity")
+    return warnings_of(graph, shape)
 
 
 def plain() -> nn.Sequential:
@@ -234,6 +266,24 @@ def test_a_collapsed_shortcut_is_told_from_a_collapsed_path():
     assert "1.shortcut (0 of 16 weights kept)" in text and "depend on 1.body.1 alone" in text
 
 
+def test_a_collapsed_path_past_a_shortcut_without_weights():
+    (text,) = warnings_of(shortcut_network(without=["1.body.1"]), (1, 6, 6))
+    assert text == (
+        "Layer 1.body.1 (0 of 144 weights kept) has collapsed: nothing flows on from it; the nodes "
+        "where it ends depend on 1 shortcut alone."
+    )
+    (text,) = warnings_of(shortcut_network(without=["1.body.0"]), (1, 6, 6))
+    assert text.endswith("has collapsed: nothing flows on from it.")  # no output is cut
+
+    module = nn.Sequential(Residual(nn.Conv2d(1, 1, 3, 1, 1), nn.Identity()), nn.Conv2d(1, 2, 1))
+    with no_grad():
+        module[0].body.weight.zero_()
+    module = nn.Sequential(nn.Conv2d(1, 1, 1), module)
+    (graph,) = encode(module, "unrolled", (1, 6, 6), "identity")
+    (text,) = warnings_of(graph, (1, 6, 6))  # one edge stands for the weight and the shortcut
+    assert "(0 of 9 weights kept) has collapsed" in text and "the shortcut past it alone" in text
+
+
 def test_some_outputs_and_inputs_are_cut():
     module = plain()
     with no_grad():
@@ -256,7 +306,10 @@ def test_padding_that_is_not_read_is_no_warning():
         module[0].weight[..., 0, 0] = 0  # the corner of the padding reaches nothing
     (graph,) = encode(module, "unrolled", (1, 6, 6))
     assert found(module) == []
-    assert warnings_of(graph, by_layer(graph))[0].startswith("1 of 64 inputs (read by 0) reaches")
+    assert warnings_of(graph) == [
+        "1 of 64 inputs (read by 0) reaches no output: what it shows makes no difference to the "
+        "answer."
+    ]
 
 
 def test_many_sinks_and_sources_are_named():
@@ -278,7 +331,7 @@ def test_many_sinks_and_sources_are_named():
 @given(pairs(max_nodes=300))
 def test_warnings_are_lines_on_any_graph(pair):
     layers = by_layer(pair.graph)
-    warnings = warnings_of(pair.graph, layers)
+    warnings = warnings_of(pair.graph)
     assert all(text.endswith(".") and "\n" not in text for text in warnings)
     for layer in layers:
         collapsed = f"{layer.name} ({layer.kept_weights:,} of {layer.total_weights:,} weights kept)"
@@ -371,7 +424,7 @@ def test_the_keyboard_sorts_too(shown):
 
 def test_pictures_load_and_nothing_runs_that_is_not_ours(shown):
     widths = "return [...document.images].map(image => image.naturalWidth)"
-    assert shown.run(widths) == [600, 30]
+    assert shown.run(widths) == [1650, 750]
     assert shown.run("return performance.getEntriesByType('resource').map(e => e.name)") in (
         [],
         shown.run("return [...document.images].map(image => image.src)"),
@@ -422,6 +475,22 @@ def test_light_and_dark_can_be_read(shown, scheme):
     shown.devtools("Emulation.setEmulatedMedia", features=[])
 
 
+SIZES = "return [...document.images].map(image => image.getBoundingClientRect().width)"
+
+
+def test_pictures_can_be_read_on_any_screen(shown):
+    shown.devtools(
+        "Emulation.setDeviceMetricsOverride",
+        width=400,
+        height=900,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
+    # In their regions, which scroll: three quarters of what they measure in inches.
+    assert shown.run(SIZES) == pytest.approx([0.75 * 1650 / 150 * 96, 0.75 * 750 / 150 * 96], abs=1)
+    shown.devtools("Emulation.clearDeviceMetricsOverride")
+
+
 def test_print_cuts_nothing_off(shown):
     assert shown.pdf().startswith(b"%PDF-")
     shown.devtools("Emulation.setEmulatedMedia", media="print")
@@ -438,6 +507,9 @@ def test_print_cuts_nothing_off(shown):
         ".filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML)"
     )
     assert shown.run(wide) == []
+    # Letters of 8 points are no smaller than 7 in print.
+    sizes = [size / 96 for size in shown.run(SIZES)]
+    assert sizes[0] / 11 >= 7 / 8 and sizes[1] / 5 >= 7 / 8
     heads = "return [...document.querySelectorAll('.layers thead button')].map(b => b.offsetWidth)"
     assert set(shown.run(heads)) == {0}  # a heading with a button would not be repeated
     shown.devtools("Emulation.clearDeviceMetricsOverride")

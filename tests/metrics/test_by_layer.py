@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from networks import networks
 from pairs import bipartite_graph, unrolled
 
-from metrics.by_layer import by_layer
+from metrics.by_layer import by_layer, whole
 from metrics.degrees import local_connectivity
 
 
@@ -59,6 +59,22 @@ def test_sums_over_layers(network):
     assert sinks + unread == pytest.approx(local_connectivity(graph)["sink_nodes"])
     unfed = sum(row.sources * row.nodes for row in by_nodes.values())
     assert unfed == pytest.approx(local_connectivity(graph)["source_nodes"])
+
+
+@settings(max_examples=20)
+@given(networks())
+def test_the_whole_is_what_the_topometrics_say(network):
+    graph, _ = unrolled(network)
+    row, local = whole(graph), local_connectivity(graph)
+    assert (row.nodes, row.edges) == (graph.num_nodes, graph.num_edges)
+    assert (row.kept_weights, row.total_weights) == (graph.kept_weights, graph.total_weights)
+    for share, name in (
+        (row.sinks, "sink_nodes"),
+        (row.sources, "source_nodes"),
+        (row.disconnected, "disconnected_nodes"),
+    ):
+        assert share * row.nodes == pytest.approx(local[name])
+    assert row.strength == pytest.approx(float(graph.node_strength.mean()))
 
 
 def test_by_hand():

@@ -134,6 +134,31 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
     assert files(tmp_path) == before
 
 
+def test_dry_run_tells_what_is_not_saved(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    argv = "--pruning erk --seed 0 1 --encoding rolled-channel rolled"
+    for task in tasks(argv):
+        for measurement in task.measurements:
+            names = steps.columns(measurement)
+            row = dict.fromkeys(names) | plan.configuration(task.network, measurement)
+            results.append(plan.file_of("results", task.network, measurement), names, [row])
+    options = arguments.parse([*argv.split(), "--save-graph", "graphs"])
+    network, measurement = task.network, task.measurements[0]
+    options.save_graph.mkdir()
+    steps.save_graphs(options, network, measurement, [graph_of(network)], {})
+    for flags, done in (
+        ("", "yes yes yes yes"),
+        ("--save-graph graphs", "no no yes no"),
+        ("--save-graph graphs --edges", "no no no no"),
+        ("--save-snn snn", "no no no no"),
+    ):
+        assert main.main([*argv.split(), *flags.split(), "--dry-run"]) == 0
+        _, *lines, total = capsys.readouterr().out.splitlines()
+        assert [line.split()[-5] for line in lines] == done.split()
+        assert f"4 runs, {done.split().count('yes')} done" in total
+    assert files("graphs") == [str(steps.graph_file(options, network, measurement))]
+
+
 @pytest.mark.parametrize("argv", ["--pruning erk", "--pruning erk --seed 0 1 --save-snn snn"])
 def test_dry_run_writes_no_file(tmp_path, monkeypatch, capsys, argv):
     monkeypatch.chdir(tmp_path)

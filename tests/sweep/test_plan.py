@@ -187,6 +187,17 @@ def test_missing_is_what_no_file_has(tmp_path_factory, flags, data):
     assert plan.missing(left, folder) == left
 
 
+def test_what_is_wanted_anew_is_missing_too(tmp_path):
+    found = tasks("--pruning erk --seed 0 1 --encoding rolled unrolled")
+    for task in found:
+        for measurement in task.measurements:
+            write(tmp_path, task.network, measurement)
+    assert plan.missing(found, tmp_path) == []
+    wanted = [(found[1].network, found[1].measurements[1])]
+    (left,) = plan.missing(found, tmp_path, lambda *run: run in wanted)
+    assert (left.network, left.measurements) == (wanted[0][0], (wanted[0][1],))
+
+
 def test_missing_without_files(tmp_path):
     found = tasks("--seed 0 1")
     assert plan.missing(found, tmp_path) == found

@@ -248,7 +248,84 @@ def test_rows_equal_those_of_single_runs(mixed, big, here, tmp_path):
     assert set(in_mixed[f"results/{ROLLED}"]) < set(in_big[f"results/{ROLLED}"])
 
 
-# Saved networks
+# Saved networks and graphs
+
+ERK = ["--pruning", "erk", "--sparsity", *SPARSITIES, *FAST]
+SAVING = ["--save-snn", "snn", "--save-graph", "graphs"]
+
+
+@pytest.fixture
+def unsaved(big, tmp_path):
+    """A folder with the rows of the big sweep, of which nothing is saved."""
+    folder = tmp_path / "unsaved"
+    shutil.copytree(big[0] / "results", folder / "results")
+    return folder
+
+
+def assert_saved(folder, big, times):
+    """Networks and graphs of `ERK` are there, whole, and the rows as they were."""
+    import graph_encoding
+    from models import saved
+
+    networks = [task.network for task in plan.tasks(arguments.parse(ERK), ["CIFAR-10"])]
+    names = sorted(f"Resnet-20-CIFAR-10-erk-{n.sparsity}-{n.seed}" for n in networks)
+    assert visible(folder / "snn") == [f"{name}.pt" for name in names]
+    assert visible(folder / "graphs") == [f"rolled-channel-{name}.graph.zst" for name in names]
+    for name in names:
+        saved.load(folder / f"snn/{name}.pt")
+        graph_encoding.load(folder / f"graphs/rolled-channel-{name}.graph.zst")
+    assert rows_by_file(folder) == rows_by_file(big[0])
+    counts = runs(folder)
+    assert len(counts) == BIG_SIZE
+    again = [counts.pop(run) for run in list(counts) if (run[2], run[4]) == ("erk", "0")]
+    assert len(again) == len(names)
+    assert set(again) <= times
+    assert set(counts.values()) == {1}
+
+
+def visible(folder):
+    """Names in a folder without those of unfinished files."""
+    return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+
+
+def test_a_sweep_saves_what_is_not_there(big, unsaved, here, monkeypatch):
+    monkeypatch.chdir(unsaved)
+    status, out, err = program(unsaved, *ERK, *SAVING, "--jobs", "2")
+    assert status == 0, err
+    assert out.startswith("4 done, 0 skipped, 0 failed")
+    assert_saved(unsaved, big, {2})
+    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    status, out, _ = here(*ERK, *SAVING)
+    assert (status, out) == (0, "0 done, 4 skipped, 0 failed; results in results\n")
+
+
+def test_sweeps_that_save_killed_again_and_again(big, unsaved):
+    """With all their workers, at any moment."""
+    chance = random.Random(7)
+    for count in (1, 2):
+        sweep = start(unsaved, *ERK, *SAVING, "--jobs", "2")
+        graphs = unsaved / "graphs"
+        wait_until(lambda g=graphs, c=count: g.exists() and len(visible(g)) >= c, sweep)
+        time.sleep(chance.uniform(0, 0.3))
+        end_group(sweep)
+        sweep.stdout.close()
+        sweep.stderr.close()
+    status, out, err = program(unsaved, *ERK, *SAVING, "--jobs", "2")
+    assert status == 0, err
+    done, skipped, failed = map(int, re.findall(r"(\d+) [a-z]+[,;]", out))
+    assert (done + skipped, failed) == (4, 0)
+    assert skipped  # what was saved before the last kill is not made again
+    assert_saved(unsaved, big, {1, 2, 3, 4})
+
+
+def test_two_sweeps_that_save_at_once_share_the_work(big, unsaved):
+    sweeps = [start(unsaved, *ERK, *SAVING) for _ in range(2)]
+    done = 0
+    for status, out, err in map(end, sweeps):
+        assert status == 0, err
+        done += int(out.split()[0])
+    assert done == 4
+    assert_saved(unsaved, big, {2})
 
 
 def test_saved_networks_measured_again_give_equal_rows(mixed, here, tmp_path):
@@ -408,7 +485,7 @@ def test_a_result_file_that_turns_bad_is_a_failure(attempt, tmp_path):
         "write",
         "ResultFileError",
     )
-    assert "its columns are not those written now" in outcome.reason
+    assert "not a result file" in outcome.reason
     assert len(table(tmp_path / ROLLED)) == LAYERS
     failures = table(tmp_path / "failures.csv")
     assert {row["reason"] for row in failures} == {outcome.reason}

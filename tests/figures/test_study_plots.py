@@ -1,0 +1,164 @@
+"""The plots of the study, drawn from the tables that are committed and from small ones."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from figures import study
+from figures.style import PRUNERS, TEXT, WIDTH, pyplot
+
+RESULTS = Path(study.__file__).parents[1] / "graph_data" / "paper_results"
+FOLDERS = [RESULTS, RESULTS / "digits"]
+
+
+def tables_of(section, folder):
+    """Tables of a section as the study has them."""
+    names = {"sparsity": str, "stratum": str}
+    return {file.stem: pd.read_csv(file, dtype=names) for file in (folder / section).glob("*.csv")}
+
+
+def drawn(section, tables):
+    with pyplot().rc_context(TEXT):
+        figure = study.PLOTS[section](tables)
+        figure.canvas.draw()
+    return figure
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    pyplot().close("all")
+
+
+def texts(figure):
+    """Everything written in a figure, legends included."""
+    return [
+        text
+        for text in figure.findobj(pyplot().Text)
+        if text.get_visible() and text.get_text().strip()
+    ]
+
+
+def legend_of(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=["published", "digits"])
+@pytest.mark.parametrize("section", study.PLOTS)
+def test_text_can_be_read_at_the_width_of_a_page(section, folder):
+    figure = drawn(section, tables_of(section, folder))
+    assert figure.get_size_inches()[0] == WIDTH
+    pixels = {text.get_fontsize() / 72 / WIDTH * 850 for text in texts(figure)}
+    assert min(pixels) >= 9 and max(pixels) <= 11
+    for panel in figure.axes:
+        across = ends_of_labels(panel.xaxis, "x0", "x1")
+        upwards = ends_of_labels(panel.yaxis, "y0", "y1")
+        for (_, end), (start, _) in (*pairwise(across), *pairwise(upwards)):
+            assert end <= start
+
+
+def ends_of_labels(axis, low, high):
+    """Where the labels of an axis start and end on the page, in order; none if they are turned."""
+    shown = axis.get_view_interval()
+    labels = [
+        tick.label1
+        for tick in axis.get_major_ticks()
+        if tick.label1.get_text() and min(shown) <= tick.get_loc() <= max(shown)
+    ]
+    straight = [label for label in labels if label.get_visible() and not label.get_rotation()]
+    boxes = [label.get_window_extent() for label in straight]
+    return sorted((getattr(box, low), getattr(box, high)) for box in boxes)
+
+
+def test_pruners_have_their_colours():
+    figure = drawn("accuracy", tables_of("accuracy", FOLDERS[1]))
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert set(lines) == set(PRUNERS)
+    for pruner, (colour, marker) in PRUNERS.items():
+        assert lines[pruner].get_color() == colour
+        if pruner != "dense":
+            assert lines[pruner].get_marker() == marker
+
+
+def test_pruners_of_others_have_colours_that_are_free():
+    cells = tables_of("accuracy", FOLDERS[1])["cells"]
+    cells["pruning"] = cells["pruning"].replace({"snip": "rigl"})
+    lines = drawn("accuracy", {"cells": cells}).axes[0].lines
+    assert len({line.get_color() for line in lines}) == len(lines) == len(PRUNERS)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(-0.004, ".00"), (0.0, ".00"), (-0.0, ".00"), (-0.126, "−.13"), (0.5, ".50"), (-1, "−1.00")],
+)
+def test_hundredths(value, text):
+    assert study.hundredths(value) == text
+
+
+def test_undefined_correlations_are_hatched_and_said_to_be():
+    tables = tables_of("correlation", FOLDERS[1])
+    figure = drawn("correlation", tables)
+    everything = [text.get_text() for text in texts(figure)]
+    assert not {"-.00", "−.00", "-0.00", "nan"} & set(everything)
+    assert any("hatched: undefined" in text for text in everything)
+    panels = [panel for panel in figure.axes if panel.images]
+    for panel in panels:
+        (image,) = panel.images
+        missing = np.ma.getmaskarray(image.get_array())
+        assert missing.any()
+        assert (image.cmap(image.norm(image.get_array()))[missing, 3] == 0).all()  # see-through
+        assert len(panel.texts) == (~missing).sum()
+        assert panel.patch.get_hatch()
+        assert to_hex(panel.patch.get_facecolor()) != to_hex(image.to_rgba(0))
+
+    tables["correlations"] = tables["correlations"].query("sparsity != '0.999'")
+    everything = [text.get_text() for text in texts(drawn("correlation", tables))]
+    assert not any("hatched" in text for text in everything)
+
+
+def test_what_is_below_the_axis_is_explained():
+    tables = tables_of("regression", FOLDERS[1])
+    assert "below the axis" in legend_of(drawn("regression", tables))
+    assert study.CARET not in study.MARKERS.values() and "v" not in study.MARKERS.values()
+    tables["scores"]["r2"] = tables["scores"]["r2"].clip(lower=-0.1)
+    assert "below the axis" not in legend_of(drawn("regression", tables))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_panel_for_each_estimator(count):
+    tables = tables_of("regression", FOLDERS[0])
+    names = list(dict.fromkeys(tables["scores"]["estimator"]))[:count]
+    tables["scores"] = tables["scores"][tables["scores"]["estimator"].isin(names)]
+    assert [panel.get_title() for panel in drawn("regression", tables).axes] == names
+
+
+def test_no_panel_is_empty():
+    tables = tables_of("importance", FOLDERS[1])
+    figure = drawn("importance", tables)
+    titles = [panel.get_title() for panel in figure.axes]
+    assert "sparsity 0.999" not in titles and titles[-1] == "all sparsities"
+    assert len(titles) == 8
+    for panel in figure.axes:
+        assert any(bar.get_width() for bar in panel.patches)
+    assert figure.get_supxlabel().endswith("sparsity 0.999")
+
+    full = drawn("importance", tables_of("importance", FOLDERS[0]))
+    assert len(full.axes) == 6 and "left out" not in full.get_supxlabel()
+
+
+def test_importances_that_are_all_zero_are_drawn():
+    tables = tables_of("importance", FOLDERS[1])
+    tables["importance"][["importance", "low", "high"]] = 0.0
+    figure = drawn("importance", tables)
+    assert len(figure.axes) == 9 and "left out" not in figure.get_supxlabel()
+
+
+def test_no_two_lines_of_the_ranking_look_alike():
+    panel = drawn("ranking", tables_of("ranking", FOLDERS[0])).axes[0]
+    lines = [container.lines[0] for container in panel.containers]
+    assert len(lines) == 8
+    assert len({line.get_marker() for line in lines}) == 8
