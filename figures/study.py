@@ -138,7 +138,7 @@ def correlation(tables: dict[str, pd.DataFrame]):
     cells = table.drop_duplicates(["model", "dataset"])[["model", "dataset"]].values.tolist()
     sparsities = list(dict.fromkeys(table["sparsity"]))
     shown = ["density", *dict.fromkeys(table["metric"])]
-    figure, panels = sheet(len(shown), 2, 0.4 + 0.2 * len(cells), sharey=True)
+    figure, panels = sheet(len(shown), 2, max(1, 0.4 + 0.2 * len(cells)), sharey=True)
     hatched = False
     for panel, metric in zip(panels, shown):
         # The density stands beside every metric; beside delta_r on the most networks.

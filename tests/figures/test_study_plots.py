@@ -162,3 +162,13 @@ def test_no_two_lines_of_the_ranking_look_alike():
     lines = [container.lines[0] for container in panel.containers]
     assert len(lines) == 8
     assert len({line.get_marker() for line in lines}) == 8
+
+
+def test_correlations_of_one_network_fit():
+    table = tables_of("correlation", FOLDERS[1])["correlations"]
+    table = table[table["model"] == "Resnet-20"].reset_index(drop=True)
+    table.loc[0, "r"] = np.nan
+    figure = drawn("correlation", {"correlations": table})
+    for text in texts(figure):
+        box = text.get_window_extent()
+        assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1
