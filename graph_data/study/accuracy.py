@@ -9,8 +9,8 @@ import pandas as pd
 from joblib import delayed
 from scipy import stats
 
+from . import intervals
 from .networks import Networks, name_of
-from .validation import RESAMPLES, interval
 
 KEYS = ["model", "dataset", "pruning"]
 
@@ -18,12 +18,12 @@ KEYS = ["model", "dataset", "pruning"]
 def tasks(networks: Networks, seed: int) -> list:
     """One for each model, dataset and pruner."""
     return [
-        delayed(describe)(dict(zip(KEYS, key)), part, seed)
+        delayed(describe)(dict(zip(KEYS, key)), part)
         for key, part in networks.runs.groupby(KEYS, sort=True)
     ]
 
 
-def describe(label: dict[str, str], runs: pd.DataFrame, seed: int) -> tuple[list[dict], dict]:
+def describe(label: dict[str, str], runs: pd.DataFrame) -> tuple[list[dict], dict]:
     """The accuracies of one model, dataset and pruner.
 
     Parameters
@@ -32,7 +32,6 @@ def describe(label: dict[str, str], runs: pd.DataFrame, seed: int) -> tuple[list
         Put into every row.
     runs : pandas.DataFrame
         Columns sparsity, accuracy and dense_accuracy; one row a network.
-    seed : int
 
     Returns
     -------
@@ -40,13 +39,12 @@ def describe(label: dict[str, str], runs: pd.DataFrame, seed: int) -> tuple[list
         One row a sparsity: mean, least and most over the seeds.
     dict
         Accuracy lost from the lowest to the highest sparsity, and Spearman's correlation of
-        accuracy with sparsity, with intervals (95 %, seeds drawn with replacement within a
-        sparsity).
+        accuracy with sparsity, with their `intervals`.
     """
     cells, groups = [], []
     for sparsity, part in runs.groupby("sparsity", sort=True):
         accuracy = part["accuracy"].to_numpy()
-        groups.append((float(sparsity), accuracy))
+        groups.append(accuracy)
         cells.append(
             {
                 **label,
@@ -58,24 +56,21 @@ def describe(label: dict[str, str], runs: pd.DataFrame, seed: int) -> tuple[list
                 "dense_accuracy": part["dense_accuracy"].mean(),
             }
         )
-    random = np.random.default_rng(seed)
-    draws = np.concatenate(
-        [values[random.integers(0, len(values), (RESAMPLES, len(values)))] for _, values in groups],
-        axis=1,
-    )
-    where = np.repeat([s for s, _ in groups], [len(values) for _, values in groups])
-    first, last = groups[0][1], groups[-1][1]
-    lost = draws[:, : len(first)].mean(axis=1) - draws[:, -len(last) :].mean(axis=1)
-    low, high = interval(lost)
+    first, last = groups[0], groups[-1]
+    low, high = intervals.of_difference(first, last)
+    varies = runs[["sparsity", "accuracy"]].nunique().min() > 1
+    r = float(stats.spearmanr(runs["sparsity"], runs["accuracy"]).statistic) if varies else np.nan
+    r_low, r_high = intervals.of_spearman(r, len(runs))
     falls = {
         **label,
         "sparsities": len(groups),
         "lost": first.mean() - last.mean(),
         "lost_low": low,
         "lost_high": high,
-        "spearman": _spearman(where, np.concatenate([v for _, v in groups])[None])[0],
+        "spearman": r,
+        "spearman_low": r_low,
+        "spearman_high": r_high,
     }
-    falls["spearman_low"], falls["spearman_high"] = interval(_spearman(where, draws))
     return cells, falls
 
 
@@ -93,11 +88,3 @@ def collect(results: Sequence[tuple[list[dict], dict]]) -> dict[str, pd.DataFram
         "cells": pd.DataFrame([row for rows, _ in results for row in rows]),
         "falls": falls[falls["sparsities"] > 1].reset_index(drop=True),
     }
-
-
-def _spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of x with each row of y; NaN where one of them does not vary."""
-    x = stats.rankdata(x) - (len(x) + 1) / 2
-    y = stats.rankdata(y, axis=1) - (len(x) + 1) / 2
-    size = np.sqrt((x**2).sum() * (y**2).sum(axis=1))
-    return np.divide(y @ x, size, out=np.full(len(y), np.nan), where=size > 0)

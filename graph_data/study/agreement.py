@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .validation import RESAMPLES, interval
+from . import intervals
 
-LEAST = 3  # strata that an interval needs: two have a single pair
 BETWEEN = ["kind", "method", "first", "second", "spearman", "common_of_five"]
 HALVES = ["kind", "method", "first", "second", "spearman"]
 DIFFERENCES = ["kind", "method", "strata", "between", "expected", "difference", "low", "high"]
@@ -101,8 +100,8 @@ def differences(halves: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         For each kind of strata and method: number of strata that have a correlation with
         themselves; means over their pairs of the correlation found (``between``) and of that
-        expected (``expected``); their difference and its interval (95 %, strata drawn with
-        replacement; a stratum drawn twice is no pair). No interval with fewer than `LEAST` strata.
+        expected (``expected``); their difference and its interval (`intervals.of_jackknife`, by
+        leaving out one stratum each). No interval with two strata: without one there is no pair.
     """
     rows = []
     for (kind, method), part in halves.groupby(["kind", "method"], sort=False):
@@ -118,24 +117,24 @@ def differences(halves: pd.DataFrame) -> pd.DataFrame:
         found[first, second] = found[second, first] = pairs["spearman"]
         np.fill_diagonal(found, np.nan)
         expected = np.where(np.isnan(found), np.nan, np.outer(root, root))
-        low = high = np.nan
-        if len(own) >= LEAST:
-            share = np.full(len(own), 1 / len(own))
-            draws = np.random.default_rng(0).multinomial(len(own), share, RESAMPLES)
-            low, high = interval(_mean(found - expected, draws))
-        once = np.ones((1, len(own)))
-        between, alike = (float(_mean(values, once)[0]) for values in (found, expected))
-        row = (kind, method, len(own), between, alike, between - alike, low, high)
+        between, alike = _mean(found), _mean(expected)
+        difference = between - alike
+        without = np.array([_mean(_leave_out(found - expected, i)) for i in range(len(own))])
+        low, high = intervals.of_jackknife(difference, without)
+        row = (kind, method, len(own), between, alike, difference, low, high)
         rows.append(dict(zip(DIFFERENCES, row)))
     return pd.DataFrame(rows, columns=DIFFERENCES)
 
 
-def _mean(pairs: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Mean over the known pairs of strata that are there `times`; NaN where there is none."""
-    total = np.einsum("ri,ij,rj->r", times, np.nan_to_num(pairs), times)
-    count = np.einsum("ri,ij,rj->r", times, ~np.isnan(pairs), times)
-    with np.errstate(invalid="ignore"):
-        return total / count
+def _mean(pairs: np.ndarray) -> float:
+    """Mean over the known pairs of strata; NaN where there is none."""
+    known = pairs[~np.isnan(pairs)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def _leave_out(pairs: np.ndarray, stratum: int) -> np.ndarray:
+    """The pairs of the other strata."""
+    return np.delete(np.delete(pairs, stratum, axis=0), stratum, axis=1)
 
 
 def _spearman(first: pd.Series, second: pd.Series) -> float:

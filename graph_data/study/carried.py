@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .claims import CLAIMS
+from .verdicts import CLAIMS
 
 Tables = dict[str, dict[str, pd.DataFrame]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from .validation import INTERVAL
+from .intervals import INTERVAL
 
 
 def ceiling(label: dict[str, str], y: np.ndarray, groups: np.ndarray) -> dict[str, object]:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from joblib import delayed
-from scipy import stats
 
+from .intervals import interval
 from .networks import Networks, name_of
 from .statistics import holm, williams
-from .validation import RESAMPLES, interval
+from .validation import RESAMPLES
 
 METHODS = ("pearson", "spearman")
 LEAST = 4  # networks that a correlation needs
@@ -27,6 +27,7 @@ def tasks(networks: Networks, seed: int) -> list:
     runs = networks.runs
     if "ramanujan" not in networks.features:
         return []
+    configurations = networks.configurations
     found = []
     for (model, dataset), group in runs.groupby(["model", "dataset"], sort=True):
         parts = [(name_of(s), part.index) for s, part in group.groupby("sparsity", sort=True)]
@@ -38,7 +39,8 @@ def tasks(networks: Networks, seed: int) -> list:
                     networks.features["ramanujan"].loc[rows],
                     networks.features["density"]["layer_density"].loc[rows].to_numpy(),
                     runs.loc[rows, "accuracy"].to_numpy(),
-                    seed,
+                    configurations[rows],
+                    [seed, len(found)],
                 )
             )
     return found
@@ -49,7 +51,8 @@ def correlate(
     ramanujan: pd.DataFrame,
     density: np.ndarray,
     accuracy: np.ndarray,
-    seed: int,
+    groups: np.ndarray,
+    seed: Sequence[int],
 ) -> list[tuple[dict, np.ndarray]]:
     """Correlations of one group of networks.
 
@@ -60,7 +63,11 @@ def correlate(
     ramanujan : pandas.DataFrame, shape (n, 3)
         NaN where undefined; such networks are left out, for the density beside it too.
     density, accuracy : numpy.ndarray, shape (n,)
-    seed : int
+    groups : numpy.ndarray, shape (n,)
+        Configurations: the seeds of one are drawn together.
+    seed : sequence of int
+        The study's seed and the number of this group of networks, so that no two groups draw alike:
+        means over groups take them for independent.
 
     Returns
     -------
@@ -69,17 +76,19 @@ def correlate(
         shape (RESAMPLES,).
     """
     found = []
+    random = np.random.default_rng(seed)
     for metric in ramanujan:
         x = ramanujan[metric].to_numpy()
         known = ~np.isnan(x)
         n = int(known.sum())
         values = np.stack([x[known], density[known], accuracy[known]])
-        draws = np.random.default_rng(seed).integers(0, max(n, 1), (RESAMPLES, n))
+        times = draw(groups[known], random) if n else np.empty((RESAMPLES, 0))
         for method in METHODS:
-            r, of_density, between = _three(values, method) if n >= LEAST else [np.nan] * 3
+            r, of_density, between = np.full(3, np.nan)
             sampled = np.full((2, RESAMPLES), np.nan)
             if n >= LEAST:
-                sampled = np.array(_three(values[:, draws], method)[:2])
+                r, of_density, between = three(values, np.ones((1, n)), method)[:, 0]
+                sampled = three(values, times, method)[:2]
             # Each predictor in the direction in which it correlates with accuracy in all networks:
             # moduli of the resamples would be biased upwards, most for the weaker predictor.
             difference = np.sign(r) * sampled[0] - np.sign(of_density) * sampled[1]
@@ -156,24 +165,62 @@ def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.Da
     return {"correlations": table, "summary": pd.DataFrame(rows)}
 
 
-def _three(values: np.ndarray, method: str) -> list:
-    """Correlations metric-accuracy, density-accuracy and metric-density along the last axis."""
-    if method == "spearman":
-        values = stats.rankdata(values, axis=-1)
-    x, density, accuracy = values
-    return [_pearson(x, accuracy), _pearson(density, accuracy), _pearson(x, density)]
+def draw(groups: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """How often each network is there in each resample of the groups, shape (RESAMPLES, n)."""
+    _, member = np.unique(groups, return_inverse=True)
+    size = member.max() + 1
+    return random.multinomial(size, np.full(size, 1 / size), RESAMPLES)[:, member].astype(float)
 
 
-def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a = _centred(a)
-    b = _centred(b)
-    size = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(size > 0, (a * b).sum(axis=-1) / size, np.nan)[()]
+def three(values: np.ndarray, times: np.ndarray, method: str) -> np.ndarray:
+    """Correlations metric-accuracy, density-accuracy and metric-density in each resample.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (3, n)
+        Metric, density and accuracy.
+    times : numpy.ndarray, shape (r, n)
+        How often each network is there in each resample.
+    method : str
+        Of `METHODS`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (3, r)
+        NaN where one of the two does not vary.
+    """
+    x, density, accuracy = (
+        _ranks(row, times) if method == "spearman" else _centred(row) for row in values
+    )
+    pairs = ((x, accuracy), (density, accuracy), (x, density))
+    return np.array([_pearson(a, b, times) for a, b in pairs])
 
 
-def _centred(a: np.ndarray) -> np.ndarray:
-    """Deviations from the mean; exactly 0 where all values are equal."""
-    centred = a - a.mean(axis=-1, keepdims=True)
-    spread = a.max(axis=-1, keepdims=True) - a.min(axis=-1, keepdims=True)
-    return np.where(spread > 1e-12 * np.abs(a).max(axis=-1, keepdims=True), centred, 0.0)
+def _ranks(x: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Mean rank of each network in each resample, less one half."""
+    below = (x[:, None] < x) + 0.5 * (x[:, None] == x)
+    return times @ below
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    """Deviations from the mean of all; exactly 0 where all are equal."""
+    varies = np.ptp(x) > 1e-12 * np.abs(x).max()
+    return x - x.mean() if varies else np.zeros(len(x))
+
+
+def _pearson(a: np.ndarray, b: np.ndarray, times: np.ndarray) -> np.ndarray:
+    n = times.sum(axis=1)
+
+    def covariance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        return _sum(first * second, times) / n - _sum(first, times) * _sum(second, times) / n**2
+
+    variances = [covariance(v, v) for v in (a, b)]
+    varies = [var > 1e-12 * np.abs(v).max() ** 2 for var, v in zip(variances, (a, b))]
+    size = np.full(len(n), np.nan)
+    np.sqrt(variances[0] * variances[1], out=size, where=varies[0] & varies[1])
+    return covariance(a, b) / size
+
+
+def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Sum over each resample of values that are the same in all, or each resample's own."""
+    return times @ values if values.ndim == 1 else np.einsum("rn,rn->r", times, values)

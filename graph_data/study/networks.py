@@ -74,6 +74,28 @@ class Networks:
             known &= self.features[name].notna().all(axis=1).to_numpy()
         return self.take(known)
 
+    def undefined(self) -> pd.DataFrame:
+        """Which networks lack which predictor.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``predictor``, ``undefined`` (its metrics, or all), ``networks`` (their number),
+            ``which``: how many of each pruner and sparsity.
+        """
+        rows = []
+        for predictor, table in self.features.items():
+            missing = [
+                "all" if row.all() else ", ".join(table.columns[row])
+                for row in table.isna().to_numpy()
+            ]
+            for names, part in self.runs.groupby(missing, sort=True):
+                counts = part.groupby(["pruning", "sparsity"], sort=True).size()
+                which = ", ".join(f"{pruner} {s:g} ({n})" for (pruner, s), n in counts.items())
+                rows.append((predictor, names, len(part), which))
+        found = pd.DataFrame(rows, columns=["predictor", "undefined", "networks", "which"])
+        return found[found["undefined"] != ""].reset_index(drop=True)
+
     @property
     def configurations(self) -> np.ndarray:
         """A number for each network; equal for the seeds of one configuration."""
@@ -81,11 +103,14 @@ class Networks:
 
     @property
     def strata(self) -> list[tuple[str, str, np.ndarray]]:
-        """Kind, name and members (boolean) of: all, each sparsity, each model, each dataset."""
+        """Kind, name and members (boolean) of: all, each sparsity, each model, each dataset.
+
+        Where there is one model (sparsity, dataset) only, it is all and no stratum of its own.
+        """
         strata = [("overall", "all", np.ones(len(self.runs), dtype=bool))]
         for kind in ("sparsity", "model", "dataset"):
             values = self.runs[kind]
-            for value in sorted(values.unique()):
+            for value in sorted(values.unique()) if values.nunique() > 1 else ():
                 strata.append((kind, name_of(value), (values == value).to_numpy()))
         return strata
 

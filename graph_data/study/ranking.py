@@ -17,10 +17,10 @@ import pandas as pd
 from joblib import delayed
 from scipy import stats
 
+from . import intervals
 from .estimators import ridge
 from .networks import CELL, RAMANUJAN, Networks, name_of
 from .statistics import expected_overlap, rank_biased_overlap
-from .validation import RESAMPLES, interval
 
 LEAST = 3  # pruners that a ranking needs
 
@@ -32,13 +32,15 @@ def tasks(networks: Networks, seed: int) -> list:
         return []
     means, features = by_pruner(networks)
     if column == "model":
-        return [delayed(rank)(means, features, column, v) for v in sorted(means[column].unique())]
+        values = sorted(means[column].unique())
+        return [delayed(rank)(means, features, column, value, seed) for value in values]
     found = []
     for sparsity in sorted(means["sparsity"].unique()):
         here = (means["sparsity"] == sparsity).to_numpy()
         part = {name: table[here].reset_index(drop=True) for name, table in features.items()}
         cells = means[here].reset_index(drop=True)
-        found += [delayed(rank)(cells, part, column, v) for v in sorted(cells[column].unique())]
+        values = sorted(cells[column].unique())
+        found += [delayed(rank)(cells, part, column, value, seed) for value in values]
     return found
 
 
@@ -60,7 +62,7 @@ def by_pruner(networks: Networks) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]
 
 
 def rank(
-    runs: pd.DataFrame, features: dict[str, pd.DataFrame], column: str, value: str
+    runs: pd.DataFrame, features: dict[str, pd.DataFrame], column: str, value: str, seed: int
 ) -> list[dict]:
     """Rank the pruners in every cell of one dataset or model.
 
@@ -73,6 +75,7 @@ def rank(
     column : {"dataset", "model"}
     value : str
         The dataset or model that is held out: directions and weights are learned without it.
+    seed : int
 
     Returns
     -------
@@ -83,6 +86,8 @@ def rank(
     centre = [runs[name] for name in CELL]
     accuracy = runs["accuracy"]
     target = accuracy - accuracy.groupby(centre).transform("mean")
+    # Deviations of a cell add up to 0: folds must not part it.
+    cells = runs.groupby(CELL, sort=True).ngroup().to_numpy()
     rows = []
     for predictor, table in features.items():
         centred = table - table.groupby(centre).transform("mean")
@@ -93,10 +98,9 @@ def rank(
             if metric in RAMANUJAN:
                 scores[f"{metric}, larger is better"] = ("proposed", table[metric])
         known = centred.notna().all(axis=1).to_numpy()
-        if len(table.columns) > 1 and (known & ~test).sum() > LEAST:
-            fitted = ridge().fit(
-                centred[known & ~test].to_numpy(), target[known & ~test].to_numpy()
-            )
+        train = known & ~test
+        if len(table.columns) > 1 and train.sum() > LEAST:
+            fitted = ridge(centred[train].to_numpy(), target[train].to_numpy(), cells[train], seed)
             mixed = pd.Series(np.nan, table.index)
             mixed[known] = fitted.predict(centred[known].to_numpy())
             scores["mixture"] = ("mixture", mixed)
@@ -114,9 +118,9 @@ def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
     -------
     dict of str to pandas.DataFrame
         ``cells``: Kendall's tau-b and rank-biased overlap in each cell. ``summary``: their means
-        for each sparsity and over all, with intervals from resampled cells. ``differences``: the
-        mixture of unrolled topometrics minus each other score, in the cells that have both. Empty
-        if no cell has `LEAST` pruners.
+        for each sparsity and over all, with `intervals.of_mean`. ``differences``: the mixture of
+        unrolled topometrics minus each other score, in the cells that have both. Empty if no cell
+        has `LEAST` pruners.
     """
     cells = pd.DataFrame([row for result in results for row in result])
     if cells.empty:
@@ -138,15 +142,16 @@ def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
             row["cells"] = int(wide["tau"][key].notna().sum())
             for measure, table in wide.items():
                 row[measure] = table[key].mean()
-                row[f"{measure}_low"], row[f"{measure}_high"] = _mean_interval(table[key])
+                known = table[key].dropna().to_numpy()
+                row[f"{measure}_low"], row[f"{measure}_high"] = intervals.of_mean(known)
             row["rbo_of_chance"] = part.loc[
                 (part["predictor"] == predictor) & (part["score"] == score), "rbo_of_chance"
             ].mean()
             summary.append(row)
             if best is not None and key != ("unrolled", "mixture"):
-                paired = best - wide["tau"][key]
-                low, high = _mean_interval(paired)
-                row = label | {"cells": int(paired.notna().sum()), "difference": paired.mean()}
+                paired = (best - wide["tau"][key]).dropna()
+                low, high = intervals.of_mean(paired.to_numpy())
+                row = label | {"cells": len(paired), "difference": paired.mean()}
                 differences.append(row | {"low": low, "high": high})
     return {
         "cells": cells,
@@ -189,12 +194,3 @@ def _tau(first: pd.Series, second: pd.Series) -> float:
     if known.sum() < LEAST:
         return np.nan
     return float(stats.kendalltau(first[known], second[known]).statistic)
-
-
-def _mean_interval(values: pd.Series) -> tuple[float, float]:
-    """Interval of a mean over cells: cells are drawn with replacement."""
-    known = values.dropna().to_numpy()
-    if not len(known):
-        return np.nan, np.nan
-    draws = np.random.default_rng(0).integers(0, len(known), (RESAMPLES, len(known)))
-    return interval(known[draws].mean(axis=1))

@@ -18,8 +18,9 @@ from scipy import stats
 
 from .ceiling import ceiling
 from .estimators import ESTIMATORS
+from .intervals import interval
 from .networks import ENCODINGS, GROUPS, Networks
-from .validation import Split, adjusted, bootstrap_r2, folds, interval, predict, r2
+from .validation import Split, adjusted, bootstrap_r2, folds, predict, r2
 
 HELD_OUT = {"held-out dataset": "dataset", "held-out model": "model"}
 
@@ -92,7 +93,7 @@ def evaluate(
     groups: np.ndarray,
     splits: Sequence[Split],
     seed: int,
-) -> list[tuple[dict, np.ndarray]]:
+) -> list[tuple[dict, np.ndarray | None]]:
     """Scores of every estimator on one set of metrics.
 
     Parameters
@@ -110,20 +111,20 @@ def evaluate(
 
     Returns
     -------
-    list of (dict, numpy.ndarray)
-        For each estimator a row of scores, and R2 in resamples of the configurations. Scores are
-        of the test networks, their predictions pooled over the folds; ``r2_fit`` and
-        ``adjusted_r2_fit`` are those of the training networks of one fit to all of them, as papers
-        often give.
+    list of (dict, numpy.ndarray or None)
+        For each estimator a row of scores, and R2 in resamples of the configurations where the
+        level is joint: these are compared. Scores are of the test networks, their predictions
+        pooled over the folds; ``r2_fit`` and ``adjusted_r2_fit`` are those of the training networks
+        of one fit to all of them, as papers often give.
     """
     train = np.unique(np.concatenate([rows for rows, _ in splits]))
     test = np.unique(np.concatenate([rows for _, rows in splits]))
     k = int((np.ptp(x[train], axis=0) > 0).sum())
     found = []
-    for estimator, build in ESTIMATORS.items():
-        predicted = predict(build, x, y, splits)[test]
-        fitted = build().fit(x[train], y[train]).predict(x[train])
-        score, fit = r2(y[test], predicted), r2(y[train], fitted)
+    for estimator, fit in ESTIMATORS.items():
+        predicted = predict(fit, x, y, groups, splits, seed)[test]
+        fitted = fit(x[train], y[train], groups[train], seed).predict(x[train])
+        score, score_fit = r2(y[test], predicted), r2(y[train], fitted)
         sampled = bootstrap_r2(y[test], predicted, groups[test], seed)
         low, high = interval(sampled)
         row = {
@@ -138,14 +139,16 @@ def evaluate(
             "adjusted_r2": adjusted(score, len(test), k),
             "spearman": _spearman(y[test], predicted),
             "mae": float(np.abs(y[test] - predicted).mean()),
-            "r2_fit": fit,
-            "adjusted_r2_fit": adjusted(fit, len(train), k),
+            "r2_fit": score_fit,
+            "adjusted_r2_fit": adjusted(score_fit, len(train), k),
         }
-        found.append((row, sampled))
+        found.append((row, sampled if label["level"] == "joint" else None))
     return found
 
 
-def collect(results: Sequence[list[tuple[dict, np.ndarray]] | dict]) -> dict[str, pd.DataFrame]:
+def collect(
+    results: Sequence[list[tuple[dict, np.ndarray | None]] | dict],
+) -> dict[str, pd.DataFrame]:
     """Tables from the results of `tasks`.
 
     Returns

@@ -8,12 +8,16 @@ import pandas as pd
 
 from graph_data.markdown import markdown
 
-from . import claims
-from .claims import with_interval
+from . import verdicts
 from .networks import Networks
 from .sensitivity import AS_GIVEN
+from .verdicts import with_interval
 
 DIGITS = ".3f"
+LEFT_OUT = (
+    "Networks with an undefined predictor, by pruner and sparsity. They are no random sample: what "
+    "comparisons between predictors find is not found of them."
+)
 
 Tables = dict[str, dict[str, pd.DataFrame]]
 
@@ -36,14 +40,14 @@ def write(networks: Networks, tables: Tables, options: argparse.Namespace) -> st
     """
     parts = [PARTS[name](found) for name, found in tables.items() if found]
     skipped = [name for name, found in tables.items() if not found]
-    verdicts = [verdict for verdict, _ in parts if verdict]
+    told = [verdict for verdict, _ in parts if verdict]
     lines = ["# Study: what topometrics say about accuracy", "", *_data(networks, options)]
     if skipped:
         lines += ["", f"Not computed, for lack of data: {', '.join(skipped)}."]
-    if verdicts:
+    if told:
         lines += ["", "## The paper's claims", ""]
-        lines += [f"- {verdict}" for verdict in verdicts]
-        lines += ["", claims.RULES]
+        lines += [f"- {verdict}" for verdict in told]
+        lines += ["", verdicts.RULES]
     for _, text in parts:
         lines += ["", text]
     return "\n".join(lines) + "\n"
@@ -73,12 +77,13 @@ Mean test accuracy over the seeds, by sparsity:
             ],
         )[["model", "dataset", "pruning", "lost", "spearman"]]
         fewer = int((falls["lost_low"] > 0).sum())
+        negative = int((falls["spearman_high"] < 0).sum())
         text += f"""
 
 How accuracy falls: from the lowest to the highest sparsity, and its Spearman correlation with
-sparsity (95 %: seeds drawn with replacement within a sparsity, so few seeds make intervals too
-narrow). It is lower at the end, with an interval above 0, for {fewer} of {len(falls)} models,
-datasets and pruners.
+sparsity. Intervals (95 %): Welch's for the loss, from the seeds of these two sparsities alone, so
+that few seeds make it wide; Fisher's for the correlation. Of {len(falls)} models, datasets and
+pruners the loss is above 0 with its interval for {fewer}, the correlation below 0 for {negative}.
 
 {markdown(shown, DIGITS)}"""
     return "", text + "\n\nAll of it: [accuracy/cells.csv](accuracy/cells.csv)."
@@ -104,16 +109,17 @@ def correlation(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
 
 For each model and dataset (and sparsity): modulus of the correlation with accuracy, on the
 networks where the metric is defined; mean over the groups. The interval (95 %) of the difference
-is from networks drawn with replacement within each group; seeds of one configuration are alike,
-which makes it narrow. `better` and `worse`: groups in which Williams' test for dependent
-correlations says so at 5 % after Holm's adjustment. The modulus forgives a metric that errs in
+is from configurations drawn with replacement, with all their seeds, within each group and for each
+group by itself. `better` and `worse`: groups in which Williams' test for dependent
+correlations says so at 5 % after Holm's adjustment (it takes networks for independent, but the
+seeds of one configuration are alike: it finds too much). The modulus forgives a metric that errs in
 opposite directions in different groups; `mean r, signed` does not. The claim is that no mean
 difference is above 0.
 
 {markdown(table[shown], DIGITS)}
 
 All groups: [correlation/correlations.csv](correlation/correlations.csv)."""
-    return claims.ramanujan_and_density(summary), text
+    return verdicts.ramanujan_and_density(summary), text
 
 
 def regression(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
@@ -150,11 +156,11 @@ correlation); 0 or less where none was found. A predictor that knows configurati
 no more in the long run; what varies with the seed, such as metrics of trained weights, may know
 more. Where the ceiling is about 0, an R2 about or below 0 says little of a metric. The claim is
 about the difference in R2 over all networks (interval: 95 %, configurations drawn with
-replacement), for every estimator and against every other encoding.
+replacement, with all their seeds), for every estimator and against every other encoding.
 
 {markdown(wide, DIGITS)}
 
-By group of metrics, all networks:
+{_sides(tables["differences"])}By group of metrics, all networks:
 
 {markdown(groups, DIGITS)}
 
@@ -166,7 +172,27 @@ All scores, with adjusted R2, mean absolute error and intervals:
 [regression/scores.csv](regression/scores.csv); differences between encodings:
 [regression/differences.csv](regression/differences.csv); ceilings:
 [regression/ceilings.csv](regression/ceilings.csv)."""
-    return claims.encodings(scores, tables["differences"]), text
+    return verdicts.encodings(scores, tables["differences"]), text
+
+
+def _sides(differences: pd.DataFrame) -> str:
+    """How many estimators predict better from unrolled topometrics, how many worse; or nothing."""
+    if not len(differences):
+        return ""
+    keys = ["kind", "stratum", "than"]
+    part = differences[differences["than"].isin(list(verdicts.OTHERS))]
+    part = part.assign(above=part["low"] > 0, below=part["high"] < 0)
+    counts = part.groupby(keys, sort=False)[["above", "below"]].sum().reset_index()
+    counts["sides"] = [f"{above} ({below})" for above, below in counts[["above", "below"]].values]
+    wide = counts.pivot_table(
+        index=keys[:2], columns="than", values="sides", aggfunc="first", sort=False
+    )
+    return f"""Number of estimators by which unrolled topometrics predict better than another
+encoding's metrics, beyond the interval (in brackets: worse):
+
+{markdown(wide.reset_index())}
+
+"""
 
 
 def importance(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
@@ -203,10 +229,11 @@ def importance(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
     text = f"""## Section 4.2.2: importance of the unrolled topometrics
 
 Over the folds of 5-fold cross-validation repeated 4 times (the middle 95 % of the folds in
-brackets). Coefficients are of standardised metrics on the standardised drop; permutation
-importance is the loss of R2 on the test part; Shapley importance the mean modulus of the Shapley
-values by the standard deviation of the drop. Metrics that carry the same information share
-importance arbitrarily: read a metric with a variance inflation far above 10 together with the
+brackets), on the networks that have every unrolled topometric. Coefficients are of standardised
+metrics on the standardised drop; permutation importance is the loss of R2: the squared error gained
+on the test part by the variance of the drop in the stratum; Shapley importance the mean modulus of
+the Shapley values by the standard deviation of the drop. Metrics that carry the same information
+share importance arbitrarily: read a metric with a variance inflation far above 10 together with the
 closest other one, and its coefficient not at all.
 
 All networks:
@@ -222,8 +249,8 @@ How alike importance is between strata (`between`: mean Spearman correlation bet
 networks of one stratum and a half of another's), and how alike it would be if the strata were
 (`expected`: the geometric mean of the correlations between the halves of each, as for the
 attenuation of correlations by noise). Halves share no configuration. The interval (95 %) of the
-difference is from strata drawn with replacement: crude where they are few, none for fewer than
-three. Last, how many metrics are among the first five in both of two strata, all networks. The
+difference is Student's, by leaving out one stratum each (jackknife): wide where they are few, none
+for two. Last, how many metrics are among the first five in both of two strata, all networks. The
 claim is that the differences by sparsity and by model are below 0:
 
 {markdown(alike, DIGITS)}
@@ -233,7 +260,7 @@ All strata: [importance/importance.csv](importance/importance.csv),
 [importance/halves.csv](importance/halves.csv),
 [importance/differences.csv](importance/differences.csv),
 [importance/collinearity.csv](importance/collinearity.csv)."""
-    return claims.importance(tables["differences"], inflation), text
+    return verdicts.importance(tables["differences"], inflation), text
 
 
 def ranking(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
@@ -256,15 +283,16 @@ Kendall's tau-b with the ranking by accuracy by sparsity and over all, means ove
 and dataset), and rank-biased overlap (p = 0.9) beside that of a random ranking. The direction of
 a metric and the weights of a mixture (ridge regression of deviations from the cell's mean) come
 from {learned}; `larger is better` is a Ramanujan metric as proposed. A score that
-is the same for all pruners has tau 0. The claim is about the difference in tau (interval: 95 %,
-cells drawn with replacement) against every Ramanujan score, their mixture included.
+is the same for all pruners has tau 0. The claim is about the difference in tau against every
+Ramanujan score, their mixture included. Intervals (95 %) are Student's of the mean over cells;
+cells are taken for independent, though those of one model or dataset have much in common.
 
 {markdown(shown, DIGITS)}
 
 All cells: [ranking/cells.csv](ranking/cells.csv); intervals:
 [ranking/summary.csv](ranking/summary.csv); differences:
 [ranking/differences.csv](ranking/differences.csv)."""
-    return claims.ranking(summary, tables["differences"]), text
+    return verdicts.ranking(summary, tables["differences"]), text
 
 
 def sensitivity(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
@@ -284,19 +312,19 @@ def sensitivity(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
     wide = wide.join(given.rename("R2 as given")).reset_index()
     text = f"""## Sensitivity: motif estimate, phantom nodes, trained weights
 
-The regression on all unrolled topometrics again without the motif count, which is a random
-estimate in the released CSVs, and with the phantom sink and source nodes of the published wiring
-subtracted (ResNets only). Change of R2, with its interval. Only the counts of sinks and sources
-can be corrected from the CSVs: the edges and neighbourhoods of phantoms stay in the other
-metrics. The phantoms depend on the model alone where a network is not very sparse, so they also
-tell predictors which model a row belongs to. The weighted metrics (strength, spectral gap and
-radius) are of trained weights, so they may know how training went, which topology at
+The regression on all unrolled topometrics again, on the same networks and folds, without the motif
+count, which is a random estimate in the released CSVs, and with the phantom sink and source nodes
+of the published wiring subtracted (ResNets only). Change of R2, with its interval. Only the counts
+of sinks and sources can be corrected from the CSVs: the edges and neighbourhoods of phantoms stay
+in the other metrics. The phantoms depend on the model alone where a network is not very sparse, so
+they also tell predictors which model a row belongs to. The weighted metrics (strength, spectral gap
+and radius) are of trained weights, so they may know how training went, which topology at
 initialisation cannot.
 
 {markdown(wide, DIGITS)}
 
 All scores: [sensitivity/scores.csv](sensitivity/scores.csv)."""
-    return claims.faults(scores, AS_GIVEN), text
+    return verdicts.faults(scores, AS_GIVEN), text
 
 
 def carried(tables: dict[str, pd.DataFrame]) -> tuple[str, str]:
@@ -345,11 +373,11 @@ PARTS = {
 def _data(networks: Networks, options: argparse.Namespace) -> list[str]:
     runs = networks.runs
     named = [
-        f"{len(values)} {what} ({', '.join(map(str, values))})"
+        f"{len(values)} {what}{'s' if len(values) > 1 else ''} ({', '.join(map(str, values))})"
         for what, values in (
-            ("models", sorted(runs["model"].unique())),
-            ("datasets", sorted(runs["dataset"].unique())),
-            ("pruners", sorted(runs["pruning"].unique())),
+            ("model", sorted(runs["model"].unique())),
+            ("dataset", sorted(runs["dataset"].unique())),
+            ("pruner", sorted(runs["pruning"].unique())),
         )
     ]
     sparsities = ", ".join(f"{value:g}" for value in sorted(runs["sparsity"].unique()))
@@ -365,4 +393,9 @@ def _data(networks: Networks, options: argparse.Namespace) -> list[str]:
         f"unrolled graphs: {networks.wiring}. Accuracy drop: {drop[options.drop]}; layer metrics "
         f"aggregated {layers[options.aggregation]}; seed {options.seed}.",
     ]
-    return [*lines, "", *(f"- {note}" for note in networks.notes)] if networks.notes else lines
+    if networks.notes:
+        lines += ["", *(f"- {note}" for note in networks.notes)]
+    undefined = networks.undefined()
+    if len(undefined):
+        lines += ["", LEFT_OUT, "", markdown(undefined)]
+    return lines

@@ -3,7 +3,7 @@
 Two are faults of the released data (README, "What is known of the released code"): the motif
 count is a random estimate, and wrong wiring at stride-2 layers makes sinks and sources that are not
 there. And the weighted metrics are of trained weights, so that they know how training went. The
-regression on all unrolled topometrics is repeated without them.
+regression on all unrolled topometrics is repeated without them, on the same networks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from .intervals import interval
 from .networks import Networks
 from .regression import designs, task
-from .validation import interval
 
 PREDICTOR = "unrolled"
 AS_GIVEN = "as given"
@@ -69,7 +69,7 @@ def tasks(networks: Networks, seed: int) -> list:
     """One for each stratum and variant."""
     if PREDICTOR not in networks.features:
         return []
-    networks = networks.complete([PREDICTOR])
+    networks = networks.complete()
     found = []
     for variant, table in variants(networks).items():
         changed = replace(networks, features={PREDICTOR: table})

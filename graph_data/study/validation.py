@@ -1,18 +1,19 @@
-"""How well metrics predict networks that were not seen: folds, scores and their intervals."""
+"""How well metrics predict networks that were not seen: folds, scores and their resamples."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import GroupKFold
 
 FOLDS = 5
-RESAMPLES = 1000
-INTERVAL = (2.5, 97.5)  # per cent
+RESAMPLES = 20_000
 
 Split = tuple[np.ndarray, np.ndarray]
+Fit = Callable[[np.ndarray, np.ndarray, np.ndarray, int], RegressorMixin]
 
 
 def folds(groups: np.ndarray, seed: int) -> list[Split]:
@@ -37,17 +38,25 @@ def folds(groups: np.ndarray, seed: int) -> list[Split]:
 
 
 def predict(
-    build: Callable[[], RegressorMixin], x: np.ndarray, y: np.ndarray, splits: Iterable[Split]
+    fit: Fit,
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    splits: Iterable[Split],
+    seed: int,
 ) -> np.ndarray:
     """Prediction for each network by a model that was fitted without its fold.
 
     Parameters
     ----------
-    build : callable
+    fit : callable
         From `estimators.ESTIMATORS`.
     x : numpy.ndarray, shape (n, k)
     y : numpy.ndarray, shape (n,)
+    groups : numpy.ndarray, shape (n,)
+        Configurations.
     splits : iterable of (numpy.ndarray, numpy.ndarray)
+    seed : int
 
     Returns
     -------
@@ -56,7 +65,7 @@ def predict(
     """
     predicted = np.full(len(y), np.nan)
     for train, test in splits:
-        predicted[test] = build().fit(x[train], y[train]).predict(x[test])
+        predicted[test] = fit(x[train], y[train], groups[train], seed).predict(x[test])
     return predicted
 
 
@@ -89,20 +98,17 @@ def bootstrap_r2(y: np.ndarray, predicted: np.ndarray, groups: np.ndarray, seed:
     """
     _, member = np.unique(groups, return_inverse=True)
     size = member.max() + 1
-    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), RESAMPLES)
+    draws = _draws(size, seed, RESAMPLES)
     centred = y - y.mean() if np.ptp(y) > 0 else np.zeros(len(y))  # not its rounding
-    count, error, first, second = (
-        draws @ np.bincount(member, weights, size)
-        for weights in (np.ones(len(y)), (y - predicted) ** 2, centred, centred**2)
-    )
+    weights = (np.ones(len(y)), (y - predicted) ** 2, centred, centred**2)
+    sums = np.stack([np.bincount(member, values, size) for values in weights], axis=1)
+    count, error, first, second = (draws @ sums).T
     total = second - first**2 / count
     return 1 - np.divide(error, total, out=np.full(RESAMPLES, np.nan), where=total > 0)
 
 
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """The middle 95 % of values; NaN where there are none."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.nan, np.nan
-    low, high = np.percentile(known, INTERVAL)
-    return float(low), float(high)
+@lru_cache(maxsize=2)
+def _draws(size: int, seed: int, resamples: int) -> np.ndarray:
+    """How often each of `size` things is drawn in each resample; kept, for all sets of metrics."""
+    random = np.random.default_rng(seed)
+    return random.multinomial(size, np.full(size, 1 / size), resamples).astype(float)

@@ -21,7 +21,6 @@ from graph_data.study import (
     estimators,
     importance,
     networks,
-    ranking,
     regression,
     validation,
 )
@@ -36,7 +35,7 @@ def single_thread():
 
 def make_quick(monkeypatch):
     """Small numbers, for what is computed in this process."""
-    for module in (validation, correlation, ranking):
+    for module in (validation, correlation):
         monkeypatch.setattr(module, "RESAMPLES", 20)
     monkeypatch.setattr(importance, "REPEATS", 1)
     monkeypatch.setattr(importance, "SPLITS", 1)
@@ -590,14 +589,7 @@ def test_one_network(tmp_path, quick):
     survives(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
-@pytest.mark.parametrize(
-    "section",
-    [
-        "importance",
-        "sensitivity",
-    ],
-)
+@pytest.mark.parametrize("section", ["importance", "sensitivity"])
 def test_one_network_in_every_fold(tmp_path, quick, section):
     folders.write_small(
         tmp_path,
@@ -699,6 +691,27 @@ def test_networks_that_are_missing_in_a_file_are_counted(own):
     assert len(found.notes) == 1
     assert found.notes[0].startswith("rolled: 14 of 64 networks")
     assert len(found.complete().runs) == 64 - 14
+    assert found.undefined()[["predictor", "networks"]].values.tolist() == [["rolled", 14]]
+
+
+def test_report_says_which_networks_are_left_out_and_by_which_predictor(tmp_path, capsys, quick):
+    table = folders.runs(models=("CONV-6",), datasets=("CIFAR-10",), sparsities=(0.6, 0.9))
+    table["accuracy"] = np.random.default_rng(0).random(len(table))
+    layers = folders.layers(table)
+    lost = (table["pruning"] == "erk") & (table["sparsity"] == 0.9)
+    lost |= (table["pruning"] == "er") & (table["seed"] == 2)
+    for layer in layers:
+        layer.loc[lost, "imdb"] = np.nan
+    folders.write(tmp_path, table, None, None, layers)
+    assert study.main(["--data", str(tmp_path), "--jobs", "1", "--sections", "correlation"]) == 0
+    out = capsys.readouterr().out
+    assert "| ramanujan | imdb | 5 | er 0.6 (1), er 0.9 (1), erk 0.9 (3) |" in out
+
+    table["accuracy"] += 1e-3
+    folders.write(tmp_path / "all", table, None, None, folders.layers(table))
+    whole = tmp_path / "all"
+    assert study.main(["--data", str(whole), "--jobs", "1", "--sections", "correlation"]) == 0
+    assert "undefined" not in capsys.readouterr().out
 
 
 def test_errors_of_load_are_table_errors(own):

@@ -1,4 +1,4 @@
-"""The study's statistics and validation against published examples, brute force and other code."""
+"""The study's statistics against published examples, brute force and other code."""
 
 from itertools import permutations, product
 
@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV
 
-from graph_data.study import validation
+from graph_data.study import estimators, intervals, validation
 from graph_data.study.statistics import (
     expected_overlap,
     holm,
@@ -167,9 +168,14 @@ def test_predictions_are_of_models_that_did_not_see_the_configuration():
     groups = np.repeat(np.arange(20), 3)
     splits = validation.folds(groups, 0)
     x = groups[:, None].astype(float)
-    predicted = validation.predict(Memory, x, np.zeros(60), splits)
+
+    def fit(x, y, groups, seed):
+        assert groups.tolist() == x[:, 0].tolist()
+        return Memory().fit(x, y)
+
+    predicted = validation.predict(fit, x, np.zeros(60), groups, splits, 0)
     assert (predicted == 0).all()
-    predicted = validation.predict(Memory, x, np.zeros(60), splits[:2])
+    predicted = validation.predict(fit, x, np.zeros(60), groups, splits[:2], 0)
     assert np.isnan(predicted).sum() == 60 - len(splits[0][1]) - len(splits[1][1])
 
 
@@ -214,9 +220,80 @@ def test_bootstrap_draws_are_paired():
 
 
 def test_interval():
-    assert validation.interval(np.arange(1001.0)) == pytest.approx((25, 975))
-    assert validation.interval(np.array([np.nan, 3.0])) == (3, 3)
-    assert np.isnan(validation.interval(np.full(4, np.nan))).all()
+    assert intervals.interval(np.arange(1001.0)) == pytest.approx((25, 975))
+    assert intervals.interval(np.array([np.nan, 3.0])) == (3, 3)
+    assert np.isnan(intervals.interval(np.full(4, np.nan))).all()
+
+
+def test_intervals_of_means_are_scipys():
+    stream = np.random.default_rng(7)
+    for n in (2, 3, 15):
+        values, others = stream.normal(size=n), 3 * stream.normal(size=n + 2)
+        expected = stats.ttest_1samp(values, 0).confidence_interval()
+        assert intervals.of_mean(values) == pytest.approx(tuple(expected))
+        expected = stats.ttest_ind(values, others, equal_var=False).confidence_interval()
+        assert intervals.of_difference(values, others) == pytest.approx(tuple(expected))
+        without = np.array([np.delete(values, i).mean() for i in range(n)])
+        found = intervals.of_jackknife(values.mean(), without)
+        assert found == pytest.approx(intervals.of_mean(values))
+    assert np.isnan(intervals.of_mean(values[:1])).all()
+    assert np.isnan(intervals.of_difference(values[:1], others)).all()
+    assert intervals.of_mean(np.ones(4)) == (1, 1)
+    assert intervals.of_difference(np.ones(4), np.zeros(3)) == (1, 1)
+
+
+def test_interval_of_a_mean_of_few_covers_as_often_as_it_says():
+    """Percentiles of bootstrap means do not: 15 values as a mean over the digits has, and 5."""
+    stream = np.random.default_rng(8)
+    for n, bootstrap_covers in ((15, 0.94), (5, 0.88)):
+        covered = np.zeros(2)
+        for values in stream.normal(size=(1500, n)):
+            draws = values[stream.integers(0, n, (200, n))].mean(axis=1)
+            for method, (low, high) in enumerate(
+                (intervals.of_mean(values), intervals.interval(draws))
+            ):
+                covered[method] += low <= 0 <= high
+        assert covered[0] / 1500 == pytest.approx(0.95, abs=0.015)
+        assert covered[1] / 1500 < bootstrap_covers
+
+
+def test_interval_of_spearman_has_it_in_it_and_covers_the_truth():
+    stream = np.random.default_rng(9)
+    truth = 6 / np.pi * np.arcsin(0.6 / 2)  # of normal variables with Pearson's correlation 0.6
+    covered = 0
+    for _ in range(600):
+        x, noise = stream.normal(size=(2, 24))
+        r = stats.spearmanr(x, 0.6 * x + 0.8 * noise).statistic
+        low, high = intervals.of_spearman(r, 24)
+        assert low < r < high
+        covered += low <= truth <= high
+    assert covered / 600 == pytest.approx(0.95, abs=0.025)
+    assert intervals.of_spearman(1.0, 9) == (1, 1)
+    assert np.isnan(intervals.of_spearman(0.5, 3)).all()
+
+
+def test_ridge_takes_the_penalty_that_serves_configurations_not_seen():
+    """Seeds are alike: parted by the folds, they would tell for hardly any penalty."""
+    stream = np.random.default_rng(10)
+    groups = np.repeat(np.arange(30), 3)
+    x = stream.normal(size=(30, 16))[groups] + 1e-3 * stream.normal(size=(90, 16))
+    y = stream.normal(size=30)[groups]  # x says nothing of it
+    assert estimators.ridge(x, y, groups, 0)[-1].alpha == estimators.PENALTIES.max()
+    assert estimators.ridge(x, y, np.arange(90), 0)[-1].alpha < 100
+
+
+def test_penalty_is_that_of_a_search(monkeypatch):
+    stream = np.random.default_rng(11)
+    groups = np.repeat(np.arange(20), 3)
+    x = stream.normal(size=(60, 8))
+    y = x @ stream.normal(size=8) + 10 * stream.normal(size=60)
+    splits = validation.folds(groups, 3)
+    search = GridSearchCV(
+        Ridge(), {"alpha": estimators.PENALTIES}, scoring="neg_mean_squared_error", cv=splits
+    )
+    assert estimators.penalty(x, y, splits) == search.fit(x, y).best_params_["alpha"]
+    assert estimators.PENALTIES.min() < estimators.penalty(x, y, splits)
+    assert estimators.penalty(x, y, []) == estimators.PENALTIES.max()
 
 
 def test_bootstrap_interval_covers_the_true_value_about_as_often_as_it_says(monkeypatch):
@@ -227,7 +304,7 @@ def test_bootstrap_interval_covers_the_true_value_about_as_often_as_it_says(monk
     covered = 0
     for _ in range(150):
         signal, noise = np.repeat(stream.normal(size=(2, 60)), 3, axis=1)
-        low, high = validation.interval(
+        low, high = intervals.interval(
             validation.bootstrap_r2(signal + noise, signal, groups, seed=0)
         )
         covered += low <= 0.5 <= high

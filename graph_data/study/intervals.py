@@ -1,0 +1,107 @@
+"""Intervals (95 %): of resamples, and where there are too few things to resample.
+
+Percentiles of bootstrap means of few values are too narrow, by a factor of about
+sqrt((n - 1) / n) * 1.96 / t (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993,
+section 12.6; Hesterberg, "What teachers should know about the bootstrap", The American Statistician
+69, 2015): for 15 values an eighth, for 3 almost two thirds. Means are therefore given Student's
+interval, which needs no resamples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+INTERVAL = (2.5, 97.5)  # per cent
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of values; NaN where there are none."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.nan, np.nan
+    low, high = np.percentile(known, INTERVAL)
+    return float(low), float(high)
+
+
+def of_mean(values: np.ndarray) -> tuple[float, float]:
+    """Student's interval of the mean of values.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n,)
+
+    Returns
+    -------
+    low, high : float
+        NaN where one of the values is, or there are fewer than two.
+    """
+    n = len(values)
+    if n < 2:
+        return np.nan, np.nan
+    half = _quantile(n - 1) * values.std(ddof=1) / np.sqrt(n)
+    return float(values.mean() - half), float(values.mean() + half)
+
+
+def of_jackknife(estimate: float, without: np.ndarray) -> tuple[float, float]:
+    """Interval of what is computed from n things, from its values without each of them.
+
+    Parameters
+    ----------
+    estimate : float
+    without : numpy.ndarray, shape (n,)
+
+    Returns
+    -------
+    low, high : float
+        NaN where undefined without one of them.
+
+    Notes
+    -----
+    Student's interval of Tukey's pseudo-values; of a mean it is that of `of_mean`. Valid for means
+    over pairs too: Arvesen, "Jackknifing U-statistics", Annals of Mathematical Statistics 40, 1969.
+    """
+    n = len(without)
+    return of_mean(n * estimate - (n - 1) * without)
+
+
+def of_difference(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Welch's interval of the mean of the first values less that of the second.
+
+    Parameters
+    ----------
+    first, second : numpy.ndarray, shape (n,)
+
+    Returns
+    -------
+    low, high : float
+        NaN where there are fewer than two of one.
+    """
+    if min(len(first), len(second)) < 2:
+        return np.nan, np.nan
+    difference = float(first.mean() - second.mean())
+    errors = np.array([values.var(ddof=1) / len(values) for values in (first, second)])
+    freedom = np.array([len(first) - 1, len(second) - 1])
+    if not errors.any():
+        return difference, difference
+    half = _quantile(errors.sum() ** 2 / (errors**2 / freedom).sum()) * np.sqrt(errors.sum())
+    return difference - half, difference + half
+
+
+def of_spearman(r: float, n: int) -> tuple[float, float]:
+    """Interval of Spearman's correlation r of n things; NaN for fewer than four.
+
+    Fisher's, with the standard error of Bonett and Wright, "Sample size requirements for estimating
+    Pearson, Kendall and Spearman correlations", Psychometrika 65, 2000.
+    """
+    if n < 4:
+        return np.nan, np.nan
+    half = stats.norm.ppf(INTERVAL[1] / 100) * np.sqrt((1 + r**2 / 2) / (n - 3))
+    with np.errstate(divide="ignore"):  # of 1 and -1
+        low, high = np.tanh(np.arctanh(r) + np.array([-half, half]))
+    return float(low), float(high)
+
+
+def _quantile(freedom: float) -> float:
+    """Student's t that leaves out the upper tail."""
+    return float(stats.t.ppf(INTERVAL[1] / 100, freedom))
