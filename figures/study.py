@@ -46,6 +46,7 @@ COLOURS = {
     "sparsity": BLACK,
 }
 MARKERS = dict(zip(COLOURS, "osD^Px"))
+ROUNDING = 1e-12  # no importance is smaller
 CARET = 7  # matplotlib.markers.CARETDOWN: what it points at is below the axis
 GROUP_COLOURS = {
     "Local connectivity": BLUE,
@@ -238,7 +239,7 @@ def importance(tables: dict[str, pd.DataFrame]):
         (table["method"] == "trees permutation") & table["kind"].isin(["overall", "sparsity"])
     ]
     every = [s for s in dict.fromkeys(table["stratum"]) if s != "all"] + ["all"]
-    told = set(table.loc[table["importance"].fillna(0) != 0, "stratum"])
+    told = set(table.loc[table["importance"].fillna(0).abs() > ROUNDING, "stratum"])
     strata = [stratum for stratum in every if stratum in told] or every
     metrics = list(dict.fromkeys(table["metric"]))
     columns = 3 if len(strata) in (5, 6) else 4  # two full rows
