@@ -25,6 +25,9 @@ from sweep import plan, records
 PRUNING_BATCH = 128  # a pruner puts batches together as it needs
 TEST_BATCH = 128
 CLAIM_SECONDS = 1.0  # before asking again for a network that another process computes
+ANEW = ("force", "figure", "report", "save_snn", "save_graph")
+"""Flags for which a run may be computed although its rows are there; see `anew`."""
+
 PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report", "log_file")
 """Flags that name what is written."""
 
@@ -197,7 +200,11 @@ def write(options, network: plan.Network, measurement: plan.Measurement, rows, t
     records.record_run(
         options.output_dir, network, measurement, took, options.device, threads(options)
     )
-    there = not plan.missing([plan.Task(network, (measurement,))], options.output_dir)
+    # Appending does not read the file; what is written for the first time is not looked for in it.
+    may_be_there = any(getattr(options, flag) for flag in ANEW)
+    there = may_be_there and not plan.missing(
+        [plan.Task(network, (measurement,))], options.output_dir
+    )
     put = results.replace if there else results.append
     put(plan.file_of(options.output_dir, network, measurement), columns(measurement), rows)
 

@@ -113,6 +113,7 @@ class Canvas:
             image[:, first * self.gap : last * self.gap],
             extent=(first, last, 1, -self.above / ROWS),
             interpolation="nearest",
+            aspect="auto",
             zorder=zorder,
         )
 

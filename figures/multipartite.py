@@ -105,7 +105,10 @@ def draw(
     for panel in panels:
         _draw_nodes(panel, paint, mark)
         _name_columns(panel, graph)
-    _label(figure, panels[0].axes, graph, title, notes, _marks(panels[0].axes, paint, mark))
+    notes.append("a column is as tall as the logarithm of its nodes")
+    if mark:
+        _marks(panels[0].axes, paint, mark, notes)
+    _label(figure, panels[0].axes, graph, title, notes)
     return figure
 
 
@@ -152,7 +155,6 @@ def _panels(columns: Columns, per_row: int | None):
         row.set(
             xlim=(first - 0.2, first + length + 0.4),
             ylim=(1.02, columns.top - 0.02),
-            aspect="auto",
             yticks=[],
         )
         for spine in row.spines.values():
@@ -288,7 +290,7 @@ def _lines(panels, paint, found, total, pale) -> None:
             colours = paint.of_strength(np.exp(ends / 2))
         segments = np.stack([np.broadcast_to(left + x, heights.shape), heights], axis=-1)
         for panel in panels:
-            if right < panel.first or left > panel.last or right == panel.first < left + 1:
+            if right < panel.first or left > panel.last:
                 continue
             drawn = LineCollection(
                 segments, colors=colours, linewidths=0.6, alpha=alpha, zorder=1 if pale else 2
@@ -335,8 +337,6 @@ def _shades(panels, paint, found, total, pale) -> None:
             image = canvas.image(paint.at(canvas.x)[:, None] if canvas is near else PAST)
         for panel in panels:
             canvas.draw(panel.axes, image, panel.first, panel.last, 1 if pale else order)
-    for panel in panels:
-        panel.axes.set_aspect("auto")
     if not pale:
         _bars(panels, paint, near if near.counts.any() else far)
 
@@ -403,12 +403,12 @@ def _draw_nodes(panel: Panel, paint: Paint, mark: Sequence[str]) -> None:
             _upright(axes, x, start, stop, tint(MARK_COLOURS[name], 0.35 + 0.65 * share))
 
 
-def _marks(axes, paint: Paint, mark: Sequence[str]) -> str:
-    """What the legend says of marks, and what the note does."""
+def _marks(axes, paint: Paint, mark: Sequence[str], notes: list[str]) -> None:
+    """What the legend and the note say of marks."""
     for name in (name for name in MARK_COLOURS if name in mark):
         count = sum(bins.counts[name] for bins in paint.bins)
         axes.plot([], [], color=MARK_COLOURS[name], linewidth=4, label=f"{name}: {count:,}")
-    return "a mark beside a column is the stronger the more of the nodes there it is for"
+    notes.append("a mark beside a column is the stronger the more of the nodes there it is for")
 
 
 def _upright(
@@ -449,7 +449,7 @@ def _name_columns(panel: Panel, graph: Graph) -> None:
     panel.axes.tick_params(length=0, pad=4)
 
 
-def _label(figure, axes, graph, title, notes, marked) -> None:
+def _label(figure, axes, graph, title, notes) -> None:
     """Say what is shown: above and below the picture."""
     inches = figure.get_figwidth()
     size = f"{graph.num_nodes:,} nodes, {graph.num_edges:,} edges, "
@@ -464,8 +464,5 @@ def _label(figure, axes, graph, title, notes, marked) -> None:
     if entries:
         place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
         axes.legend(**place, ncols=across, fontsize=8, frameon=False)
-    notes.append("a column is as tall as the logarithm of its nodes")
-    if any(": " in entry for entry in entries):
-        notes.append(marked)
     text = textwrap.fill("; ".join(notes), int(inches * 15))
     figure.supxlabel(text[:1].upper() + text[1:], parse_math=False, fontsize=8, color="0.35")

@@ -233,6 +233,7 @@ def _layers(layers: Sequence[LayerSummary], whole: LayerSummary | None) -> str:
         for name, column in LAYER_COLUMNS.items()
     )
     lines = "".join(_layer(place, layer) for place, layer in enumerate(layers, 1))
+    last = f"<tfoot>\n{_layer('', whole)}</tfoot>\n" if whole else ""
     meanings = "; ".join(
         f"<b>{column.heading}</b> {column.meaning}" for column in LAYER_COLUMNS.values()
     )
@@ -241,14 +242,10 @@ def _layers(layers: Sequence[LayerSummary], whole: LayerSummary | None) -> str:
         '<div class="scroll" role="region" aria-labelledby="layers-title" tabindex="0">\n'
         '<table class="layers">\n<thead><tr><th scope="col" class="number" '
         f'title="place in the order in which the network runs them">#</th>{heads}</tr></thead>\n'
-        f"<tbody>\n{lines}</tbody>\n{_total(whole) if whole else ''}</table>\n</div>\n"
+        f"<tbody>\n{lines}</tbody>\n{last}</table>\n</div>\n"
         f'<p class="note">{meanings}. Layers that end in one addition share their nodes.'
         f"{_rest(layers, whole) if whole else ''}</p>"
     )
-
-
-def _total(whole: LayerSummary) -> str:
-    return f"<tfoot>\n{_layer('', whole)}</tfoot>\n"
 
 
 def _rest(layers: Sequence[LayerSummary], whole: LayerSummary) -> str:

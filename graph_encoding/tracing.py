@@ -258,10 +258,6 @@ class _Run:
 
         for name, module in self.model.named_modules():
             label = name or type(self.model).__name__
-            if isinstance(module, torch.jit.ScriptModule):
-                raise UnsupportedNetwork(
-                    f"{label}: TorchScript cannot be followed: give its source"
-                )
             handles.append(module.register_forward_pre_hook(enter(label)))
             handles.append(module.register_forward_hook(leave))
         try:

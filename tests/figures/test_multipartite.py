@@ -109,6 +109,23 @@ def test_rows_go_on_where_the_one_above_ends(small, lines):
         assert (np.concatenate(pieces, axis=1) == np.asarray(image.get_array())).all()
 
 
+def test_edges_inside_a_column_are_in_the_row_that_goes_on_from_it():
+    """The published wiring has them; they are folded to the right of their column."""
+    module = nn.Sequential(nn.Conv2d(1, 2, 3, 1, 1), nn.Conv2d(2, 3, 3, 2, 1))
+    graph = encoded(module, (1, 8, 8), wiring="published", density=0.9)
+
+    def folded(axes):
+        return sum(
+            (segment[0, 0], segment[-1, 0]) == (1, 1)
+            for part in edge_lines(axes)
+            for segment in part.get_segments()
+        )
+
+    whole = folded(draw(graph).axes[0])
+    assert whole > 0
+    assert folded(draw(graph, per_row=2).axes[1]) == whole
+
+
 def test_one_marked_node_is_seen():
     module = nn.Sequential(nn.Conv2d(1, 8, 3, 1, 1), nn.Conv2d(8, 2, 3, 1, 1))
     with torch.no_grad():
