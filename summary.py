@@ -5,21 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 
+import metrics
+import ramanujan
+from metrics.registry import columns_of
+
 Row = Mapping[str, object]
 Groups = Mapping[str, Sequence[str]]
 
-SHORT = {
-    "sink_nodes": "sinks",
-    "source_nodes": "sources",
-    "disconnected_nodes": "disconn",
-    "removable_out": "r-out",
-    "removable_in": "r-in",
-    "connected_components": "comps",
-    "avg_connected_components": "avg comp",
-    "spectral-gap": "gap",
-    "spectral-radius": "radius",
-    "iterative_spectral_gap": "iter gap",
-    "layer_density": "density",
+SHORT = {"layer_density": "density"} | {
+    column.name: column.short
+    for column in columns_of([*metrics.METRICS, *ramanujan.METRICS])
+    if column.short
 }
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
+import metrics
 from graph_data import results
 from metrics.by_layer import LayerSummary
-from metrics.meanings import MEANINGS
+from metrics.registry import columns_of
 from models import MODELS
 from summary import compact, network_of, number
 from sweep import records
@@ -76,6 +77,7 @@ SHORTCUTS = (
     "<p>Told with the shortcuts without weights, which carry signals. The graph measured below has "
     "no edges for them, as in the paper.</p>\n"
 )
+MEANINGS = {column.name: column.meaning for column in columns_of(metrics.METRICS)}
 READABLE = 0.75
 """Least size of a picture on a screen, which then scrolls, by its own size."""
 

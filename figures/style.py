@@ -7,39 +7,28 @@ from itertools import cycle
 from pathlib import Path
 
 from atomic import replacing
+from pruning import PRUNERS
 
 DPI = 150
 FORMATS = (".png", ".svg", ".pdf")
 UNDATED = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
-# Okabe and Ito, "Color universal design", 2008.
-BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-)
-GREY = "#7A7A7A"
+PALETTE = {  # Okabe and Ito, "Color universal design", 2008
+    "blue": "#0072B2",
+    "orange": "#D55E00",
+    "green": "#009E73",
+    "pink": "#CC79A7",
+    "yellow": "#E69F00",
+    "sky": "#56B4E9",
+    "black": "#000000",
+    "grey": "#7A7A7A",
+}
+BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK, GREY = PALETTE.values()
 
 WIDTH = 9.0
 """Inches of a plot; shown 850 pixels wide, letters of `TEXT` are then 10 pixels high."""
 
 TEXT = {"font.size": 7.5, "axes.titlesize": "medium"}
-
-PRUNERS = {
-    "snip": (BLUE, "o"),
-    "synflow": (ORANGE, "s"),
-    "grasp": (GREEN, "D"),
-    "prospr": (PINK, "^"),
-    "uniform": (YELLOW, "v"),
-    "er": (SKY, "X"),
-    "erk": (BLACK, "<"),
-    "dense": (GREY, "P"),
-}
-"""Colour and marker of each pruner, the same in all plots."""
 
 OTHERS = (("#882255", ">"), ("#999933", "p"), ("#332288", "h"), ("#44AA99", "*"))  # by Paul Tol
 
@@ -50,16 +39,17 @@ def pruner_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
     Parameters
     ----------
     labels : iterable of str
-        Pruners have those of `PRUNERS`; other labels, in their order, what is left of these and
-        then `OTHERS`. None is given twice before all twelve are.
+        Pruners have those of `pruning.PRUNERS`; other labels, in their order, what is left of these
+        and then `OTHERS`. None is given twice before all twelve are.
 
     Returns
     -------
     dict of str to (str, str)
     """
     labels = list(labels)
-    found = {label: PRUNERS[label] for label in labels if label in PRUNERS}
-    free = [style for style in (*PRUNERS.values(), *OTHERS) if style not in found.values()]
+    own = {name: (PALETTE[p.colour], p.marker) for name, p in PRUNERS.items() if p.colour}
+    found = {label: own[label] for label in labels if label in own}
+    free = [style for style in (*own.values(), *OTHERS) if style not in found.values()]
     return found | dict(zip([label for label in labels if label not in found], cycle(free)))
 
 

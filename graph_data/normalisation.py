@@ -10,21 +10,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-DIVISORS = {
-    "sink_nodes": "nodes",
-    "source_nodes": "nodes",
-    "disconnected_nodes": "nodes",
-    "removable_out": "edges",
-    "removable_in": "edges",
-    "1-hop": "edges",
-    "2-hop": "edges",
-    "motifs": "edges",
-    "strength": "edges",
-    "k-core": "edges",
-    "cut-edges": "edges",
-    "cut-nodes": "edges",
-    "avg_connected_components": "nodes",
-}
+import metrics
+from metrics.registry import columns_of
+
+DIVISORS = {column.name: column.divisor for column in columns_of(metrics.METRICS) if column.divisor}
 
 
 def normalise(table: pd.DataFrame) -> pd.DataFrame:

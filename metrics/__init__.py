@@ -1,7 +1,8 @@
 """Topometrics: what the paper measures on a graph, as plain functions.
 
 A metric is a function of a `Graph` that returns its columns. To add one, write it in a file of
-its own and give it a line in `METRICS`.
+its own and give it a line in `METRICS`: its group, where it lives, and what is to be known of each
+column. Importing this room compiles nothing and imports no torch.
 """
 
 from __future__ import annotations
@@ -9,63 +10,205 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
+from .registry import Column, Metric, columns_of, groups_of
 
-from graph_encoding import Graph
+if TYPE_CHECKING:
+    from graph_encoding import Graph
 
-from .cores import k_core
-from .cuts import global_connectivity
-from .degrees import local_connectivity
-from .motifs import motifs
-from .neighbourhoods import one_hop, two_hop
-from .spectra import spectral_gap, spectral_radius
-from .strength import strength
-
-__all__ = ["COLUMNS", "GROUPS", "METRICS", "Metric", "topometrics"]
+__all__ = ["COLUMNS", "GROUPS", "METRICS", "Column", "Metric", "topometrics"]
 
 Value = int | float | None
 
-
-class Metric(NamedTuple):
-    """A metric's group in the paper, its function, and the columns that it fills."""
-
-    group: str
-    function: Callable[[Graph], dict[str, Value]]
-    columns: tuple[str, ...]
-
-
-def size(graph: Graph) -> dict[str, int]:
-    """``nodes`` and ``edges``."""
-    return {"nodes": graph.num_nodes, "edges": graph.num_edges}
-
-
 METRICS: tuple[Metric, ...] = (
-    Metric("Size", size, ("nodes", "edges")),
+    Metric(
+        "Size",
+        "metrics.size:size",
+        (
+            Column(
+                "nodes",
+                "units of the network: padded input, feature maps, outputs of linear layers",
+                "N",
+            ),
+            Column(
+                "edges",
+                "connections that the kept weights stand for, each at every position it is used",
+                "E",
+            ),
+        ),
+    ),
     Metric(
         "Local connectivity",
-        local_connectivity,
-        ("sink_nodes", "source_nodes", "disconnected_nodes", "removable_out", "removable_in"),
+        "metrics.degrees:local_connectivity",
+        (
+            Column(
+                "sink_nodes",
+                "units whose output nobody reads, though they compute one",
+                "#{v not in L_k : d_in(v) > 0, d_out(v) = 0}",
+                divisor="nodes",
+                bipartite=False,
+                short="sinks",
+            ),
+            Column(
+                "source_nodes",
+                "units that are read but have no input, so are constant",
+                "#{v not in L_0 : d_out(v) > 0, d_in(v) = 0}",
+                divisor="nodes",
+                bipartite=False,
+                short="sources",
+            ),
+            Column(
+                "disconnected_nodes",
+                "units cut off altogether",
+                "#{v : d_in(v) = d_out(v) = 0}",
+                divisor="nodes",
+                short="disconn",
+            ),
+            Column(
+                "removable_out",
+                "edges into sinks, which could go too",
+                "sum of d_in over sink nodes",
+                divisor="edges",
+                bipartite=False,
+                short="r-out",
+            ),
+            Column(
+                "removable_in",
+                "edges out of sources, which carry nothing of the input",
+                "sum of d_out over source nodes",
+                divisor="edges",
+                bipartite=False,
+                short="r-in",
+            ),
+        ),
     ),
-    Metric("Neighbourhood", one_hop, ("1-hop",)),
-    Metric("Neighbourhood", two_hop, ("2-hop",)),
-    Metric("Neighbourhood", motifs, ("motifs",)),
-    Metric("Strength", strength, ("strength",)),
-    Metric("Strength", k_core, ("k-core",)),
+    Metric(
+        "Neighbourhood",
+        "metrics.neighbourhoods:one_hop",
+        (
+            Column(
+                "1-hop",
+                "how many units one reaches along at most one edge, itself included, in the mean",
+                "mean over all v of #{u reached from v along at most 1 edge}, v included",
+                divisor="edges",
+            ),
+        ),
+    ),
+    Metric(
+        "Neighbourhood",
+        "metrics.neighbourhoods:two_hop",
+        (
+            Column(
+                "2-hop",
+                "how many units one reaches along at most two edges, itself included, in the mean",
+                "mean over all v of #{u reached from v along at most 2 edges}, v included",
+                divisor="edges",
+                bipartite=False,  # the same as 1-hop
+            ),
+        ),
+    ),
+    Metric(
+        "Neighbourhood",
+        "metrics.motifs:motifs",
+        (
+            Column(
+                "motifs",
+                "small connected patterns: connected subgraphs on four nodes, counted exactly",
+                "number of connected induced subgraphs on 4 vertices (undirected) = "
+                "P + S - 3 C4 - 2 TT + 4 Dm - 6 K4",
+                divisor="edges",
+            ),
+        ),
+    ),
+    Metric(
+        "Strength",
+        "metrics.strength:strength",
+        (
+            Column(
+                "strength",
+                "weight that meets at a unit, in the mean",
+                r"mean over v of the sum of \|w\| over its edges",
+                divisor="edges",
+                weighted=True,
+            ),
+        ),
+    ),
+    Metric(
+        "Strength",
+        "metrics.cores:k_core",
+        (
+            Column(
+                "k-core",
+                "how deep in the dense part a unit sits: its core number, in the mean",
+                "mean over v of the largest k such that v is in a subgraph of minimum degree k "
+                "(undirected)",
+                divisor="edges",
+            ),
+        ),
+    ),
     Metric(
         "Global connectivity",
-        global_connectivity,
-        ("cut-edges", "cut-nodes", "connected_components", "avg_connected_components"),
+        "metrics.cuts:global_connectivity",
+        (
+            Column(
+                "cut-edges",
+                "connections whose loss disconnects something (bridges)",
+                "number of bridges (undirected)",
+                divisor="edges",
+            ),
+            Column(
+                "cut-nodes",
+                "units whose loss disconnects something (articulation points)",
+                "number of articulation points (undirected)",
+                divisor="edges",
+            ),
+            Column(
+                "connected_components",
+                "separate parts of the graph",
+                "number of components c (undirected)",
+                short="comps",
+            ),
+            Column(
+                "avg_connected_components",
+                "nodes in a part, in the mean",
+                "N / c",
+                divisor="nodes",
+                short="avg comp",
+            ),
+        ),
     ),
-    Metric("Expansion", spectral_gap, ("spectral-gap",)),
-    Metric("Expansion", spectral_radius, ("spectral-radius",)),
+    Metric(
+        "Expansion",
+        "metrics.spectra:spectral_gap",
+        (
+            Column(
+                "spectral-gap",
+                "how well the graph mixes: largest less third largest eigenvalue modulus of the "
+                "weighted adjacency matrix",
+                r"\|l\|_(1) - \|l\|_(3) of the weighted symmetric adjacency matrix, moduli in "
+                "descending order (they come in pairs ±l when the graph is bipartite)",
+                weighted=True,
+                short="gap",
+            ),
+        ),
+    ),
+    Metric(
+        "Expansion",
+        "metrics.spectra:spectral_radius",
+        (
+            Column(
+                "spectral-radius",
+                "largest eigenvalue of the weighted Laplacian: it grows with the strongest hubs",
+                "largest eigenvalue of the weighted Laplacian D - A",
+                weighted=True,
+                short="radius",
+            ),
+        ),
+    ),
 )
-COLUMNS = tuple(column for metric in METRICS for column in metric.columns)
-GROUPS = {
-    group: [column for metric in METRICS if metric.group == group for column in metric.columns]
-    for group in dict.fromkeys(metric.group for metric in METRICS)
-}
+COLUMNS = tuple(column.name for column in columns_of(METRICS))
+GROUPS = groups_of(METRICS)
 
 
 def topometrics(
@@ -107,15 +250,18 @@ def topometrics(
     >>> metrics.topometrics(graph)["nodes"]
     191894
     """
+    from threadpoolctl import threadpool_limits
+
     if device != graph.device:
         graph = replace(graph, device=device)
     values: dict[str, Value] = {}
+    # The spectra take longest: they go first.
+    functions = [(metric.function, metric.columns[0].name) for metric in METRICS[::-1]]
     # BLAS sums in an order that depends on its threads; one keeps results the same everywhere.
     with threadpool_limits(1), ThreadPoolExecutor(threads or 1) as pool:
-        # The spectra take longest: they go first.
-        pending = {pool.submit(metric.function, graph): metric for metric in METRICS[::-1]}
+        pending = {pool.submit(function, graph): name for function, name in functions}
         for done, future in enumerate(as_completed(pending), 1):
             values |= future.result()
             if progress:
-                progress(done, len(METRICS), pending[future].columns[0])
+                progress(done, len(METRICS), pending[future])
     return {column: values[column] for column in COLUMNS}

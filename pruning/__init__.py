@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pruning.settings import Settings
 
 __all__ = [
+    "CHEAP",
     "PRUNERS",
+    "Cost",
     "Pruner",
     "Settings",
     "achieved_sparsity",
@@ -44,6 +46,24 @@ def __getattr__(name: str) -> object:
     return resolve_name(f"{_LATER[name]}:{name}")
 
 
+class Cost(NamedTuple):
+    """What pruning takes, as measured (tests/benchmarks).
+
+    Attributes
+    ----------
+    seconds, bytes : float
+        For each node of the network's unrolled graph.
+    """
+
+    seconds: float
+    bytes: float
+
+
+AVERAGE = Cost(1e-5, 2000)
+CHEAP = Cost(0, 0)
+"""Well below a second, so that an estimate of edges can prune."""
+
+
 @dataclass(frozen=True)
 class Pruner:
     """A pruner and what is to be known of it.
@@ -54,13 +74,24 @@ class Pruner:
         Name of the module that holds its ``prune(model, sparsity, settings) -> masks``.
     needs_data : bool
         Whether it reads `Settings.loader`.
+    chooses : str
+        How it chooses, in one line.
     source : str
         Where the method was published.
+    cost : Cost
+        For the estimates of ``--dry-run``.
+    colour, marker : str, optional
+        In all plots: a colour of `figures.style.PALETTE` and a marker of matplotlib. By default
+        the next that are free.
     """
 
     module: str
-    needs_data: bool
-    source: str
+    needs_data: bool = False
+    chooses: str = ""
+    source: str = ""
+    cost: Cost = AVERAGE
+    colour: str | None = None
+    marker: str | None = None
 
     @property
     def function(self) -> Callable[[nn.Module, float, Settings], Masks]:
@@ -69,14 +100,76 @@ class Pruner:
 
 
 PRUNERS: dict[str, Pruner] = {
-    "snip": Pruner("pruning.snip", True, "Lee et al., ICLR 2019"),
-    "synflow": Pruner("pruning.synflow", False, "Tanaka et al., NeurIPS 2020"),
-    "grasp": Pruner("pruning.grasp", True, "Wang et al., ICLR 2020"),
-    "prospr": Pruner("pruning.prospr", True, "Alizadeh et al., ICLR 2022"),
-    "uniform": Pruner("pruning.uniform", False, "global random pruning"),
-    "er": Pruner("pruning.er", False, "Mocanu et al., Nature Communications 2018"),
-    "erk": Pruner("pruning.erk", False, "Evci et al., ICML 2020"),
-    "dense": Pruner("pruning.dense", False, "no pruning"),
+    "snip": Pruner(
+        "pruning.snip",
+        needs_data=True,
+        chooses=r"keeps the largest \|gradient x weight\|, one batch of 128",
+        source="Lee et al., ICLR 2019",
+        cost=Cost(4e-6, 1700),
+        colour="blue",
+        marker="o",
+    ),
+    "synflow": Pruner(
+        "pruning.synflow",
+        chooses=r"keeps the largest \|w dR/dw\| of the all-ones input through the moduli of the "
+        "weights, 100 rounds, no data",
+        source="Tanaka et al., NeurIPS 2020",
+        cost=Cost(3e-5, 1000),
+        colour="orange",
+        marker="s",
+    ),
+    "grasp": Pruner(
+        "pruning.grasp",
+        needs_data=True,
+        chooses="removes the largest -w Hg, 25 images a class, temperature 200",
+        source="Wang et al., ICLR 2020",
+        cost=Cost(4e-5, 4500),
+        colour="green",
+        marker="D",
+    ),
+    "prospr": Pruner(
+        "pruning.prospr",
+        needs_data=True,
+        chooses="keeps the largest meta-gradient through 3 steps of training, batch 512",
+        source="Alizadeh et al., ICLR 2022",
+        cost=Cost(3e-4, 5800),
+        colour="pink",
+        marker="^",
+    ),
+    "uniform": Pruner(
+        "pruning.uniform",
+        chooses="random over all weights",
+        source="Liu et al., ICLR 2022, over all layers together",
+        cost=CHEAP,
+        colour="yellow",
+        marker="v",
+    ),
+    "er": Pruner(
+        "pruning.er",
+        chooses="random; expected kept weights of a layer proportional to the sum of its "
+        "dimensions, then capped at the layer's size: the achieved sparsity is higher than "
+        "requested where a layer saturates",
+        source="Mocanu et al., Nature Communications 2018",
+        cost=CHEAP,
+        colour="sky",
+        marker="X",
+    ),
+    "erk": Pruner(
+        "pruning.erk",
+        chooses="random; density of a layer proportional to sum / product of its dimensions, "
+        "saturated layers dense and the rest rescaled",
+        source="Evci et al., ICML 2020",
+        cost=CHEAP,
+        colour="black",
+        marker="<",
+    ),
+    "dense": Pruner(
+        "pruning.dense",
+        chooses="none: the baseline",
+        cost=CHEAP,
+        colour="grey",
+        marker="P",
+    ),
 }
 
 

@@ -1,41 +1,79 @@
 """Ramanujan metrics: how well the bipartite graph of one layer expands.
 
 Hoang et al., "Revisiting Pruning at Initialization through the Lens of Ramanujan Graph", ICLR
-2023, as applied in Cunegatti et al., TMLR 2024. A metric is a function of the matrix between a
-layer's inputs and outputs. To add one, write it in a file of its own and add a line to
-`ramanujan_metrics`.
+2023, as applied in Cunegatti et al., TMLR 2024. A metric is a function of a bipartite `Graph` that
+returns its columns. To add one, write it in a file of its own and give it a line in `METRICS`.
 """
 
 from __future__ import annotations
 
-from threadpoolctl import threadpool_limits
+from typing import TYPE_CHECKING
 
-from graph_encoding import Graph
+from metrics.registry import Column, Metric, columns_of, groups_of
 
-from .bipartite import biadjacency
-from .delta_r import delta_r
-from .imdb import imdb
-from .iterative_spectral_gap import iterative_spectral_gap
+if TYPE_CHECKING:
+    from graph_encoding import Graph
 
-__all__ = [
-    "COLUMNS",
-    "biadjacency",
-    "delta_r",
-    "imdb",
-    "iterative_spectral_gap",
-    "ramanujan_metrics",
-]
+__all__ = ["COLUMNS", "GROUPS", "METRICS", "ramanujan_metrics"]
 
-COLUMNS = (
-    "delta_r",
-    "imdb",
-    "iterative_spectral_gap",
-    "edges",
-    "nodes",
-    "layer_density",
-    "no_weights",
-    "no_params",
+GROUP = "Ramanujan metrics"
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        GROUP,
+        "ramanujan.delta_r:delta_r",
+        (
+            Column(
+                "delta_r",
+                "how far the graph stays below the Ramanujan bound",
+                "(ub - mu) / ub; empty below 4 nodes or where ub is 0 or not real",
+            ),
+        ),
+    ),
+    Metric(
+        GROUP,
+        "ramanujan.imdb:imdb",
+        (
+            Column(
+                "imdb",
+                "the same in the mean over the subgraphs of one left degree each",
+                "mean of (ub - mu) / ub over the subgraphs of the left nodes of equal degree "
+                "d >= 3, kept if d_l >= 3 and d_r >= 3",
+            ),
+        ),
+    ),
+    Metric(
+        GROUP,
+        "ramanujan.iterative_spectral_gap:iterative_spectral_gap",
+        (
+            Column(
+                "iterative_spectral_gap",
+                "how well these subgraphs mix, in the mean",
+                "mean over the same subgraphs of the weighted spectral gap (first minus third "
+                "modulus)",
+                weighted=True,
+                short="iter gap",
+            ),
+        ),
+    ),
+    Metric(
+        "Size",
+        "ramanujan.size:size",
+        (
+            Column("edges", "edges of the layer's graph", "E"),
+            Column("nodes", "nodes of the layer's graph", "N"),
+            Column(
+                "layer_density",
+                "kept share of the layer's weights",
+                "kept weights / weights of the layer",
+                short="density",
+            ),
+            Column("no_weights", "kept weights of the layer", "kept weights"),
+            Column("no_params", "weights of the layer", "weights"),
+        ),
+    ),
 )
+COLUMNS = tuple(column.name for column in columns_of(METRICS))
+GROUPS = groups_of(METRICS)
 
 
 def ramanujan_metrics(graph: Graph) -> dict[str, int | float | None]:
@@ -49,7 +87,7 @@ def ramanujan_metrics(graph: Graph) -> dict[str, int | float | None]:
     Returns
     -------
     dict
-        Values by column name, in the order of `COLUMNS`: the three metrics as floats, None where
+        Values by column name, in the order of `COLUMNS`: the metrics as floats, None where
         undefined; ``edges`` and ``nodes`` of the graph; ``layer_density``, the kept share of the
         layer's weights; ``no_weights`` and ``no_params``, the numbers of kept and of all weights.
 
@@ -65,17 +103,11 @@ def ramanujan_metrics(graph: Graph) -> dict[str, int | float | None]:
     >>> ramanujan.ramanujan_metrics(graphs[0])["no_params"]
     432
     """
-    matrix = biadjacency(graph)
+    from threadpoolctl import threadpool_limits
+
+    values = {}
     # BLAS sums in an order that depends on its threads; one keeps results the same everywhere.
     with threadpool_limits(1):
-        values = {
-            "delta_r": delta_r(matrix),
-            "imdb": imdb(matrix),
-            "iterative_spectral_gap": iterative_spectral_gap(matrix),
-            "edges": graph.num_edges,
-            "nodes": graph.num_nodes,
-            "layer_density": graph.layer_density,
-            "no_weights": graph.kept_weights,
-            "no_params": graph.total_weights,
-        }
+        for metric in METRICS:
+            values |= metric.function(graph)
     return {column: values[column] for column in COLUMNS}

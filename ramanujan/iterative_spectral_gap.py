@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bipartite import first_and_third_modulus, one_degree_subgraphs
+from graph_encoding import Graph
+
+from .bipartite import biadjacency, first_and_third_modulus, one_degree_subgraphs
 
 
-def iterative_spectral_gap(matrix: np.ndarray) -> float | None:
+def iterative_spectral_gap(graph: Graph) -> dict[str, float | None]:
     """Mean weighted spectral gap over the subgraphs of one left degree each.
 
     A spectral gap is the first minus the third largest eigenvalue modulus of the weighted
@@ -15,13 +17,13 @@ def iterative_spectral_gap(matrix: np.ndarray) -> float | None:
 
     Parameters
     ----------
-    matrix : numpy.ndarray, shape (left, right)
-        Weights, zero where there is no edge.
+    graph : Graph
+        From a bipartite encoding.
 
     Returns
     -------
-    float or None
-        None where there is no such subgraph.
+    dict
+        ``iterative_spectral_gap``: None where there is no such subgraph.
 
     Notes
     -----
@@ -29,7 +31,7 @@ def iterative_spectral_gap(matrix: np.ndarray) -> float | None:
     2023, section 4 (iterative mean weighted spectral gap).
     """
     gaps = []
-    for part in one_degree_subgraphs(matrix):
+    for part in one_degree_subgraphs(biadjacency(graph)):
         first, third = first_and_third_modulus(part)
         gaps.append(first - third)
-    return float(np.mean(gaps)) if gaps else None
+    return {"iterative_spectral_gap": float(np.mean(gaps)) if gaps else None}

@@ -12,19 +12,9 @@ from functools import cache
 from typing import NamedTuple
 
 from models.own import Source
+from pruning import CHEAP, PRUNERS
 
 from .plan import Task
-
-CHEAP = {"uniform", "er", "erk", "dense"}  # pruned in well below a second: so they are, for edges
-
-# Seconds and bytes a node of the unrolled graph that a pruner takes, as measured.
-PRUNING = {
-    "snip": (4e-6, 1700),
-    "grasp": (4e-5, 4500),
-    "synflow": (3e-5, 1000),
-    "prospr": (3e-4, 5800),
-}
-OTHER_PRUNER = (1e-5, 2000)
 
 LOADED = 420.0  # MB of a process with everything imported
 NODE_BYTES, EDGE_BYTES = 420, 1.5
@@ -66,18 +56,15 @@ def estimate(task: Task) -> Cost:
     network = task.network
     source = network.source or Source(network.model, None, network.input_shape)
     nodes, edges = size(source, network.dataset, network.pruning, network.sparsity)
-    seconds, bytes_a_node = PRUNING.get(network.pruning, OTHER_PRUNER)
-    if network.pruning in CHEAP:
-        seconds, bytes_a_node = 0.0, 0.0
-    pruning = 0.0 if network.file else bytes_a_node * nodes / 1e6
+    cost = CHEAP if network.file else PRUNERS[network.pruning].cost
     measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges
     share = sum(1 if m.encoding == "unrolled" else BIPARTITE_SHARE for m in task.measurements)
     return Cost(
         nodes,
         edges,
-        START_SECONDS + (0.0 if network.file else seconds * nodes) + share * unrolled,
-        LOADED + max(pruning, measuring),
+        START_SECONDS + cost.seconds * nodes + share * unrolled,
+        LOADED + max(cost.bytes * nodes / 1e6, measuring),
     )
 
 
@@ -94,7 +81,7 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float) -> tuple[in
     from datasets import classes_of
     from models import own
 
-    if pruner not in CHEAP:
+    if pruning.PRUNERS[pruner].cost != CHEAP:
         nodes, edges = size(source, dataset, "dense", 0.0)
         return nodes, round(edges * (1 - sparsity))
     network = own.build(source, classes_of(dataset), seed=0)

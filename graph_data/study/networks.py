@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 import metrics
+import ramanujan
 from graph_data import own, released
 from graph_data.normalisation import normalise
 from graph_data.tables import Number, TableError, Text, read, refuse_duplicates
+from metrics.registry import columns_of
 
 RUN = ["model", "dataset", "pruning", "sparsity", "seed"]
 CONFIGURATION = ["model", "dataset", "pruning", "sparsity"]
@@ -22,14 +24,14 @@ MODELS = ("CONV-6", "Resnet-20", "Resnet-32", "Wide-Resnet-28-2")
 PRUNERS = ("snip", "grasp", "synflow", "prospr", "uniform", "er", "erk")
 
 ENCODINGS = ("unrolled", "rolled", "rolled-channel")
-RAMANUJAN = ("delta_r", "imdb", "iterative_spectral_gap")
 PREDICTORS = (*ENCODINGS, "ramanujan", "density", "sparsity")
 
 GROUPS = {group: columns for group, columns in metrics.GROUPS.items() if group != "Size"}
 TOPOMETRICS = tuple(column for columns in GROUPS.values() for column in columns)
-# A bipartite graph has no sink and source nodes by definition, and its 2-hop neighbourhood is its
-# 1-hop neighbourhood.
-NOT_BIPARTITE = {"sink_nodes", "source_nodes", "removable_out", "removable_in", "2-hop"}
+RAMANUJAN = tuple(
+    column for group, columns in ramanujan.GROUPS.items() if group != "Size" for column in columns
+)
+NOT_BIPARTITE = {column.name for column in columns_of(metrics.METRICS) if not column.bipartite}
 
 AGGREGATIONS = ("mean", "weighted")
 DROPS = ("relative", "absolute")

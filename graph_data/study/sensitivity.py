@@ -14,13 +14,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+import metrics
+from metrics.registry import columns_of
+
 from .intervals import interval
 from .networks import Networks
 from .regression import designs, task
 
 PREDICTOR = "unrolled"
 AS_GIVEN = "as given"
-WEIGHTED = ["strength", "spectral-gap", "spectral-radius"]
+WEIGHTED = [column.name for column in columns_of(metrics.METRICS) if column.weighted]
 
 # Sink and source nodes that the published wiring makes in the dense network.
 PHANTOMS = {

@@ -19,9 +19,9 @@ from torch import nn, no_grad
 from figures.report import LAYER_COLUMNS, report, warnings_of
 from graph_data import results
 from graph_encoding import NodeLayer, encode
-from metrics import COLUMNS, GROUPS
+from metrics import COLUMNS, GROUPS, METRICS
 from metrics.by_layer import LayerSummary, by_layer, whole
-from metrics.meanings import MEANINGS
+from metrics.registry import columns_of
 from sweep import records
 
 VOID = {"meta", "link", "img", "wbr", "br", "hr", "input"}
@@ -119,8 +119,9 @@ def test_page_is_a_whole_html_document():
 
 def test_page_has_all_that_is_known():
     text = Page(page()).text
+    meanings = {column.name: column.meaning for column in columns_of(METRICS)}
     for name in COLUMNS:
-        assert f"{name}" in text and MEANINGS[name] in text
+        assert f"{name}" in text and meanings[name] in text
     for group in GROUPS:
         assert group in text
     for value in ("191,894", "100,875,931,069,000,000,001", "1,002.5", "0.980001", "snip"):

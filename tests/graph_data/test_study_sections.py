@@ -10,7 +10,6 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 import graph_encoding
-import metrics
 import models
 from graph_data.study import (
     accuracy,
@@ -24,6 +23,7 @@ from graph_data.study import (
     sensitivity,
     validation,
 )
+from metrics.degrees import local_connectivity
 
 DENSE = 0.8
 PLANTED = {"2-hop": 0.3, "cut-edges": -0.2, "sink_nodes": 0.1, "connected_components": 0.15}
@@ -752,7 +752,7 @@ def test_phantoms_are_those_of_the_published_wiring_in_the_dense_network(name):
     counts = {}
     for wiring in ("published", "exact"):
         (graph,) = graph_encoding.encode(network, "unrolled", wiring=wiring)
-        counts[wiring] = metrics.local_connectivity(graph)
+        counts[wiring] = local_connectivity(graph)
     for column, phantoms in sensitivity.PHANTOMS[name].items():
         assert counts["published"][column] - counts["exact"][column] == phantoms
 
@@ -762,7 +762,7 @@ def test_models_without_stride_2_blocks_have_no_phantoms():
         graph_encoding.encode(models.build("CONV-6", 10), "unrolled", wiring=wiring)
         for wiring in ("published", "exact")
     )
-    assert metrics.local_connectivity(one) == metrics.local_connectivity(two)
+    assert local_connectivity(one) == local_connectivity(two)
     assert "CONV-6" not in sensitivity.PHANTOMS
 
 

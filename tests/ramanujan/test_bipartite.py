@@ -9,8 +9,13 @@ from pairs import bipartite_graph
 from torch import nn
 
 from graph_encoding import encode
-from ramanujan import biadjacency, ramanujan_metrics
-from ramanujan.bipartite import first_and_third_modulus, one_degree_subgraphs, ramanujan_bound
+from ramanujan import ramanujan_metrics
+from ramanujan.bipartite import (
+    biadjacency,
+    first_and_third_modulus,
+    one_degree_subgraphs,
+    ramanujan_bound,
+)
 
 
 @settings(max_examples=40)

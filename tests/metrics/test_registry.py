@@ -1,0 +1,49 @@
+"""What the registries say of metrics holds of the metrics themselves."""
+
+import numpy as np
+import pytest
+from torch import nn
+
+import metrics
+import ramanujan
+from graph_encoding import encode
+from metrics.registry import columns_of
+
+
+def network(seed=0, scale=1.0):
+    rng = np.random.default_rng(seed)
+    module = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.Flatten(), nn.Linear(48, 5))
+    for layer in (module[0], module[2]):
+        weight = rng.standard_normal(layer.weight.shape) * (rng.random(layer.weight.shape) < 0.4)
+        layer.weight.data.copy_(layer.weight.new_tensor(scale * weight))
+    return module
+
+
+@pytest.mark.parametrize("metric", metrics.METRICS, ids=lambda metric: metric.where)
+def test_a_metric_fills_its_columns(metric):
+    for encoding in ("unrolled", "rolled"):
+        for graph in encode(network(), encoding, (2, 4, 4)):
+            assert list(metric.function(graph)) == [column.name for column in metric.columns]
+
+
+def test_what_depends_on_weights_is_marked():
+    one, other = (encode(network(scale=scale), "unrolled", (2, 4, 4))[0] for scale in (1.0, 3.0))
+    before, after = metrics.topometrics(one), metrics.topometrics(other)
+    moved = {name for name in before if before[name] != after[name]}
+    assert moved == {column.name for column in columns_of(metrics.METRICS) if column.weighted}
+
+
+def test_what_says_nothing_of_bipartite_graphs_is_marked():
+    for graph in encode(network(), "rolled", (2, 4, 4)):
+        values = metrics.topometrics(graph)
+        silent = {c.name for c in columns_of(metrics.METRICS) if not c.bipartite}
+        assert all(values[name] == 0 for name in silent - {"2-hop"})
+        assert values["2-hop"] == values["1-hop"]
+
+
+@pytest.mark.parametrize("room", [metrics, ramanujan], ids=lambda room: room.__name__)
+def test_every_column_is_explained_in_one_line(room):
+    columns = columns_of(room.METRICS)
+    assert all(c.meaning and c.meaning == " ".join(c.meaning.split()) for c in columns)
+    assert all(c.formula and c.divisor in (None, "nodes", "edges") for c in columns)
+    assert len({c.name for c in columns}) == len(columns)
