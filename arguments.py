@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from datasets import DATASETS
+from datasets import DATASETS, DEFAULT, about
 from figures.style import FORMATS
 from graph_encoding import ENCODINGS, WIRINGS
 from models import MODELS
-from models.own import INPUT_SHAPE
 from pruning import PRUNERS
 
 GRAPH_METRICS = ("topometrics", "ramanujan")
@@ -140,7 +139,7 @@ def parser() -> Parser:
         nargs="+",
         type=whole_number(1, 2**20),
         metavar="N",
-        help="channels, height and width of one input, or its features (default: 3 32 32)",
+        help="channels, height and width of one input, or its features (default: of the images)",
     )
     group.add_argument(
         "--dataset",
@@ -377,10 +376,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         if len(options.input_shape) > 3:
             raise UsageError("--input-shape takes 1 to 3 numbers: features, or channels and sizes")
         images = [name for name in options.pruning if PRUNERS[name].needs_data]
-        if options.input_shape != INPUT_SHAPE and (options.training or images):
+        shapes = [about(name).shape for name in options.dataset or [DEFAULT]]
+        other = [shape for shape in shapes if shape != options.input_shape]
+        if other and (options.training or images):
             raise UsageError(
                 f"{images[0] if images else '--training'} needs images, which are "
-                f"{' '.join(map(str, INPUT_SHAPE))}: choose a pruner without, or leave out "
+                f"{' '.join(map(str, other[0]))}: choose a pruner without, or leave out "
                 "--input-shape"
             )
     own = options.weights or options.input_shape or not set(options.model) <= set(MODELS)

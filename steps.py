@@ -67,8 +67,8 @@ def build(network: plan.Network):
     import datasets
     from models import own
 
-    source = network.source or own.Source(network.model)
-    return own.build(source, datasets.classes_of(network.dataset), network.seed)
+    source = network.source or own.Source(network.model, None, network.input_shape)
+    return own.build(source, datasets.about(network.dataset).classes, network.seed)
 
 
 def prune(options: argparse.Namespace, network: plan.Network, model, loader, report):
@@ -129,7 +129,7 @@ def train(options: argparse.Namespace, network: plan.Network, model, masks, stag
         device=options.device,
         checkpoint=checkpoint,
         data=network.key,
-        classes=datasets.classes_of(network.dataset),
+        classes=datasets.about(network.dataset).classes,
         watch=watch,
         progress=bar,
     )

@@ -3,7 +3,7 @@
 Importing this package imports neither torch, torchvision nor scikit-learn; a dataset's own library
 is imported when that dataset is loaded.
 
-To add a dataset, write a loader that returns images of 3 x 32 x 32 and add one line to `DATASETS`.
+To add a data set, write a loader in a file of its own and add one line to `DATASETS`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+from datasets.schedule import Schedule
 from datasets.unavailable import DataUnavailable
 
 if TYPE_CHECKING:
@@ -20,48 +21,67 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATASETS",
+    "DEFAULT",
     "NONE",
     "Batches",
+    "DataSet",
     "DataUnavailable",
-    "DatasetSpec",
+    "about",
     "batches",
     "choose_default",
-    "classes_of",
     "load",
 ]
 
 
 @dataclass(frozen=True)
-class DatasetSpec:
-    """A dataset and what is to be known of it before it is opened.
+class DataSet:
+    """A data set and what is to be known of it before it is opened.
 
     Attributes
     ----------
-    num_classes : int
-        Labels are ``0 .. num_classes - 1``.
-    loader : str
+    where : str
         Where ``load(root, *, train, augment, download, progress) -> Dataset`` lives, so that
         importing this room imports no torch.
+    classes : int
+        Labels are ``0 .. classes - 1``.
+    shape : tuple of int
+        Channels, height and width of an image.
+    schedule : Schedule
+        How long and how fast networks are trained on it.
     """
 
-    num_classes: int
-    loader: str
+    where: str
+    classes: int
+    shape: tuple[int, int, int] = (3, 32, 32)
+    schedule: Schedule = Schedule()  # noqa: RUF009 (it is frozen)
 
 
-DATASETS: dict[str, DatasetSpec] = {
-    "CIFAR-10": DatasetSpec(10, "datasets.cifar:load_cifar10"),
-    "CIFAR-100": DatasetSpec(100, "datasets.cifar:load_cifar100"),
-    "tinyimagenet": DatasetSpec(200, "tinyimagenet.loader:load_tiny_imagenet"),
-    "digits": DatasetSpec(10, "datasets.digits:load_digits"),
+# The digits are not in the paper. They are 35 times fewer than CIFAR's training images and far
+# easier: in 4 epochs of 45 batches, the last at a tenth of the rate, dense networks of every model
+# classify 98 % of the test images or more.
+DATASETS: dict[str, DataSet] = {
+    "CIFAR-10": DataSet("datasets.cifar:load_cifar10", 10),
+    "CIFAR-100": DataSet("datasets.cifar:load_cifar100", 100),
+    "tinyimagenet": DataSet(
+        "tinyimagenet.loader:load_tiny_imagenet",
+        200,
+        schedule=Schedule(100, milestones=(30, 60, 80)),
+    ),
+    "digits": DataSet(
+        "datasets.digits:load_digits", 10, schedule=Schedule(4, batch_size=32, milestones=(3,))
+    ),
 }
 
 NONE = "none"
 """Data set of networks of the user's own that are given no images."""
 
 
-def classes_of(name: str) -> int:
-    """Number of classes of a data set, or of the default one where there is none."""
-    return DATASETS["CIFAR-10" if name == NONE else name].num_classes
+DEFAULT = "CIFAR-10"
+
+
+def about(name: str) -> DataSet:
+    """What is to be known of a data set; of the default one where there is none."""
+    return DATASETS[DEFAULT if name == NONE else name]
 
 
 _LATE = {
@@ -108,7 +128,7 @@ def load(
     Returns
     -------
     torch.utils.data.Dataset
-        Yields ``(image, label)``: float32 of shape ``(3, 32, 32)``, normalised with the mean and
+        Yields ``(image, label)``: float32 of the data set's shape, normalised with the mean and
         deviation of the training images, and int.
 
     Raises
@@ -122,5 +142,5 @@ def load(
         raise ValueError(f"unknown dataset {name!r}: choose from {', '.join(DATASETS)}")
     if augment and not train:
         raise ValueError("test images are never augmented")
-    open_dataset = resolve_name(DATASETS[name].loader)
+    open_dataset = resolve_name(DATASETS[name].where)
     return open_dataset(root, train=train, augment=augment, download=download, progress=progress)

@@ -1,4 +1,4 @@
-"""The networks of the paper: one file a family, a registry, initialisation and training.
+"""The networks of the paper: one file a family, a registry, and initialisation.
 
 To add a model, write it in a file of its own and add one line to `MODELS`. Its control flow must
 not depend on data, and its Conv2d and Linear modules should be created in the order in which the
@@ -7,6 +7,8 @@ network runs them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -14,19 +16,52 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-__all__ = ["MODELS", "build", "prunable", "weight_of", "without_values"]
+__all__ = ["IMAGE_SIZE", "MODELS", "Model", "build", "prunable", "weight_of", "without_values"]
 
-# Where each builder lives, so that importing this room imports no torch.
-MODELS: dict[str, str] = {
-    "CONV-6": "models.conv6:Conv6",
-    "Resnet-20": "models.resnet:resnet20",
-    "Resnet-32": "models.resnet:resnet32",
-    "Wide-Resnet-28-2": "models.wide_resnet:wide_resnet28_2",
-    "MobileNetV2": "models.mobilenet:MobileNetV2",
+
+@dataclass(frozen=True)
+class Model:
+    """A network and what is to be known of it before it is built.
+
+    Attributes
+    ----------
+    where : str
+        Where ``builder(num_classes, in_channels, image_size) -> torch.nn.Module`` lives, so that
+        importing this room imports no torch.
+    weight_decay : float, optional
+        In training; by default that of the data set's schedule.
+    milestones : mapping of str to tuple of int
+        Of the training on some data sets; by default those of the data set's schedule.
+    """
+
+    where: str
+    weight_decay: float | None = None
+    milestones: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def builder(self) -> Callable[[int, int, tuple[int, int]], nn.Module]:
+        """The builder; its module is imported when it is first asked for."""
+        return resolve_name(self.where)
+
+
+MODELS: dict[str, Model] = {
+    "CONV-6": Model("models.conv6:Conv6", milestones={"tinyimagenet": (20, 60, 80)}),
+    "Resnet-20": Model("models.resnet:resnet20"),
+    "Resnet-32": Model("models.resnet:resnet32"),
+    "Wide-Resnet-28-2": Model("models.wide_resnet:wide_resnet28_2", weight_decay=5e-4),
+    "MobileNetV2": Model("models.mobilenet:MobileNetV2"),
 }
+IMAGE_SIZE = (32, 32)
 
 
-def build(name: str, num_classes: int, in_channels: int = 3, *, seed: int = 0) -> nn.Module:
+def build(
+    name: str,
+    num_classes: int,
+    in_channels: int = 3,
+    image_size: tuple[int, int] = IMAGE_SIZE,
+    *,
+    seed: int = 0,
+) -> nn.Module:
     """Build a network with freshly drawn weights.
 
     Parameters
@@ -36,7 +71,9 @@ def build(name: str, num_classes: int, in_channels: int = 3, *, seed: int = 0) -
     num_classes : int
         Size of the output, 1 or more.
     in_channels : int
-        Channels of an image, 1 or more; images are 32 x 32.
+        Channels of an image, 1 or more.
+    image_size : tuple of int
+        Height and width of an image.
     seed : int
         Seed of the weights (see `models.initialisation.initialise`): the same name, classes and
         seed give the same weights. Global random state is not touched.
@@ -44,7 +81,7 @@ def build(name: str, num_classes: int, in_channels: int = 3, *, seed: int = 0) -
     Returns
     -------
     torch.nn.Module
-        On the CPU, float32, in training mode. It maps ``(n, in_channels, 32, 32)`` to logits
+        On the CPU, float32, in training mode. It maps ``(n, in_channels, *image_size)`` to logits
         ``(n, num_classes)``.
 
     Raises
@@ -62,7 +99,7 @@ def build(name: str, num_classes: int, in_channels: int = 3, *, seed: int = 0) -
 
     # Torch draws default weights on construction; the fork keeps that from the global generator.
     with torch.random.fork_rng(devices=[]):
-        model = resolve_name(MODELS[name])(num_classes, in_channels)
+        model = MODELS[name].builder(num_classes, in_channels, image_size)
     initialise(model, seed)
     return model
 

@@ -73,7 +73,7 @@ class MobileNetV2(nn.Module):
         Channels of an image.
     """
 
-    def __init__(self, num_classes: int, in_channels: int = 3) -> None:
+    def __init__(self, num_classes: int, in_channels: int = 3, _image_size=None) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 32, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(32)
@@ -90,7 +90,7 @@ class MobileNetV2(nn.Module):
         self.linear = nn.Linear(1280, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits, ``(n, num_classes)``, of images ``(n, in_channels, 32, 32)``."""
+        """Return the logits, ``(n, num_classes)``, of images ``(n, channels, height, width)``."""
         out = F.relu(self.bn1(self.conv1(images)))
         out = F.relu(self.bn2(self.conv2(self.layers(out))))
         return self.linear(torch.flatten(self.pool(out), 1))

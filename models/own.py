@@ -91,7 +91,8 @@ def build(source: Source, num_classes: int, seed: int) -> nn.Module:
     if source.model in MODELS:
         from . import build as build_known
 
-        model = build_known(source.model, num_classes, source.input_shape[0], seed=seed)
+        channels, *size = source.input_shape
+        model = build_known(source.model, num_classes, channels, tuple(size), seed=seed)
     else:
         function = _function(source.model)
         with torch.random.fork_rng(devices=[]):

@@ -67,7 +67,7 @@ class Resnet(nn.Module):
         self.linear = nn.Linear(64, num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits, ``(n, num_classes)``, of images ``(n, in_channels, 32, 32)``."""
+        """Return the logits, ``(n, num_classes)``, of images ``(n, channels, height, width)``."""
         out = F.relu(self.bn1(self.conv1(images)))
         out = self.layer3(self.layer2(self.layer1(out)))
         return self.linear(torch.flatten(self.pool(out), 1))
@@ -80,11 +80,11 @@ def _group(blocks: int, in_channels: int, out_channels: int, stride: int) -> nn.
     )
 
 
-def resnet20(num_classes: int, in_channels: int = 3) -> Resnet:
+def resnet20(num_classes: int, in_channels: int = 3, _image_size=None) -> Resnet:
     """Return a Resnet-20 (three blocks a group)."""
     return Resnet(3, num_classes, in_channels)
 
 
-def resnet32(num_classes: int, in_channels: int = 3) -> Resnet:
+def resnet32(num_classes: int, in_channels: int = 3, _image_size=None) -> Resnet:
     """Return a Resnet-32 (five blocks a group)."""
     return Resnet(5, num_classes, in_channels)

@@ -1,59 +1,25 @@
-"""How long and how fast each model is trained on each dataset."""
+"""How long and how fast each model is trained on each data set."""
 
-import math
-from dataclasses import dataclass, replace
+from __future__ import annotations
 
+from dataclasses import replace
 
-@dataclass(frozen=True)
-class Schedule:
-    """Settings of one training run.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training data.
-    batch_size : int
-        Images a step.
-    lr : float
-        Learning rate at the start.
-    milestones : tuple of int
-        After that many epochs the learning rate is divided by ten.
-    weight_decay : float
-        L2 penalty.
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    milestones: tuple[int, ...]
-    weight_decay: float
-
-    def over(self, epochs: int) -> "Schedule":
-        """Return the same schedule stretched or shrunk to `epochs`, milestones in proportion.
-
-        They are rounded up: the first epoch always has the full learning rate.
-        """
-        milestones = tuple(math.ceil(m * epochs / self.epochs) for m in self.milestones)
-        return replace(self, epochs=epochs, milestones=milestones)
+from datasets import DATASETS
+from datasets.schedule import Schedule
+from models import MODELS
 
 
 def paper_schedule(model_name: str, dataset_name: str) -> Schedule:
-    """Return the schedule that the paper trains a model on a dataset with.
+    """Return the schedule that the paper trains a model on a data set with.
 
-    SGD with learning rate 0.1 and batches of 128; weight decay 1e-4, and 5e-4 for
-    Wide-Resnet-28-2. CIFAR: 160 epochs, a tenth of the rate after 80 and 120. Tiny ImageNet: 100
-    epochs, a tenth after 30, 60 and 80 (CONV-6: 20, 60 and 80).
-
-    The digits are not in the paper. They are 35 times fewer than CIFAR's training images and far
-    easier: in 4 epochs of 45 batches of 32, the last at a tenth of the rate, dense networks of
-    every model classify 98 % of the test images or more.
+    It is that of the data set, with what the model's entry in `models.MODELS` has in its place.
 
     Parameters
     ----------
     model_name : str
-        A key of `models.MODELS`; one that the paper does not have gets weight decay 1e-4.
+        A key of `models.MODELS`; any other model is trained as the data set says.
     dataset_name : str
-        ``"CIFAR-10"``, ``"CIFAR-100"``, ``"tinyimagenet"`` or ``"digits"``.
+        A key of `datasets.DATASETS`.
 
     Returns
     -------
@@ -62,19 +28,19 @@ def paper_schedule(model_name: str, dataset_name: str) -> Schedule:
     Raises
     ------
     ValueError
-        If there is no schedule for the dataset.
+        If there is no such data set.
     """
-    batch_size = 128
-    if dataset_name in ("CIFAR-10", "CIFAR-100"):
-        epochs, milestones = 160, (80, 120)
-    elif dataset_name == "tinyimagenet":
-        epochs, milestones = 100, (20, 60, 80) if model_name == "CONV-6" else (30, 60, 80)
-    elif dataset_name == "digits":
-        batch_size, epochs, milestones = 32, 4, (3,)
-    else:
+    if dataset_name not in DATASETS:
         raise ValueError(f"no training schedule for dataset {dataset_name!r}")
-    weight_decay = 5e-4 if model_name == "Wide-Resnet-28-2" else 1e-4
-    return Schedule(epochs, batch_size, 0.1, milestones, weight_decay)
+    known = DATASETS[dataset_name].schedule
+    if model_name not in MODELS:
+        return known
+    model = MODELS[model_name]
+    return replace(
+        known,
+        milestones=model.milestones.get(dataset_name, known.milestones),
+        weight_decay=model.weight_decay or known.weight_decay,
+    )
 
 
 def schedule(

@@ -96,12 +96,12 @@ class WideResnet(nn.Module):
         self.fc = nn.Linear(widths[2], num_classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits, ``(n, num_classes)``, of images ``(n, in_channels, 32, 32)``."""
+        """Return the logits, ``(n, num_classes)``, of images ``(n, channels, height, width)``."""
         out = self.block3(self.block2(self.block1(self.conv1(images))))
         out = self.pool(F.relu(self.bn1(out)))
         return self.fc(torch.flatten(out, 1))
 
 
-def wide_resnet28_2(num_classes: int, in_channels: int = 3) -> WideResnet:
+def wide_resnet28_2(num_classes: int, in_channels: int = 3, _image_size=None) -> WideResnet:
     """Return a Wide-Resnet-28-2 (four blocks a group, twice the width)."""
     return WideResnet(4, 2, num_classes, in_channels)

@@ -78,13 +78,13 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float) -> tuple[in
     """Nodes and edges of the unrolled graph: exact nodes, edges of seed 0 or by density."""
     import graph_encoding
     import pruning
-    from datasets import classes_of
+    from datasets import about
     from models import own
 
     if pruning.PRUNERS[pruner].cost != CHEAP:
         nodes, edges = size(source, dataset, "dense", 0.0)
         return nodes, round(edges * (1 - sparsity))
-    network = own.build(source, classes_of(dataset), seed=0)
+    network = own.build(source, about(dataset).classes, seed=0)
     if pruner != "dense":  # which removes nothing, not even from weights that are given
         masks = pruning.prune(pruner, network, sparsity, input_shape=source.input_shape)
         pruning.apply_masks(network, masks)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 
+from datasets import about
 from graph_data import results
 from models import MODELS
-from models.own import INPUT_SHAPE, Source
+from models.own import Source
 from models.schedules import schedule
 
 
@@ -49,7 +50,7 @@ class Network:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one input."""
-        return self.source.input_shape if self.source else INPUT_SHAPE
+        return self.source.input_shape if self.source else about(self.dataset).shape
 
     def __str__(self) -> str:
         parts = self.model, self.dataset, self.pruning, f"{self.sparsity:g}", f"seed {self.seed}"
@@ -97,24 +98,27 @@ def tasks(options: argparse.Namespace, datasets: Iterable[str]) -> list[Task]:
     list of Task
     """
     sources = {}
-    for model in options.model:
-        source = Source(model, options.weights, options.input_shape or INPUT_SHAPE)
+    for dataset, model in product(datasets, options.model):
+        shape = about(dataset).shape
+        source = Source(model, options.weights, options.input_shape or shape)
         # The project's networks, as they are, go by their names alone.
-        sources[source.label] = None if source == Source(model) and model in MODELS else source
-    combinations = product(datasets, sources, options.pruning, options.sparsity, options.seed)
+        is_known = model in MODELS and source == Source(model, None, shape)
+        sources[dataset, model] = (model, None) if is_known else (source.label, source)
+    combinations = product(sources, options.pruning, options.sparsity, options.seed)
     networks = [
         # Dense networks are one and the same at any sparsity.
         Network(
-            model,
+            label,
             dataset,
             pruner,
             0.0 if pruner == "dense" else s,
             seed,
             options.training,
-            source=sources[model],
-            **(_schedule(options, model, dataset) if options.training else {}),
+            source=source,
+            **(_schedule(options, label, dataset) if options.training else {}),
         )
-        for dataset, model, pruner, s, seed in combinations
+        for (dataset, model), pruner, s, seed in combinations
+        for label, source in [sources[dataset, model]]
     ]
     measurements = measurements_of(options)
     return [Task(network, measurements) for network in dict.fromkeys(networks)]

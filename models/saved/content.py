@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pkgutil import resolve_name
 from typing import Any
 
 import torch
 
 import models
+from datasets import DATASETS
 from faults import Fault
 
 from .symbols import Tensor, is_size
@@ -79,11 +79,19 @@ def _require_configuration(configuration: dict[str, Any]) -> None:
         raise Fault(f"unknown model {str(model)[:40]!a}", f"known are {', '.join(models.MODELS)}")
 
 
+def image_size(configuration: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of the images that a saved network is for."""
+    dataset = DATASETS.get(str(configuration.get("dataset")))
+    return dataset.shape[1:] if dataset else models.IMAGE_SIZE
+
+
 def _require_tensors(content: dict[str, Any]) -> None:
     """The tensors' names, shapes and types are those of the network, built without its memory."""
     name = content["configuration"]["model"]
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        model = resolve_name(models.MODELS[name])(content["num_classes"], content["in_channels"])
+        model = models.MODELS[name].builder(
+            content["num_classes"], content["in_channels"], image_size(content["configuration"])
+        )
     state = model.state_dict()
     weights = [f"{layer}.weight" for layer in models.prunable(model)]
     masks = {weight: state[weight].to(torch.bool) for weight in weights}

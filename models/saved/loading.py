@@ -13,7 +13,7 @@ import models
 from faults import Fault
 
 from . import archive
-from .content import require_content, require_numbers
+from .content import image_size, require_content, require_numbers
 from .error import SavedNetworkError
 
 
@@ -71,6 +71,11 @@ def load(path: str | Path) -> Saved:
         require_content(content)
         require_numbers(content)
         configuration = content["configuration"]
-        model = models.build(configuration["model"], content["num_classes"], content["in_channels"])
+        model = models.build(
+            configuration["model"],
+            content["num_classes"],
+            content["in_channels"],
+            image_size(configuration),
+        )
         model.load_state_dict(content["state_dict"])
     return Saved(model, content["masks"], configuration, content["versions"])

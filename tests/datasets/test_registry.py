@@ -10,7 +10,7 @@ import datasets
 
 
 def test_names_and_classes():
-    found = {name: spec.num_classes for name, spec in datasets.DATASETS.items()}
+    found = {name: spec.classes for name, spec in datasets.DATASETS.items()}
     assert found == {"CIFAR-10": 10, "CIFAR-100": 100, "tinyimagenet": 200, "digits": 10}
 
 
