@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from .layers import prunable, weight_of, without_values
+
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 __all__ = ["IMAGE_SIZE", "MODELS", "Model", "build", "prunable", "weight_of", "without_values"]
@@ -102,51 +103,3 @@ def build(
         model = MODELS[name].builder(num_classes, in_channels, image_size)
     initialise(model, seed)
     return model
-
-
-def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
-    """All modules whose weights are pruned and drawn as edges.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-
-    Returns
-    -------
-    dict of str to torch.nn.Conv2d or torch.nn.Linear
-        By name, in ``named_modules()`` order. The parameter to prune is ``name + ".weight"``;
-        biases and batch normalisation are never pruned.
-    """
-    from torch import nn
-
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
-
-
-def without_values(model: nn.Module) -> list[str]:
-    """Names of parameters and buffers that hold no numbers: of lazy modules, on device ``meta``."""
-    from torch.nn.parameter import is_lazy
-
-    tensors = [*model.named_parameters(), *model.named_buffers()]
-    return [name for name, tensor in tensors if is_lazy(tensor) or tensor.is_meta]
-
-
-def weight_of(layer: nn.Conv2d | nn.Linear) -> torch.Tensor:
-    """A layer's weight as its forward pass uses it.
-
-    Parameters
-    ----------
-    layer : torch.nn.Conv2d or torch.nn.Linear
-        Perhaps under a mask of ``torch.nn.utils.prune``, which it applies on the forward pass only.
-
-    Returns
-    -------
-    torch.Tensor
-        Detached.
-    """
-    if hasattr(layer, "weight_mask") and hasattr(layer, "weight_orig"):
-        return (layer.weight_orig * layer.weight_mask).detach()
-    return layer.weight.detach()

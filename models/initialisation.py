@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from models import prunable
+from .layers import prunable
 
 
 def initialise(model: nn.Module, seed: int) -> None:
