@@ -8,18 +8,14 @@ column. Importing this room compiles nothing and imports no torch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .registry import Column, Metric, columns_of, groups_of
+from .registry import Column, Metric, Value, columns_of, compute, groups_of
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
 
 __all__ = ["COLUMNS", "GROUPS", "METRICS", "Column", "Metric", "topometrics"]
-
-Value = int | float | None
 
 METRICS: tuple[Metric, ...] = (
     Metric(
@@ -250,18 +246,4 @@ def topometrics(
     >>> metrics.topometrics(graph)["nodes"]
     191894
     """
-    from threadpoolctl import threadpool_limits
-
-    if device != graph.device:
-        graph = replace(graph, device=device)
-    values: dict[str, Value] = {}
-    # The spectra take longest: they go first.
-    functions = [(metric.function, metric.columns[0].name) for metric in METRICS[::-1]]
-    # BLAS sums in an order that depends on its threads; one keeps results the same everywhere.
-    with threadpool_limits(1), ThreadPoolExecutor(threads or 1) as pool:
-        pending = {pool.submit(function, graph): name for function, name in functions}
-        for done, future in enumerate(as_completed(pending), 1):
-            values |= future.result()
-            if progress:
-                progress(done, len(METRICS), pending[future])
-    return {column: values[column] for column in COLUMNS}
+    return compute(METRICS, graph, threads=threads, device=device, progress=progress)

@@ -1,10 +1,17 @@
-"""What is to be known of a metric and of the columns that it fills."""
+"""What is to be known of a metric and of the columns that it fills; and how metrics are computed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pkgutil import resolve_name
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from graph_encoding import Graph
+
+Value = int | float | None
 
 
 class Column(NamedTuple):
@@ -72,3 +79,46 @@ def groups_of(metrics: Iterable[Metric]) -> dict[str, list[str]]:
     for metric in metrics:
         groups.setdefault(metric.group, []).extend(column.name for column in metric.columns)
     return groups
+
+
+def compute(
+    metrics: Sequence[Metric],
+    graph: Graph,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[str, Value]:
+    """Compute metrics of a graph.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+        The last are begun first: those that take long stand there.
+    graph : Graph
+    threads : int, optional
+        Metrics computed at the same time; one by default. The values do not depend on it.
+    device : str
+        Where the products behind the spectra run: ``cpu`` or a torch device such as ``cuda``.
+    progress : callable, optional
+        Called with the metrics done, their number, and the column just computed.
+
+    Returns
+    -------
+    dict
+        Values by column name, in the order of the metrics.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if device != graph.device:
+        graph = replace(graph, device=device)
+    values: dict[str, Value] = {}
+    functions = [(metric.function, metric.columns[0].name) for metric in reversed(metrics)]
+    # BLAS sums in an order that depends on its threads; one keeps results the same everywhere.
+    with threadpool_limits(1), ThreadPoolExecutor(threads or 1) as pool:
+        pending = {pool.submit(function, graph): name for function, name in functions}
+        for done, future in enumerate(as_completed(pending), 1):
+            values |= future.result()
+            if progress:
+                progress(done, len(metrics), pending[future])
+    return {column.name: values[column.name] for column in columns_of(metrics)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metrics.registry import Column, Metric, columns_of, groups_of
+from metrics.registry import Column, Metric, columns_of, compute, groups_of
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
@@ -103,11 +103,4 @@ def ramanujan_metrics(graph: Graph) -> dict[str, int | float | None]:
     >>> ramanujan.ramanujan_metrics(graphs[0])["no_params"]
     432
     """
-    from threadpoolctl import threadpool_limits
-
-    values = {}
-    # BLAS sums in an order that depends on its threads; one keeps results the same everywhere.
-    with threadpool_limits(1):
-        for metric in METRICS:
-            values |= metric.function(graph)
-    return {column: values[column] for column in COLUMNS}
+    return compute(METRICS, graph)
