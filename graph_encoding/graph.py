@@ -12,13 +12,12 @@ import numpy as np
 
 from .block import Block
 from .grid import NodeLayer
+from .products import BlockwiseProduct, on_device
 
 if TYPE_CHECKING:
     import igraph
     import networkx
     import scipy.sparse
-
-    from .product import BlockwiseProduct
 
 
 EXPLICIT_BYTES = {"scipy": 21, "igraph": 210, "networkx": 383}
@@ -121,13 +120,7 @@ class Graph:
     @cached_property
     def product(self) -> BlockwiseProduct:
         """Products of the weighted adjacency matrix with vectors."""
-        if self.device != "cpu":
-            from .torch_product import TorchProduct
-
-            return TorchProduct(self, self.device)
-        from .product import AdjacencyProduct
-
-        return AdjacencyProduct(self)
+        return on_device(self.num_nodes, self.blocks, self.device)
 
     @cached_property
     def is_regular(self) -> bool:

@@ -1,35 +1,34 @@
-"""The products of `product`, by torch: dense convolutions on any device, CUDA above all."""
+"""The products of `sparse`, by torch: dense convolutions on any device, CUDA above all."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .axis import Axis
-from .block import Block
-from .product import BlockwiseProduct
-
-if TYPE_CHECKING:
-    from .graph import Graph
+from ..axis import Axis
+from ..block import Block
+from ..grid import NodeLayer
+from .blockwise import BlockwiseProduct
 
 
 class TorchProduct(BlockwiseProduct):
     """Products with the directed weighted adjacency matrix, in float64 on a torch device.
 
     Vectors come and go as numpy arrays; the weights stay on the device. Values differ from those
-    of `product.AdjacencyProduct` by rounding only (the order of the sums).
+    of `sparse.AdjacencyProduct` by rounding only (the order of the sums).
 
     Parameters
     ----------
-    graph : Graph
+    num_nodes : int
+    blocks : sequence of Block
     device : str or torch.device
     """
 
-    def __init__(self, graph: Graph, device: str | torch.device) -> None:
-        super().__init__(graph.num_nodes, [TorchBlock(block, device) for block in graph.blocks])
+    def __init__(self, num_nodes: int, blocks: Sequence[Block], device: str | torch.device) -> None:
+        super().__init__(num_nodes, [TorchBlock(block, device) for block in blocks])
         self.device = device
 
     def zeros(self) -> torch.Tensor:
@@ -84,7 +83,7 @@ class TorchBlock:
         _map(y, self.source).add_(self.row_pool.T @ out @ self.column_pool)
 
 
-def _map(x: torch.Tensor, layer) -> torch.Tensor:
+def _map(x: torch.Tensor, layer: NodeLayer) -> torch.Tensor:
     return x[layer.offset : layer.stop].view(layer.channels, layer.height, layer.width)
 
 
