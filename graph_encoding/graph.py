@@ -37,10 +37,8 @@ class Graph:
         Node layers in order of their ids: the inputs first, the outputs last.
     blocks : list of Block
         The edges.
-    encoding : str
-        Name of the encoding that made the graph.
-    wiring : str
-        ``exact``, ``identity`` or ``published``.
+    encoding, wiring : str
+        What made the graph; `graph_encoding.encode` names them.
     layer_name : str, optional
         For a bipartite graph, the network layer that it stands for.
     device : str
@@ -56,7 +54,7 @@ class Graph:
 
     layers: list[NodeLayer]
     blocks: list[Block]
-    encoding: str
+    encoding: str = ""
     wiring: str = "exact"
     layer_name: str | None = None
     device: str = "cpu"

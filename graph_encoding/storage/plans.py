@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from faults import Fault
 
 from ..axis import Axis
+from ..encodings import WIRINGS
 from ..grid import NodeLayer
 from .checks import require_fields, require_int, require_list, require_text
-from .layout import ARRAYS, ENTRIES, MAX_NODES, MAX_STEP, MAX_TABLE, WIRINGS
+from .layout import ARRAYS, ENTRIES, MAX_NODES, MAX_STEP, MAX_TABLE
 
 
 class BlockPlan(NamedTuple):

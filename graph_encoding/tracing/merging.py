@@ -17,8 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from .axis import Axis
-from .trace import Connection, Entries
+from ..axis import Axis
+from .network import Connection, Entries
 
 
 def merged(connections: Sequence[Connection]) -> Connection:
@@ -147,12 +147,7 @@ def _table(lists: list[np.ndarray]) -> np.ndarray:
 
 def summed(found: Sequence[Entries]) -> Entries:
     """All entries, those of one pair of channels and one tap added up; sorted by target channel."""
-    every = Entries(
-        *(
-            np.concatenate([getattr(e, name) for e in found])
-            for name in Entries.__dataclass_fields__
-        )
-    )
+    every = Entries(*map(np.concatenate, zip(*(vars(e).values() for e in found), strict=True)))
     key = every.target_channel.astype(np.int64)
     for more in (every.source_channel, every.tap_y, every.tap_x):
         key = key * (int(more.max(initial=0)) + 1) + more

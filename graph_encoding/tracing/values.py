@@ -8,13 +8,14 @@ done by torch itself on the numbers. Only where weights read a value is its stru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from .pooling import widen
+from .windows import widen
 
 UNORDERED = "the positions it reads are not rows and columns of a map"
 
@@ -38,6 +39,8 @@ class Space:
         Interval of the layer's rows (columns) that each row (column) stands for.
     whole : bool
         Whether it is the node layer itself.
+    first_channel : int
+        Of its channels among those of all spaces.
     """
 
     start: int
@@ -46,6 +49,7 @@ class Space:
     rows: np.ndarray
     columns: np.ndarray
     whole: bool
+    first_channel: int
 
     @property
     def positions(self) -> int:
@@ -56,6 +60,13 @@ class Space:
     def stop(self) -> int:
         """One past the last number."""
         return self.start + len(self.channels) * self.positions
+
+    def bits(self, channels: np.ndarray) -> int:
+        """Some of its channels, each a bit of one number."""
+        there = np.zeros(int(channels.max(initial=0)) + 1, np.uint8)
+        there[channels] = 1
+        bits = np.packbits(there, bitorder="little").tobytes()
+        return int.from_bytes(bits, "little") << self.first_channel
 
 
 class Value:
@@ -76,40 +87,9 @@ class Value:
         """Of the tensor, images first."""
         return self.alternatives[0].shape
 
-
-class Memory:
-    """What tensors share that may be views of each other: how often it has been written to."""
-
-    def __init__(self) -> None:
-        self.version = 0
-
-
-@dataclass(eq=False)
-class Handle:
-    """What a tensor without data stands for, kept on it as an attribute.
-
-    Attributes
-    ----------
-    run : object
-    value : Value
-    memory : Memory
-    version : int
-        Of the memory, when `value` was known to be what is there.
-    taken : tuple, optional
-        Of what is part of another tensor: that one's handle, the index, and the version then.
-    """
-
-    run: object
-    value: Value
-    memory: Memory
-    version: int
-    taken: tuple[Handle, object, int] | None = None
-
-
-def value_of(tensor: object) -> Value | None:
-    """What a tensor stands for, if anything."""
-    handle = getattr(tensor, "_topology", None)
-    return handle.value if handle is not None else None
+    def changed(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Value:
+        """The value after a function of its numbers."""
+        return Value(tuple(by(numbers) for numbers in self.alternatives))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +124,7 @@ class Spaces:
         self.all: list[Space] = []
         self.starts: list[int] = []
         self.stop = 0
-        self.first_channel: list[int] = []  # of each space, among those of all
+        self.channels = 0
 
     def add(
         self,
@@ -155,12 +135,11 @@ class Spaces:
         whole: bool = False,
     ) -> Space:
         """A new space."""
-        space = Space(self.stop, layer, channels, rows, columns, whole)
-        before = self.first_channel[-1] + len(self.all[-1].channels) if self.all else 0
-        self.first_channel.append(before)
+        space = Space(self.stop, layer, channels, rows, columns, whole, self.channels)
         self.all.append(space)
         self.starts.append(space.start)
         self.stop = space.stop
+        self.channels += len(channels)
         return space
 
     def of_layer(self, layer: int, shape: tuple[int, int, int]) -> Space:
@@ -172,35 +151,31 @@ class Spaces:
         """Index of the space of each number (none may be negative)."""
         return np.searchsorted(self.starts, numbers, side="right") - 1
 
+    def holding(self, number: int) -> Space:
+        """The space of a number."""
+        return self.all[bisect_right(self.starts, number) - 1]
+
     def layers(self, value: Value) -> set[int]:
         """Keys of all node layers that a value stands for."""
-        return {self.all[index].layer for index, _ in self._found(value)}
+        return {space.layer for space, _ in self._found(value)}
 
-    def channels(self, value: Value) -> int:
+    def bits(self, value: Value) -> int:
         """The channels of all spaces that a value stands for, each a bit of one number."""
         found = 0
-        for index, numbers in self._found(value):
-            space = self.all[index]
-            found |= self.bits(space, (numbers - space.start) // space.positions)
+        for space, numbers in self._found(value):
+            found |= space.bits((numbers - space.start) // space.positions)
         return found
 
-    def _found(self, value: Value) -> Iterator[tuple[int, np.ndarray]]:
+    def _found(self, value: Value) -> Iterator[tuple[Space, np.ndarray]]:
         """The spaces that a value stands for, and its numbers in each."""
         for tensor in value.alternatives:
             numbers = tensor.numpy().ravel() >> 1
             numbers = np.sort(numbers[numbers >= 0])
             while len(numbers):  # a value holds few spaces
-                index = int(self.of(numbers[:1])[0])
-                stop = np.searchsorted(numbers, self.all[index].stop)
-                yield index, numbers[:stop]
+                space = self.holding(int(numbers[0]))
+                stop = np.searchsorted(numbers, space.stop)
+                yield space, numbers[:stop]
                 numbers = numbers[stop:]
-
-    def bits(self, space: Space, channels: np.ndarray) -> int:
-        """Some channels of a space as bits."""
-        first = self.first_channel[int(self.of(np.array([space.start]))[0])]
-        there = np.zeros(int(channels.max(initial=0)) + 1, np.uint8)
-        there[channels] = 1
-        return int.from_bytes(np.packbits(there, bitorder="little").tobytes(), "little") << first
 
 
 def of_space(space: Space) -> Value:
