@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,7 @@ class BlockwiseProduct:
 
     def symmetric(self, x: np.ndarray) -> np.ndarray:
         """``(D + D^T) x`` for a float64 vector of length `num_nodes`."""
-        x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            block.forward(x, y)
-            block.backward(x, y)
-        return self.unload(y)
+        return self._added(x, (add for b in self.blocks for add in (b.forward, b.backward)))
 
     def across(self, x: np.ndarray, side: np.ndarray) -> np.ndarray:
         """What flows from the nodes of one side to the other, along or against the edges.
@@ -50,24 +47,20 @@ class BlockwiseProduct:
         side : numpy.ndarray of bool, shape (num_nodes,)
             A side of a two-colouring: whole node layers, and every edge leaves or enters it.
         """
-        x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            if side[block.source.offset]:
-                block.forward(x, y)
-            else:
-                block.backward(x, y)
-        return self.unload(y)
+        return self._added(
+            x, (b.forward if side[b.source.offset] else b.backward for b in self.blocks)
+        )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """``D^T x``: what flows along the edges."""
-        x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            block.forward(x, y)
-        return self.unload(y)
+        return self._added(x, (block.forward for block in self.blocks))
 
     def backward(self, x: np.ndarray) -> np.ndarray:
         """``D x``: what flows against the edges."""
+        return self._added(x, (block.backward for block in self.blocks))
+
+    def _added(self, x: np.ndarray, parts: Iterable[Callable[[Any, Any], None]]) -> np.ndarray:
         x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            block.backward(x, y)
+        for add in parts:
+            add(x, y)
         return self.unload(y)

@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from ..axis import Axis
 from ..block import Block
-from ..grid import NodeLayer
 from .blockwise import BlockwiseProduct
 
 
@@ -72,19 +71,15 @@ class TorchBlock:
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
-        x = self.row_pool @ _map(x, self.source) @ self.column_pool.T
+        x = self.row_pool @ self.source.maps(x) @ self.column_pool.T
         out = F.conv2d(F.pad(x, self.padding)[None], self.weight, **self.geometry)
-        _map(y, self.target).add_(out[0])
+        self.target.maps(y).add_(out[0])
 
     def backward(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add the block's part of ``D x`` to `y`."""
-        out = F.conv_transpose2d(_map(x, self.target)[None], self.weight, **self.geometry)[0]
+        out = F.conv_transpose2d(self.target.maps(x)[None], self.weight, **self.geometry)[0]
         out = F.pad(out, tuple(-amount for amount in self.padding))
-        _map(y, self.source).add_(self.row_pool.T @ out @ self.column_pool)
-
-
-def _map(x: torch.Tensor, layer: NodeLayer) -> torch.Tensor:
-    return x[layer.offset : layer.stop].view(layer.channels, layer.height, layer.width)
+        self.source.maps(y).add_(self.row_pool.T @ out @ self.column_pool)
 
 
 def _pooling(axis: Axis) -> np.ndarray:

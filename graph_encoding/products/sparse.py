@@ -77,41 +77,27 @@ class BlockProduct:
     def forward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
         planes = _to_planes(
-            x[self.source.offset : self.source.stop].reshape(
-                self.source.channels, self.source.height, self.source.width
-            ),
+            self.source.maps(x),
             self.row_windows,
             self.column_windows,
             self.row_place,
             self.column_place,
             self.shape,
         )
-        _forward(
-            *self.by_target,
-            planes,
-            self.run,
-            self.shape[3],
-            y[self.target.offset : self.target.stop].reshape(
-                self.target.channels, self.target.height, self.target.width
-            ),
-        )
+        _forward(*self.by_target, planes, self.run, self.shape[3], self.target.maps(y))
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D x`` to `y`."""
         _backward(
             *self.by_source,
-            x[self.target.offset : self.target.stop].reshape(
-                self.target.channels, self.target.height, self.target.width
-            ),
+            self.target.maps(x),
             self.run,
             self.shape,
             self.row_windows,
             self.column_windows,
             self.row_place,
             self.column_place,
-            y[self.source.offset : self.source.stop].reshape(
-                self.source.channels, self.source.height, self.source.width
-            ),
+            self.source.maps(y),
         )
 
 

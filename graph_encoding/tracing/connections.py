@@ -9,8 +9,8 @@ from ..axis import Axis
 from ..weights import array
 from .merging import summed
 from .network import Connection, Entries, Network
-from .values import IMAGES, Part, Value, of_one_image, parts
-from .windows import is_identity
+from .values import IMAGES, Part, Space, Value, of_one_image, parts
+from .windows import is_identity, unless_identity
 
 MAX_TAPS = 2**15 - 1
 
@@ -47,8 +47,7 @@ def convolution(
     for tensor in alternatives:
         for part in parts(of_one_image(tensor), network.spaces):
             axes = []
-            for axis, windows in enumerate((part.rows, part.columns)):
-                extent = network.layers[part.layer].shape[1 + axis]
+            for axis, (extent, windows) in enumerate(_extents(network, part)):
                 before, after = padding[axis]
                 if part.layer == 0:
                     windows, before, after = _without_border(windows, extent, before, after)
@@ -138,21 +137,13 @@ def _vector(
                 raise NotImplementedError(
                     f"a linear layer over more than {MAX_TAPS:,} positions in a row"
                 )
-            entries = Entries(
-                out[chosen].astype(np.int32),
-                space.channels[channel].astype(np.int32),
-                tap_y.astype(np.int16),
-                tap_x.astype(np.int16),
-                kept[chosen],
-            )
+            entries = Entries.of(out[chosen], space.channels[channel], tap_y, tap_x, kept[chosen])
             if len(np.unique(space.channels)) < len(space.channels):
                 entries = summed([entries])  # a channel that was pooled more than once
-            axes = []
-            for axis, windows in enumerate((space.rows, space.columns)):
-                extent = network.layers[space.layer].shape[1 + axis]
-                taps = len(windows)
-                unpooled = None if is_identity(windows, extent) else windows
-                axes.append(Axis(extent, 1, taps, windows=unpooled))
+            axes = [
+                Axis(extent, 1, len(windows), windows=unless_identity(windows, extent))
+                for extent, windows in _extents(network, space)
+            ]
             fresh = reads & ~counted
             counted |= reads
             counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
@@ -175,27 +166,26 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
         Key of the layer.
     name : str
     """
-    layer = network.layers[target]
+    shape = network.layers[target].shape
     for tensor in value.alternatives:
         for part in parts(of_one_image(tensor), network.spaces):
             zero = np.zeros(len(part.channels), np.int16)
-            entries = Entries(
-                part.channels.astype(np.int32),
-                part.layer_channels.astype(np.int32),
-                zero,
-                zero,
-                np.ones(len(zero), np.float32),
-            )
-            axes = []
-            for axis, windows in enumerate((part.rows, part.columns)):
-                extent = network.layers[part.layer].shape[1 + axis]
-                unpooled = None if is_identity(windows, extent) else windows
-                axes.append(Axis(extent, layer.shape[1 + axis], windows=unpooled))
+            entries = Entries.of(part.channels, part.layer_channels, zero, zero, zero + 1)
+            axes = [
+                Axis(extent, size, windows=unless_identity(windows, extent))
+                for size, (extent, windows) in zip(shape[1:], _extents(network, part), strict=True)
+            ]
             order = np.argsort(entries.target_channel, kind="stable")
             network.connect(
                 Connection(name, part.layer, target, entries.take(order), *axes, 0, 0),
                 part.space.bits(part.space_channels),
             )
+
+
+def _extents(network: Network, of: Space | Part) -> list[tuple[int, np.ndarray]]:
+    """Along both axes, positions of the layer behind a map, and those that the map stands for."""
+    extents = network.layers[of.layer].shape[1:]
+    return [*zip(extents, (of.rows, of.columns), strict=True)]
 
 
 def _entries(
@@ -209,13 +199,8 @@ def _entries(
     is_fresh = np.zeros(len(of_layer), bool)
     is_fresh[part.channels] = fresh
     source = of_layer[inputs]
-    found = Entries(
-        out.astype(np.int32),
-        source.astype(np.int32),
-        tap_y.astype(np.int16),
-        tap_x.astype(np.int16),
-        np.abs(kernels[out, inp, tap_y, tap_x]),
-    )
+    kept = np.abs(kernels[out, inp, tap_y, tap_x])
+    found = Entries.of(out, source, tap_y, tap_x, kept)
     if len(part.channels) < len(of_layer):
         found = found.take(np.flatnonzero(source >= 0))
     if len(np.unique(part.layer_channels)) < len(part.layer_channels):

@@ -129,13 +129,10 @@ def _spread(entries: Entries, row_taps: list[np.ndarray], column_taps: list[np.n
     place = np.arange(len(old)) - np.repeat(np.cumsum(counts) - counts, counts)
     columns = np.array([len(new) for new in column_taps])[entries.tap_x[old]]
     row, column = np.divmod(place, np.maximum(columns, 1))
-    return Entries(
-        entries.target_channel[old],
-        entries.source_channel[old],
-        _table(row_taps)[entries.tap_y[old], row].astype(np.int16),
-        _table(column_taps)[entries.tap_x[old], column].astype(np.int16),
-        entries.weight[old],
-    )
+    tap_y = _table(row_taps)[entries.tap_y[old], row]
+    tap_x = _table(column_taps)[entries.tap_x[old], column]
+    one = entries.take(old)
+    return Entries.of(one.target_channel, one.source_channel, tap_y, tap_x, one.weight)
 
 
 def _table(lists: list[np.ndarray]) -> np.ndarray:

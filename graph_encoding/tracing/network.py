@@ -65,6 +65,12 @@ class Entries:
     tap_x: np.ndarray
     weight: np.ndarray
 
+    @classmethod
+    def of(cls, *arrays: np.ndarray) -> Entries:
+        """Entries from arrays of any types, in the order of the fields."""
+        types = (np.int32, np.int32, np.int16, np.int16, np.float32)
+        return cls(*(array.astype(t, copy=False) for array, t in zip(arrays, types, strict=True)))
+
     def __len__(self) -> int:
         return len(self.weight)
 

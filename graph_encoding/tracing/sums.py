@@ -11,7 +11,8 @@ of its summands are known.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import and_
 
 import torch
 
@@ -73,19 +74,14 @@ def _settled(network: Network, terms: list[Value], module: str) -> Value:
         return (different or terms)[0]
     reads = [network.spaces.bits(term) for term in different]
     leads = [
-        _common([network.layers[key].ancestors for key in network.spaces.layers(term)])
+        reduce(and_, (network.layers[key].ancestors for key in network.spaces.layers(term)))
         for term in different
     ]
-    shortcuts = [
-        any(read & ~lead == 0 for lead in leads[:i] + leads[i + 1 :])
-        for i, read in enumerate(reads)
-    ]
-    branches = [
-        term for term, is_shortcut in zip(different, shortcuts, strict=True) if not is_shortcut
-    ]
-    rest = [term for term, is_shortcut in zip(different, shortcuts, strict=True) if is_shortcut]
-    if not network.identity_shortcuts:
-        rest = []
+    branches, shortcuts = [], []
+    for i, (term, read) in enumerate(zip(different, reads, strict=True)):
+        is_shortcut = any(read & ~lead == 0 for lead in leads[:i] + leads[i + 1 :])
+        (shortcuts if is_shortcut else branches).append(term)
+    rest = shortcuts if network.identity_shortcuts else []
 
     keys = [_open_layer(network, branch) for branch in branches]
     leader = next((i for i, key in enumerate(keys) if key is not None), None)
@@ -103,13 +99,6 @@ def _settled(network: Network, terms: list[Value], module: str) -> Value:
             _add_shortcut(network, joint, term, module)
     others = [branch for i, branch in enumerate(branches) if i not in members]
     return beside(network, [joint, *others]) if others else joint
-
-
-def _common(masks: Sequence[int]) -> int:
-    found = masks[0]
-    for mask in masks[1:]:
-        found &= mask
-    return found
 
 
 def _is_equal(one: Value, other: Value) -> bool:

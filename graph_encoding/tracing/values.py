@@ -94,27 +94,32 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Channels of a value that are channels of one node layer, at the same rows and columns.
+    """Channels of a value that are channels of one space, at the same rows and columns.
 
     Attributes
     ----------
-    layer : int
-    channels, layer_channels : numpy.ndarray of int
-        Of the value, and of the layer.
+    space : Space
+    space_channels, channels : numpy.ndarray of int
+        Which channels they are of the space, and of the value.
     rows, columns : numpy.ndarray of int64, shape (height, 2) and (width, 2)
         As in `Space`; empty intervals where it stands for no node.
-    space : Space
-    space_channels : numpy.ndarray of int
-        Which of its channels they are.
     """
 
-    layer: int
-    channels: np.ndarray
-    layer_channels: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
     space: Space
     space_channels: np.ndarray
+    channels: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def layer(self) -> int:
+        """Key of the node layer."""
+        return self.space.layer
+
+    @property
+    def layer_channels(self) -> np.ndarray:
+        """Which channels of the node layer they are."""
+        return self.space.channels[self.space_channels]
 
 
 class Spaces:
@@ -229,12 +234,7 @@ def _parts_of(
     if numbers.shape == (len(space.channels), height, width):
         flat = numbers.reshape(-1)
         if flat[0] == space.start and (np.diff(flat) == 1).all():  # the space as it is
-            return [
-                Part(
-                    *(space.layer, members, space.channels, space.rows, space.columns),
-                    *(space, np.arange(len(members))),
-                )
-            ]
+            return [Part(space, np.arange(len(members)), members, space.rows, space.columns)]
     channel = (any_number - space.start) // space.positions
     base = space.start + channel * space.positions
     place = numbers[members] - base[:, None, None]
@@ -254,17 +254,8 @@ def _parts_of(
     for number, lines in enumerate(kinds):
         of_kind = kind == number
         rows, columns = lines[: row.shape[1]], lines[row.shape[1] :]
-        found.append(
-            Part(
-                space.layer,
-                members[of_kind],
-                space.channels[channel[of_kind]],
-                _chosen(space.rows, rows),
-                _chosen(space.columns, columns),
-                space,
-                channel[of_kind],
-            )
-        )
+        windows = _chosen(space.rows, rows), _chosen(space.columns, columns)
+        found.append(Part(space, channel[of_kind], members[of_kind], *windows))
     return found
 
 
