@@ -1,7 +1,6 @@
 """The graphs of a sparse network: bipartite ones, one a layer, or one multipartite graph.
 
-To add an encoding, write it in a file of its own and give it a line in `BIPARTITE` or
-`MULTIPARTITE`.
+To add an encoding, write it in a file of its own and give it a line in `encodings.ENCODINGS`.
 
 Examples
 --------
@@ -13,16 +12,18 @@ Examples
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import index
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import models
 
 from .block import Block
+from .encodings import DEFAULT, ENCODINGS, WIRINGS, Encoding
 from .graph import Graph
 from .grid import NodeLayer
 from .storage import StorageError, load, read_edges, read_header, save
+from .weights import UnsupportedNetwork, array
 
 if TYPE_CHECKING:
     import torch
@@ -32,9 +33,11 @@ __all__ = [
     "ENCODINGS",
     "WIRINGS",
     "Block",
+    "Encoding",
     "Graph",
     "NodeLayer",
     "StorageError",
+    "UnsupportedNetwork",
     "encode",
     "load",
     "read_edges",
@@ -42,21 +45,10 @@ __all__ = [
     "save",
 ]
 
-# Where each encoder lives. Bipartite ones take a layer's name and weight,
-# multipartite ones the model, the input's shape and the wiring. Importing this room imports no
-# torch.
-BIPARTITE: dict[str, str] = {
-    "rolled": "graph_encoding.rolled:rolled",
-    "rolled-channel": "graph_encoding.rolled_channel:rolled_channel",
-}
-MULTIPARTITE: dict[str, str] = {"unrolled": "graph_encoding.unrolled:unrolled"}
-ENCODINGS = (*BIPARTITE, *MULTIPARTITE)
-WIRINGS = ("exact", "identity", "published")
-
 
 def encode(
     model: nn.Module,
-    encoding: str | torch.Tensor = "unrolled",
+    encoding: str | torch.Tensor = DEFAULT,
     input_shape: tuple[int, ...] = (3, 32, 32),
     wiring: str = "exact",
 ) -> list[Graph]:
@@ -97,25 +89,27 @@ def encode(
     (9, 18)
     """
     if not isinstance(encoding, str):
-        encoding, input_shape = "unrolled", _shape_of(encoding)
+        encoding, input_shape = DEFAULT, _shape_of(encoding)
     if encoding not in ENCODINGS:
         raise ValueError(f"unknown encoding {encoding!r}: choose from {', '.join(ENCODINGS)}")
-    if wiring not in WIRINGS:
-        raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(WIRINGS)}")
+    kind = ENCODINGS[encoding]
+    if wiring not in (wirings := WIRINGS if kind.bipartite else kind.wirings):
+        raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(wirings)}")
     model = getattr(model, "_orig_mod", model)  # of torch.compile
     if empty := models.without_values(model):
         raise ValueError(
             f"{empty[0]} has no values (a lazy module, or device meta): run or load the network"
         )
-    encoder = resolve_name((BIPARTITE | MULTIPARTITE)[encoding])
-    if encoding in MULTIPARTITE:
-        return [encoder(model, _sizes(input_shape), wiring)]
-    from .weights import array
-
-    return [
-        encoder(name, array(models.weight_of(layer), name))
-        for name, layer in models.prunable(model).items()
-    ]
+    encoder = kind.encoder
+    if kind.bipartite:
+        wiring = kind.wirings[0]
+        graphs = [
+            encoder(name, array(models.weight_of(layer), name))
+            for name, layer in models.prunable(model).items()
+        ]
+    else:
+        graphs = [encoder(model, _sizes(input_shape), wiring)]
+    return [replace(graph, encoding=encoding, wiring=wiring) for graph in graphs]
 
 
 def _shape_of(example: torch.Tensor) -> tuple[int, ...]:
@@ -123,7 +117,7 @@ def _shape_of(example: torch.Tensor) -> tuple[int, ...]:
     if not isinstance(shape, tuple):
         raise ValueError(
             f"an example input is one tensor, images first, and not {type(example).__name__}; "
-            'or give "unrolled" and input_shape'
+            f'or give "{DEFAULT}" and input_shape'
         )
     return tuple(shape[1:])
 

@@ -12,13 +12,12 @@ import numpy as np
 
 from .block import Block
 from .grid import NodeLayer
+from .products import BlockwiseProduct, on_device
 
 if TYPE_CHECKING:
     import igraph
     import networkx
     import scipy.sparse
-
-    from .product import BlockwiseProduct
 
 
 EXPLICIT_BYTES = {"scipy": 21, "igraph": 210, "networkx": 383}
@@ -38,10 +37,8 @@ class Graph:
         Node layers in order of their ids: the inputs first, the outputs last.
     blocks : list of Block
         The edges.
-    encoding : str
-        Name of the encoding that made the graph.
-    wiring : str
-        ``exact``, ``identity`` or ``published``.
+    encoding, wiring : str
+        What made the graph; `graph_encoding.encode` names them.
     layer_name : str, optional
         For a bipartite graph, the network layer that it stands for.
     device : str
@@ -57,7 +54,7 @@ class Graph:
 
     layers: list[NodeLayer]
     blocks: list[Block]
-    encoding: str
+    encoding: str = ""
     wiring: str = "exact"
     layer_name: str | None = None
     device: str = "cpu"
@@ -121,13 +118,7 @@ class Graph:
     @cached_property
     def product(self) -> BlockwiseProduct:
         """Products of the weighted adjacency matrix with vectors."""
-        if self.device != "cpu":
-            from .torch_product import TorchProduct
-
-            return TorchProduct(self, self.device)
-        from .product import AdjacencyProduct
-
-        return AdjacencyProduct(self)
+        return on_device(self.num_nodes, self.blocks, self.device)
 
     @cached_property
     def is_regular(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,7 @@ class NodeLayer:
     def stop(self) -> int:
         """One past the last node id."""
         return self.offset + self.size
+
+    def maps(self, vector: Any) -> Any:
+        """Its part of a vector of all nodes, seen as channels x height x width."""
+        return vector[self.offset : self.stop].reshape(self.channels, self.height, self.width)

@@ -8,7 +8,7 @@ from .axis import Axis
 from .block import Block
 from .graph import Graph
 from .grid import NodeLayer
-from .trace import UnsupportedNetwork
+from .weights import UnsupportedNetwork
 
 
 def rolled(name: str, weight: np.ndarray) -> Graph:
@@ -29,10 +29,10 @@ def rolled(name: str, weight: np.ndarray) -> Graph:
     Graph
         ``in * taps_y * taps_x`` left nodes, ``out`` right nodes, weights ``|w|``.
     """
-    return bipartite(name, np.abs(weight.reshape(len(weight), -1)), weight, "rolled")
+    return bipartite(name, np.abs(weight.reshape(len(weight), -1)), weight)
 
 
-def bipartite(name: str, matrix: np.ndarray, weight: np.ndarray, encoding: str) -> Graph:
+def bipartite(name: str, matrix: np.ndarray, weight: np.ndarray) -> Graph:
     """Graph with one dense block: `matrix` (right x left) of weights, zero means no edge."""
     right, left = matrix.shape
     source = NodeLayer("inputs", 0, left)
@@ -56,4 +56,4 @@ def bipartite(name: str, matrix: np.ndarray, weight: np.ndarray, encoding: str) 
         kept_weights=int(np.count_nonzero(weight)),
         total_weights=weight.size,
     )
-    return Graph([source, target], [block], encoding, layer_name=name)
+    return Graph([source, target], [block], layer_name=name)

@@ -27,4 +27,4 @@ def rolled_channel(name: str, weight: np.ndarray) -> Graph:
         ``in`` left nodes and ``out`` right nodes.
     """
     kernels = weight.reshape(*weight.shape[:2], -1).astype(np.float64)
-    return bipartite(name, np.linalg.norm(kernels, axis=2), weight, "rolled-channel")
+    return bipartite(name, np.linalg.norm(kernels, axis=2), weight)

@@ -7,9 +7,7 @@ from torch import nn
 from .block import Block
 from .graph import Graph
 from .grid import NodeLayer
-from .merging import merged
 from .published import published
-from .trace import Connection, Trace, UnsupportedNetwork
 from .tracing import trace
 
 
@@ -44,45 +42,26 @@ def unrolled(
         If a weight is not finite.
     """
     traced = trace(model, input_shape, identity_shortcuts=wiring == "identity")
-    layers: dict[int, NodeLayer] = {}
-    offset = 0
-    for key in _in_order(traced):
-        layer = traced.layers[key]
-        layers[key] = NodeLayer(layer.name, offset, layer.channels, layer.height, layer.width)
-        offset += layers[key].size
-    by_ends: dict[tuple[int, int], list[Connection]] = {}
-    for joint in traced.connections:
-        ends = traced.root(joint.source), traced.root(joint.target)
-        by_ends.setdefault(ends, []).append(joint)
+    layers: list[NodeLayer] = []
+    for layer in traced.layers:
+        offset = layers[-1].stop if layers else 0
+        layers.append(NodeLayer(layer.name, offset, *layer.shape))
     blocks = []
-    for (start, end), joints in by_ends.items():
-        try:
-            joint = merged(joints)
-        except NotImplementedError as error:
-            raise UnsupportedNetwork(f"{joints[-1].name}: {error}") from error
-        source, target, rows, columns = layers[start], layers[end], joint.rows, joint.columns
+    for joint in traced.connections:
+        ends = layers[joint.source], layers[joint.target], joint.rows, joint.columns
         if wiring == "published":
-            source, target, rows, columns = published(source, target, rows, columns)
+            ends = published(*ends)
+        source, target, rows, columns = ends
         blocks.append(
             Block(
                 name=joint.name,
                 source=source,
                 target=target,
-                target_channel=joint.entries.target_channel,
-                source_channel=joint.entries.source_channel,
-                tap_y=joint.entries.tap_y,
-                tap_x=joint.entries.tap_x,
-                weight=joint.entries.weight,
+                **vars(joint.entries),
                 rows=rows,
                 columns=columns,
                 kept_weights=joint.kept_weights,
                 total_weights=joint.total_weights,
             )
         )
-    return Graph(list(layers.values()), blocks, "unrolled", wiring)
-
-
-def _in_order(traced: Trace) -> list[int]:
-    """Keys of the node layers that there are, in order."""
-    keys = [key for key, layer in enumerate(traced.layers) if layer.joined is None]
-    return sorted(keys, key=lambda key: traced.layers[key].place)
+    return Graph(layers, blocks)

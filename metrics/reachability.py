@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graph_encoding import Graph
-from graph_encoding.product import AdjacencyProduct
+from graph_encoding.products.sparse import AdjacencyProduct
 
 
 def reached_from_inputs(graph: Graph) -> np.ndarray:
@@ -29,7 +29,7 @@ def reached_from_inputs(graph: Graph) -> np.ndarray:
     """
     blocks = [
         (block.target.offset, block.target.stop, block.forward)
-        for block in AdjacencyProduct(graph, weighted=False).blocks
+        for block in AdjacencyProduct(graph.num_nodes, graph.blocks, weighted=False).blocks
     ]
     first = graph.layers[0]
     return _spread(graph.num_nodes, blocks, first.offset, first.stop)
@@ -49,7 +49,9 @@ def reaching_outputs(graph: Graph) -> np.ndarray:
     """
     blocks = [
         (block.source.offset, block.source.stop, block.backward)
-        for block in reversed(AdjacencyProduct(graph, weighted=False).blocks)
+        for block in reversed(
+            AdjacencyProduct(graph.num_nodes, graph.blocks, weighted=False).blocks
+        )
     ]
     last = graph.layers[-1]
     return _spread(graph.num_nodes, blocks, last.offset, last.stop)

@@ -14,8 +14,8 @@ data that are there, never with what the header claims, and every number is chec
 
 from __future__ import annotations
 
-from .error import StorageError
 from .reading import load, read_edges, read_header
+from .stream import StorageError
 from .writing import save
 
 __all__ = ["StorageError", "load", "read_edges", "read_header", "save"]

@@ -11,8 +11,8 @@ from faults import Fault
 from ..axis import Axis
 from ..block import Block
 from .checks import require_range
+from .header import BlockPlan
 from .layout import ENTRIES
-from .plans import BlockPlan
 
 
 def build(plan: BlockPlan, arrays: dict[str, np.ndarray]) -> Block:

@@ -1,15 +1,30 @@
-"""The header of a graph file: JSON, checked down to its graphs."""
+"""The header of a graph file: JSON that says of the graphs all but their arrays, checked."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from faults import Fault
 
-from .checks import require_fields
-from .layout import FORMAT, HEADER_LIMIT, MAGIC, PREFIX, VERSION
+from ..axis import Axis
+from ..encodings import WIRINGS
+from ..grid import NodeLayer
+from .checks import require_fields, require_int, require_list, require_text
+from .layout import (
+    ARRAYS,
+    ENTRIES,
+    FORMAT,
+    HEADER_LIMIT,
+    MAGIC,
+    MAX_NODES,
+    MAX_STEP,
+    MAX_TABLE,
+    PREFIX,
+    VERSION,
+)
 from .stream import Reader
 
 FIELDS = ("format", "version", "writer", "configuration", "edges", "graphs")
@@ -74,3 +89,142 @@ def _finite(text: str) -> float:
     if not math.isfinite(value := float(text)):
         raise ValueError("a number is too large")
     return value
+
+
+class BlockPlan(NamedTuple):
+    """A block whose arrays are still to come, and how long they are."""
+
+    where: str
+    name: str
+    source: NodeLayer
+    target: NodeLayer
+    rows: Axis
+    columns: Axis
+    kept_weights: int
+    total_weights: int
+    lengths: dict[str, int]
+
+
+class GraphPlan(NamedTuple):
+    """A graph whose blocks' arrays are still to come."""
+
+    encoding: str
+    wiring: str
+    layer_name: str | None
+    layers: list[NodeLayer]
+    blocks: list[BlockPlan]
+
+
+LAYER = tuple(field.name for field in dataclasses.fields(NodeLayer))
+AXIS = {  # the least value of each number
+    "source_size": 1,
+    "target_size": 1,
+    "taps": 1,
+    "stride": 1,
+    "padding": -MAX_STEP,
+    "dilation": 1,
+}
+BLOCK = ("name", "source", "target", "rows", "columns", "kept_weights", "total_weights", "arrays")
+
+
+def plans_of(header: dict[str, Any]) -> list[GraphPlan]:
+    """The graphs of a file."""
+    plans = [
+        _graph_plan(value, f"graph {number}")
+        for number, value in enumerate(require_list(header["graphs"], "the header"))
+    ]
+    blocks = [block for plan in plans for block in plan.blocks]
+    axes = [axis for block in blocks for axis in (block.rows, block.columns)]
+    positions = sum(axis.taps * max(axis.source_size, axis.target_size) for axis in axes)
+    taps = sum(block.rows.taps * block.columns.taps for block in blocks)
+    if max(positions, taps) > MAX_TABLE:
+        raise Fault(f"its kernels slide over more than {MAX_TABLE} positions")
+    return plans
+
+
+def _graph_plan(value: Any, where: str) -> GraphPlan:
+    require_fields(value, GraphPlan._fields, where)
+    require_text(value["encoding"], where)
+    if value["wiring"] not in WIRINGS:
+        raise Fault(f"{where}: its wiring is none of {', '.join(WIRINGS)}")
+    if value["layer_name"] is not None:
+        require_text(value["layer_name"], where)
+    layers = [_layer(layer, where) for layer in require_list(value["layers"], where)]
+    stops = [0, *(layer.stop for layer in layers)]
+    if not layers or stops[:-1] != [layer.offset for layer in layers]:
+        raise Fault(f"{where}: its node layers do not follow one another from node 0 on")
+    blocks = [
+        _block_plan(block, f"{where}, block {number}")
+        for number, block in enumerate(require_list(value["blocks"], where))
+    ]
+    pairs = [(block.source, block.target) for block in blocks]
+    for source, target in pairs:
+        if not source.stop <= target.offset or target.stop > stops[-1]:
+            raise Fault(f"{where}: a block does not lead from its nodes to later ones")
+    if value["wiring"] != "published":
+        whole = {layer for pair in pairs for layer in pair} <= set(layers)
+        if not whole or len(set(pairs)) < len(pairs):
+            raise Fault(f"{where}: its blocks do not join whole node layers, each pair once")
+    return GraphPlan(value["encoding"], value["wiring"], value["layer_name"], layers, blocks)
+
+
+def _layer(value: Any, where: str) -> NodeLayer:
+    require_fields(value, LAYER, where)
+    require_text(value["name"], where)
+    for name in LAYER[1:]:
+        require_int(value[name], name != "offset", MAX_NODES, f"{where}: a layer's {name}")
+    layer = NodeLayer(**value)
+    require_int(layer.stop, 1, MAX_NODES, f"{where}: the number of nodes")
+    return layer
+
+
+def _block_plan(value: Any, where: str) -> BlockPlan:
+    require_fields(value, BLOCK, where)
+    require_text(value["name"], where)
+    source, target = (_layer(value[end], where) for end in ("source", "target"))
+    lengths = _lengths(value["arrays"], where)
+    rows = _axis(value["rows"], lengths.get("row_windows"), f"{where}, rows")
+    if (rows.source_size, rows.target_size) != (source.height, target.height):
+        raise Fault(f"{where}: its rows are not those of its nodes")
+    columns = _axis(value["columns"], lengths.get("column_windows"), f"{where}, columns")
+    if (columns.source_size, columns.target_size) != (source.width, target.width):
+        raise Fault(f"{where}: its columns are not those of its nodes")
+    kept, total = value["kept_weights"], value["total_weights"]
+    require_int(total, 0, 2**63 - 1, f"{where}: total_weights")
+    require_int(kept, 0, total, f"{where}: kept_weights")
+    return BlockPlan(where, value["name"], source, target, rows, columns, kept, total, lengths)
+
+
+def _lengths(value: Any, where: str) -> dict[str, int]:
+    lengths = {}
+    for array in require_list(value, where):
+        require_fields(array, ("name", "dtype", "length"), where)
+        name = array["name"]
+        if type(name) is not str or name in lengths or array["dtype"] != ARRAYS.get(name):
+            raise Fault(f"{where}: an array's name or type is unknown")
+        require_int(array["length"], 0, 2**40, f"{where}: an array's length")
+        lengths[name] = array["length"]
+    if list(lengths) != [name for name in ARRAYS if name in ENTRIES or name in lengths]:
+        raise Fault(f"{where}: its arrays are not {', '.join(ENTRIES)} in this order")
+    if len({lengths[name] for name in ENTRIES}) > 1:
+        raise Fault(f"{where}: its arrays differ in length")
+    return lengths
+
+
+def _axis(value: Any, windows: int | None, where: str) -> Axis:
+    """The axis, its windows still to come; `windows` is the length of their array."""
+    require_fields(value, AXIS, where)
+    for name, least in AXIS.items():
+        most = MAX_NODES if name.endswith("size") else MAX_STEP
+        require_int(value[name], least, most, f"{where}: {name}")
+    axis = Axis(**value)
+    size = axis.source_size
+    if windows is not None:
+        size, odd = divmod(windows, 2)
+        if odd or not size:
+            raise Fault(f"{where}: its windows are not pairs")
+    # Padding adds as much after the map as before it, or one position more ("same").
+    reach = axis.stride * (axis.target_size - 1) + axis.dilation * (axis.taps - 1)
+    if reach > size + 2 * abs(axis.padding):
+        raise Fault(f"{where}: the kernel reaches beyond the padded map")
+    return axis

@@ -18,7 +18,6 @@ ENTRIES = {
 }
 WINDOWS = {"row_windows": "<i8", "column_windows": "<i8"}  # (low, high) of every position
 ARRAYS = ENTRIES | WINDOWS
-WIRINGS = ("exact", "identity", "published")
 EDGE = {"source": "<i4", "target": "<i4", "weight": "<f4"}
 EDGE_BYTES = 12
 CHUNK = 1 << 20  # edges

@@ -15,7 +15,6 @@ from . import header
 from .blocks import build, require_weights
 from .checks import require_list, require_range
 from .layout import ARRAYS, CHUNK, EDGE, EDGE_BYTES, MAX_BYTES
-from .plans import plans_of
 from .stream import Reader, opened
 
 
@@ -79,7 +78,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
     """
     with opened(path) as reader:
         content = header.read(reader, MAX_BYTES)
-        plans_of(content)
+        header.plans_of(content)
     return content
 
 
@@ -131,7 +130,7 @@ def read_edges(
 
 
 def _read_graphs(reader: Reader, content: dict[str, Any], max_bytes: int) -> list[Graph]:
-    plans = plans_of(content)
+    plans = header.plans_of(content)
     size = reader.taken + sum(
         length * np.dtype(ARRAYS[name]).itemsize
         for plan in plans

@@ -12,10 +12,12 @@ import numpy as np
 import faults
 from faults import Fault
 
-from .error import StorageError
-
 PIECE = 256  # compressed bytes unpacked at a time: at most 8 MiB come out of them
 WINDOW = 1 << 23  # bytes that a zstandard frame may ask to be remembered
+
+
+class StorageError(ValueError):
+    """A graph file that cannot be read or written; one line: which, why, and what can be done."""
 
 
 @contextlib.contextmanager

@@ -20,7 +20,6 @@ from ..graph import Graph
 from ..grid import NodeLayer
 from . import header
 from .blocks import build
-from .error import StorageError
 from .layout import (
     CHUNK,
     EDGE,
@@ -32,7 +31,7 @@ from .layout import (
     VERSION,
     WINDOWS,
 )
-from .plans import AXIS, plans_of
+from .stream import StorageError
 
 
 def save(
@@ -67,7 +66,7 @@ def save(
     with faults.of_file(path, StorageError):
         text = _dump(_describe(graphs, configuration, edges))
         arrays = [_arrays(block) for graph in graphs for block in graph.blocks]
-        plans = [block for plan in plans_of(header.parse(text)) for block in plan.blocks]
+        plans = [block for plan in header.plans_of(header.parse(text)) for block in plan.blocks]
         for plan, group in zip(plans, arrays, strict=True):
             build(plan, group)
         compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
@@ -119,8 +118,8 @@ def _block_fields(block: Block) -> dict[str, Any]:
         "name": block.name,
         "source": _layer_fields(block.source),
         "target": _layer_fields(block.target),
-        "rows": {name: int(getattr(block.rows, name)) for name in AXIS},
-        "columns": {name: int(getattr(block.columns, name)) for name in AXIS},
+        "rows": {name: int(getattr(block.rows, name)) for name in header.AXIS},
+        "columns": {name: int(getattr(block.columns, name)) for name in header.AXIS},
         "kept_weights": int(block.kept_weights),
         "total_weights": int(block.total_weights),
         "arrays": [

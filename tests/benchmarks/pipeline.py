@@ -77,7 +77,7 @@ def one(name: str, pruner: str, sparsity: float, threads: int) -> dict:
         for graph in graphs:
             metrics.topometrics(graph, threads=threads)
         row[f"{encoding}_s"] = time.perf_counter() - start
-        if encoding in graph_encoding.BIPARTITE:
+        if graph_encoding.ENCODINGS[encoding].bipartite:
             start = time.perf_counter()
             for graph in graphs:
                 ramanujan.ramanujan_metrics(graph)

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from graph_encoding import encode
-from graph_encoding.trace import UnsupportedNetwork
+from graph_encoding import UnsupportedNetwork, encode
 
 
 def network():

@@ -17,8 +17,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from .axis import Axis
-from .trace import Connection, Entries
+from ..axis import Axis
+from .network import Connection, Entries
 
 
 def merged(connections: Sequence[Connection]) -> Connection:
@@ -129,13 +129,10 @@ def _spread(entries: Entries, row_taps: list[np.ndarray], column_taps: list[np.n
     place = np.arange(len(old)) - np.repeat(np.cumsum(counts) - counts, counts)
     columns = np.array([len(new) for new in column_taps])[entries.tap_x[old]]
     row, column = np.divmod(place, np.maximum(columns, 1))
-    return Entries(
-        entries.target_channel[old],
-        entries.source_channel[old],
-        _table(row_taps)[entries.tap_y[old], row].astype(np.int16),
-        _table(column_taps)[entries.tap_x[old], column].astype(np.int16),
-        entries.weight[old],
-    )
+    tap_y = _table(row_taps)[entries.tap_y[old], row]
+    tap_x = _table(column_taps)[entries.tap_x[old], column]
+    one = entries.take(old)
+    return Entries.of(one.target_channel, one.source_channel, tap_y, tap_x, one.weight)
 
 
 def _table(lists: list[np.ndarray]) -> np.ndarray:
@@ -147,12 +144,7 @@ def _table(lists: list[np.ndarray]) -> np.ndarray:
 
 def summed(found: Sequence[Entries]) -> Entries:
     """All entries, those of one pair of channels and one tap added up; sorted by target channel."""
-    every = Entries(
-        *(
-            np.concatenate([getattr(e, name) for e in found])
-            for name in Entries.__dataclass_fields__
-        )
-    )
+    every = Entries(*map(np.concatenate, zip(*(vars(e).values() for e in found), strict=True)))
     key = every.target_channel.astype(np.int64)
     for more in (every.source_channel, every.tap_y, every.tap_x):
         key = key * (int(more.max(initial=0)) + 1) + more

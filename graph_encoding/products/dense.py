@@ -1,35 +1,33 @@
-"""The products of `product`, by torch: dense convolutions on any device, CUDA above all."""
+"""The products of `sparse`, by torch: dense convolutions on any device, CUDA above all."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .axis import Axis
-from .block import Block
-from .product import BlockwiseProduct
-
-if TYPE_CHECKING:
-    from .graph import Graph
+from ..axis import Axis
+from ..block import Block
+from .blockwise import BlockwiseProduct
 
 
 class TorchProduct(BlockwiseProduct):
     """Products with the directed weighted adjacency matrix, in float64 on a torch device.
 
     Vectors come and go as numpy arrays; the weights stay on the device. Values differ from those
-    of `product.AdjacencyProduct` by rounding only (the order of the sums).
+    of `sparse.AdjacencyProduct` by rounding only (the order of the sums).
 
     Parameters
     ----------
-    graph : Graph
+    num_nodes : int
+    blocks : sequence of Block
     device : str or torch.device
     """
 
-    def __init__(self, graph: Graph, device: str | torch.device) -> None:
-        super().__init__(graph.num_nodes, [TorchBlock(block, device) for block in graph.blocks])
+    def __init__(self, num_nodes: int, blocks: Sequence[Block], device: str | torch.device) -> None:
+        super().__init__(num_nodes, [TorchBlock(block, device) for block in blocks])
         self.device = device
 
     def zeros(self) -> torch.Tensor:
@@ -73,19 +71,15 @@ class TorchBlock:
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
-        x = self.row_pool @ _map(x, self.source) @ self.column_pool.T
+        x = self.row_pool @ self.source.maps(x) @ self.column_pool.T
         out = F.conv2d(F.pad(x, self.padding)[None], self.weight, **self.geometry)
-        _map(y, self.target).add_(out[0])
+        self.target.maps(y).add_(out[0])
 
     def backward(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add the block's part of ``D x`` to `y`."""
-        out = F.conv_transpose2d(_map(x, self.target)[None], self.weight, **self.geometry)[0]
+        out = F.conv_transpose2d(self.target.maps(x)[None], self.weight, **self.geometry)[0]
         out = F.pad(out, tuple(-amount for amount in self.padding))
-        _map(y, self.source).add_(self.row_pool.T @ out @ self.column_pool)
-
-
-def _map(x: torch.Tensor, layer) -> torch.Tensor:
-    return x[layer.offset : layer.stop].view(layer.channels, layer.height, layer.width)
+        self.source.maps(y).add_(self.row_pool.T @ out @ self.column_pool)
 
 
 def _pooling(axis: Axis) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Products of the weighted adjacency matrix with a vector, block by block, no edge written out.
+"""Products in compiled code: the work grows with the kept weights.
 
 A block's product is a convolution of the few kept weights. The (pooled) source map is laid
 out in padded planes, one for each phase of the stride, so that every kept weight becomes one
@@ -7,82 +7,14 @@ multiply-add of a whole map at a constant offset.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from .axis import Axis
-from .block import Block
-from .compiled import compiled
-
-if TYPE_CHECKING:
-    from .graph import Graph
-
-
-class BlockwiseProduct:
-    """Products with ``D``, the directed adjacency matrix (source x target), block by block.
-
-    Parameters
-    ----------
-    num_nodes : int
-    blocks : list
-        Each adds its part of a product to a vector: ``forward(x, y)`` and ``backward(x, y)``.
-    """
-
-    def __init__(self, num_nodes: int, blocks: list) -> None:
-        self.num_nodes = num_nodes
-        self.blocks = blocks
-
-    def zeros(self) -> Any:
-        """A vector of zeros, where the blocks compute."""
-        return np.zeros(self.num_nodes)
-
-    def load(self, x: np.ndarray) -> Any:
-        """A float64 vector, where the blocks compute."""
-        return x
-
-    def unload(self, y: Any) -> np.ndarray:
-        """A vector as a numpy array."""
-        return y
-
-    def symmetric(self, x: np.ndarray) -> np.ndarray:
-        """``(D + D^T) x`` for a float64 vector of length `num_nodes`."""
-        x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            block.forward(x, y)
-            block.backward(x, y)
-        return self.unload(y)
-
-    def across(self, x: np.ndarray, side: np.ndarray) -> np.ndarray:
-        """What flows from the nodes of one side to the other, along or against the edges.
-
-        Parameters
-        ----------
-        x : numpy.ndarray of float64, shape (num_nodes,)
-        side : numpy.ndarray of bool, shape (num_nodes,)
-            A side of a two-colouring: whole node layers, and every edge leaves or enters it.
-        """
-        x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            if side[block.source.offset]:
-                block.forward(x, y)
-            else:
-                block.backward(x, y)
-        return self.unload(y)
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """``D^T x``: what flows along the edges."""
-        x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            block.forward(x, y)
-        return self.unload(y)
-
-    def backward(self, x: np.ndarray) -> np.ndarray:
-        """``D x``: what flows against the edges."""
-        x, y = self.load(x), self.zeros()
-        for block in self.blocks:
-            block.backward(x, y)
-        return self.unload(y)
+from ..axis import Axis
+from ..block import Block
+from ..compiled import compiled
+from .blockwise import BlockwiseProduct
 
 
 class AdjacencyProduct(BlockwiseProduct):
@@ -90,13 +22,14 @@ class AdjacencyProduct(BlockwiseProduct):
 
     Parameters
     ----------
-    graph : Graph
+    num_nodes : int
+    blocks : sequence of Block
     weighted : bool
         Whether an edge counts its weight or one.
     """
 
-    def __init__(self, graph: Graph, weighted: bool = True) -> None:
-        super().__init__(graph.num_nodes, [BlockProduct(block, weighted) for block in graph.blocks])
+    def __init__(self, num_nodes: int, blocks: Sequence[Block], weighted: bool = True) -> None:
+        super().__init__(num_nodes, [BlockProduct(block, weighted) for block in blocks])
 
 
 class BlockProduct:
@@ -144,41 +77,27 @@ class BlockProduct:
     def forward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
         planes = _to_planes(
-            x[self.source.offset : self.source.stop].reshape(
-                self.source.channels, self.source.height, self.source.width
-            ),
+            self.source.maps(x),
             self.row_windows,
             self.column_windows,
             self.row_place,
             self.column_place,
             self.shape,
         )
-        _forward(
-            *self.by_target,
-            planes,
-            self.run,
-            self.shape[3],
-            y[self.target.offset : self.target.stop].reshape(
-                self.target.channels, self.target.height, self.target.width
-            ),
-        )
+        _forward(*self.by_target, planes, self.run, self.shape[3], self.target.maps(y))
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D x`` to `y`."""
         _backward(
             *self.by_source,
-            x[self.target.offset : self.target.stop].reshape(
-                self.target.channels, self.target.height, self.target.width
-            ),
+            self.target.maps(x),
             self.run,
             self.shape,
             self.row_windows,
             self.column_windows,
             self.row_place,
             self.column_place,
-            y[self.source.offset : self.source.stop].reshape(
-                self.source.channels, self.source.height, self.source.width
-            ),
+            self.source.maps(y),
         )
 
 

@@ -44,6 +44,11 @@ def is_identity(windows: np.ndarray, size: int) -> bool:
     return np.array_equal(windows, np.stack([position, position + 1], axis=1))
 
 
+def unless_identity(windows: np.ndarray, size: int) -> np.ndarray | None:
+    """The intervals, or None where every position stands for itself, as `axis.Axis` has them."""
+    return None if is_identity(windows, size) else windows
+
+
 def widen(inner: np.ndarray, windows: np.ndarray) -> np.ndarray:
     """Intervals of a pooled map over what the map itself stands for.
 

@@ -8,13 +8,14 @@ done by torch itself on the numbers. Only where weights read a value is its stru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from .pooling import widen
+from .windows import widen
 
 UNORDERED = "the positions it reads are not rows and columns of a map"
 
@@ -38,6 +39,8 @@ class Space:
         Interval of the layer's rows (columns) that each row (column) stands for.
     whole : bool
         Whether it is the node layer itself.
+    first_channel : int
+        Of its channels among those of all spaces.
     """
 
     start: int
@@ -46,6 +49,7 @@ class Space:
     rows: np.ndarray
     columns: np.ndarray
     whole: bool
+    first_channel: int
 
     @property
     def positions(self) -> int:
@@ -56,6 +60,13 @@ class Space:
     def stop(self) -> int:
         """One past the last number."""
         return self.start + len(self.channels) * self.positions
+
+    def bits(self, channels: np.ndarray) -> int:
+        """Some of its channels, each a bit of one number."""
+        there = np.zeros(int(channels.max(initial=0)) + 1, np.uint8)
+        there[channels] = 1
+        bits = np.packbits(there, bitorder="little").tobytes()
+        return int.from_bytes(bits, "little") << self.first_channel
 
 
 class Value:
@@ -76,65 +87,39 @@ class Value:
         """Of the tensor, images first."""
         return self.alternatives[0].shape
 
-
-class Memory:
-    """What tensors share that may be views of each other: how often it has been written to."""
-
-    def __init__(self) -> None:
-        self.version = 0
-
-
-@dataclass(eq=False)
-class Handle:
-    """What a tensor without data stands for, kept on it as an attribute.
-
-    Attributes
-    ----------
-    run : object
-    value : Value
-    memory : Memory
-    version : int
-        Of the memory, when `value` was known to be what is there.
-    taken : tuple, optional
-        Of what is part of another tensor: that one's handle, the index, and the version then.
-    """
-
-    run: object
-    value: Value
-    memory: Memory
-    version: int
-    taken: tuple[Handle, object, int] | None = None
-
-
-def value_of(tensor: object) -> Value | None:
-    """What a tensor stands for, if anything."""
-    handle = getattr(tensor, "_topology", None)
-    return handle.value if handle is not None else None
+    def changed(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Value:
+        """The value after a function of its numbers."""
+        return Value(tuple(by(numbers) for numbers in self.alternatives))
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Channels of a value that are channels of one node layer, at the same rows and columns.
+    """Channels of a value that are channels of one space, at the same rows and columns.
 
     Attributes
     ----------
-    layer : int
-    channels, layer_channels : numpy.ndarray of int
-        Of the value, and of the layer.
+    space : Space
+    space_channels, channels : numpy.ndarray of int
+        Which channels they are of the space, and of the value.
     rows, columns : numpy.ndarray of int64, shape (height, 2) and (width, 2)
         As in `Space`; empty intervals where it stands for no node.
-    space : Space
-    space_channels : numpy.ndarray of int
-        Which of its channels they are.
     """
 
-    layer: int
-    channels: np.ndarray
-    layer_channels: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
     space: Space
     space_channels: np.ndarray
+    channels: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def layer(self) -> int:
+        """Key of the node layer."""
+        return self.space.layer
+
+    @property
+    def layer_channels(self) -> np.ndarray:
+        """Which channels of the node layer they are."""
+        return self.space.channels[self.space_channels]
 
 
 class Spaces:
@@ -144,7 +129,7 @@ class Spaces:
         self.all: list[Space] = []
         self.starts: list[int] = []
         self.stop = 0
-        self.first_channel: list[int] = []  # of each space, among those of all
+        self.channels = 0
 
     def add(
         self,
@@ -155,12 +140,11 @@ class Spaces:
         whole: bool = False,
     ) -> Space:
         """A new space."""
-        space = Space(self.stop, layer, channels, rows, columns, whole)
-        before = self.first_channel[-1] + len(self.all[-1].channels) if self.all else 0
-        self.first_channel.append(before)
+        space = Space(self.stop, layer, channels, rows, columns, whole, self.channels)
         self.all.append(space)
         self.starts.append(space.start)
         self.stop = space.stop
+        self.channels += len(channels)
         return space
 
     def of_layer(self, layer: int, shape: tuple[int, int, int]) -> Space:
@@ -172,35 +156,31 @@ class Spaces:
         """Index of the space of each number (none may be negative)."""
         return np.searchsorted(self.starts, numbers, side="right") - 1
 
+    def holding(self, number: int) -> Space:
+        """The space of a number."""
+        return self.all[bisect_right(self.starts, number) - 1]
+
     def layers(self, value: Value) -> set[int]:
         """Keys of all node layers that a value stands for."""
-        return {self.all[index].layer for index, _ in self._found(value)}
+        return {space.layer for space, _ in self._found(value)}
 
-    def channels(self, value: Value) -> int:
+    def bits(self, value: Value) -> int:
         """The channels of all spaces that a value stands for, each a bit of one number."""
         found = 0
-        for index, numbers in self._found(value):
-            space = self.all[index]
-            found |= self.bits(space, (numbers - space.start) // space.positions)
+        for space, numbers in self._found(value):
+            found |= space.bits((numbers - space.start) // space.positions)
         return found
 
-    def _found(self, value: Value) -> Iterator[tuple[int, np.ndarray]]:
+    def _found(self, value: Value) -> Iterator[tuple[Space, np.ndarray]]:
         """The spaces that a value stands for, and its numbers in each."""
         for tensor in value.alternatives:
             numbers = tensor.numpy().ravel() >> 1
             numbers = np.sort(numbers[numbers >= 0])
             while len(numbers):  # a value holds few spaces
-                index = int(self.of(numbers[:1])[0])
-                stop = np.searchsorted(numbers, self.all[index].stop)
-                yield index, numbers[:stop]
+                space = self.holding(int(numbers[0]))
+                stop = np.searchsorted(numbers, space.stop)
+                yield space, numbers[:stop]
                 numbers = numbers[stop:]
-
-    def bits(self, space: Space, channels: np.ndarray) -> int:
-        """Some channels of a space as bits."""
-        first = self.first_channel[int(self.of(np.array([space.start]))[0])]
-        there = np.zeros(int(channels.max(initial=0)) + 1, np.uint8)
-        there[channels] = 1
-        return int.from_bytes(np.packbits(there, bitorder="little").tobytes(), "little") << first
 
 
 def of_space(space: Space) -> Value:
@@ -254,12 +234,7 @@ def _parts_of(
     if numbers.shape == (len(space.channels), height, width):
         flat = numbers.reshape(-1)
         if flat[0] == space.start and (np.diff(flat) == 1).all():  # the space as it is
-            return [
-                Part(
-                    *(space.layer, members, space.channels, space.rows, space.columns),
-                    *(space, np.arange(len(members))),
-                )
-            ]
+            return [Part(space, np.arange(len(members)), members, space.rows, space.columns)]
     channel = (any_number - space.start) // space.positions
     base = space.start + channel * space.positions
     place = numbers[members] - base[:, None, None]
@@ -279,17 +254,8 @@ def _parts_of(
     for number, lines in enumerate(kinds):
         of_kind = kind == number
         rows, columns = lines[: row.shape[1]], lines[row.shape[1] :]
-        found.append(
-            Part(
-                space.layer,
-                members[of_kind],
-                space.channels[channel[of_kind]],
-                _chosen(space.rows, rows),
-                _chosen(space.columns, columns),
-                space,
-                channel[of_kind],
-            )
-        )
+        windows = _chosen(space.rows, rows), _chosen(space.columns, columns)
+        found.append(Part(space, channel[of_kind], members[of_kind], *windows))
     return found
 
 

@@ -9,8 +9,8 @@ import graph_encoding
 import metrics
 import models
 import pruning
-from graph_encoding.product import AdjacencyProduct
-from graph_encoding.torch_product import TorchProduct
+from graph_encoding.products.dense import TorchProduct
+from graph_encoding.products.sparse import AdjacencyProduct
 
 
 @settings(max_examples=60)
@@ -19,7 +19,8 @@ def test_products_are_those_of_the_written_out_matrix(network):
     (graph,) = graph_encoding.encode(network.module, "unrolled", network.input_shape)
     matrix = graph.to_scipy().astype(np.float64)
     x = np.random.default_rng(0).standard_normal(graph.num_nodes)
-    for product in (AdjacencyProduct(graph), TorchProduct(graph, "cpu")):
+    nodes, blocks = graph.num_nodes, graph.blocks
+    for product in (AdjacencyProduct(nodes, blocks), TorchProduct(nodes, blocks, "cpu")):
         assert product.forward(x) == pytest.approx(matrix.T @ x)
         assert product.backward(x) == pytest.approx(matrix @ x)
         assert product.symmetric(x) == pytest.approx(matrix @ x + matrix.T @ x)
@@ -32,7 +33,8 @@ def test_a_papers_network():
     x = np.random.default_rng(0).standard_normal(graph.num_nodes)
     side = np.zeros(graph.num_nodes, bool)
     side[graph.layers[0].offset : graph.layers[0].stop] = True
-    compiled, dense = AdjacencyProduct(graph), TorchProduct(graph, "cpu")
+    nodes, blocks = graph.num_nodes, graph.blocks
+    compiled, dense = AdjacencyProduct(nodes, blocks), TorchProduct(nodes, blocks, "cpu")
     assert dense.symmetric(x) == pytest.approx(compiled.symmetric(x), rel=1e-9, abs=1e-9)
     assert dense.across(x, side) == pytest.approx(compiled.across(x, side), rel=1e-9, abs=1e-9)
 
@@ -44,11 +46,11 @@ def test_the_spectra_do_not_depend_on_where_products_run(monkeypatch):
     expected = metrics.topometrics(graph)
     asked = []
 
-    def on_cpu(graph, device):
+    def on_cpu(num_nodes, blocks, device):
         asked.append(device)
-        return TorchProduct(graph, "cpu")
+        return TorchProduct(num_nodes, blocks, "cpu")
 
-    monkeypatch.setattr("graph_encoding.torch_product.TorchProduct", on_cpu)
+    monkeypatch.setattr("graph_encoding.products.dense.TorchProduct", on_cpu)
     values = metrics.topometrics(graph, device="cuda:0")
     assert asked == ["cuda:0"]
     assert values == pytest.approx(expected, rel=1e-7)

@@ -1,0 +1,46 @@
+"""The encodings: where each encoder lives and what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pkgutil import resolve_name
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A way from a network to graphs.
+
+    Parameters
+    ----------
+    where : str
+        ``module:function``, imported when it is used: torch takes its time. The encoder of a
+        bipartite encoding takes a layer's name and weights, that of a multipartite one the model,
+        the input's shape and the wiring. It returns a graph; `encode` names encoding and wiring.
+    bipartite : bool
+        Whether it makes a graph of every layer, and not one of the whole network.
+    wirings : tuple of str
+        Those that it knows.
+    """
+
+    where: str
+    bipartite: bool
+    wirings: tuple[str, ...] = ("exact",)
+
+    @property
+    def encoder(self) -> Callable:
+        """The function that makes a graph."""
+        return resolve_name(self.where)
+
+
+ENCODINGS = {
+    "rolled": Encoding("graph_encoding.rolled:rolled", bipartite=True),
+    "rolled-channel": Encoding("graph_encoding.rolled_channel:rolled_channel", bipartite=True),
+    "unrolled": Encoding(
+        "graph_encoding.unrolled:unrolled",
+        bipartite=False,
+        wirings=("exact", "identity", "published"),
+    ),
+}
+DEFAULT = "unrolled"
+WIRINGS = tuple(dict.fromkeys(name for each in ENCODINGS.values() for name in each.wirings))

@@ -1,0 +1,36 @@
+"""Products of the weighted adjacency matrix with a vector; no edge is written out.
+
+They need the number of nodes and the blocks, never a `Graph`, which itself uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..block import Block
+from .blockwise import BlockwiseProduct
+
+__all__ = ["BlockwiseProduct", "on_device"]
+
+
+def on_device(num_nodes: int, blocks: Sequence[Block], device: str = "cpu") -> BlockwiseProduct:
+    """Products of a graph's weighted adjacency matrix with vectors.
+
+    Parameters
+    ----------
+    num_nodes : int
+    blocks : sequence of Block
+    device : str
+        ``cpu`` computes in compiled code, any other device in torch.
+
+    Returns
+    -------
+    BlockwiseProduct
+    """
+    if device == "cpu":
+        from .sparse import AdjacencyProduct
+
+        return AdjacencyProduct(num_nodes, blocks)
+    from .dense import TorchProduct
+
+    return TorchProduct(num_nodes, blocks, device)

@@ -1,0 +1,255 @@
+"""Connections from weights: what a convolution or a linear layer reads of a value."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..axis import Axis
+from ..weights import array
+from .merging import summed
+from .network import Connection, Entries, Network
+from .values import IMAGES, Part, Space, Value, of_one_image, parts
+from .windows import is_identity, unless_identity
+
+MAX_TAPS = 2**15 - 1
+
+
+def convolution(
+    network: Network,
+    value: Value,
+    weight: torch.Tensor,
+    stride: tuple[int, int],
+    padding: list[tuple[int, int]],
+    dilation: tuple[int, int],
+    groups: int,
+    size: tuple[int, int],
+) -> Value:
+    """A new layer of nodes that read a map.
+
+    Parameters
+    ----------
+    network : Network
+    value : Value
+        (images, channels, height, width).
+    weight : torch.Tensor, shape (out channels, in channels / groups, taps_y, taps_x)
+    stride, dilation : tuple of int
+    padding : list of tuple of int
+        Positions before and after each axis.
+    groups : int
+    size : tuple of int
+        Height and width of the output.
+    """
+    kernels = array(weight, network.module)
+    alternatives = value.alternatives  # settles a sum, which may make a layer
+    target, layer = network.new_layer(network.module, len(kernels), *size)
+    counted = np.zeros(kernels.shape[1] * groups, bool)
+    for tensor in alternatives:
+        for part in parts(of_one_image(tensor), network.spaces):
+            axes = []
+            for axis, (extent, windows) in enumerate(_extents(network, part)):
+                before, after = padding[axis]
+                if part.layer == 0:
+                    windows, before, after = _without_border(windows, extent, before, after)
+                if is_identity(windows, extent):
+                    windows = None
+                    if part.layer == 0:
+                        network.padding[axis] = np.maximum(network.padding[axis], [before, after])
+                taps = kernels.shape[2 + axis]
+                axes.append(
+                    Axis(extent, size[axis], taps, stride[axis], before, dilation[axis], windows)
+                )
+            fresh = ~counted[part.channels]
+            counted[part.channels] = True
+            entries, kept = _entries(kernels, part, groups, fresh)
+            total = kernels[:, 0].size * int(fresh.sum()) // groups
+            network.connect(
+                Connection(network.module, part.layer, target, entries, *axes, kept, total),
+                part.space.bits(part.space_channels),
+            )
+    return layer
+
+
+def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
+    """A new layer of nodes that read the last axis of a value.
+
+    A value of one position an image is read whole; otherwise every position reads its features.
+
+    Parameters
+    ----------
+    network : Network
+    value : Value
+        (images, ..., features).
+    weight : torch.Tensor, shape (out features, features)
+    """
+    shape = value.alternatives[0].shape
+    rows = value.alternatives[0].reshape(-1, shape[-1]).numpy()
+    for tensor in value.alternatives[1:]:
+        rows = np.maximum(rows, tensor.reshape(rows.shape).numpy())
+    image = rows.max(axis=1) & 1
+    first, second = np.flatnonzero(image == 0), np.flatnonzero(image == 1)
+    if len(first) != len(second) or rows.max(axis=1).min() < 0:
+        raise NotImplementedError("linear layer over positions that stand for no node")
+    if len(first) == 1:
+        return _vector(network, value, weight, first[0], shape)
+
+    images = [
+        torch.stack([tensor.reshape(rows.shape)[i] for i in (first, second)])
+        for tensor in value.alternatives
+    ]
+    if len(shape) == 4 and shape[0] == IMAGES:
+        height, width = shape[1:3]
+    else:
+        height, width = _grid(network, [tensor[0].numpy() >> 1 for tensor in images])
+    maps = tuple(
+        tensor.transpose(1, 2).reshape(IMAGES, shape[-1], height, width) for tensor in images
+    )
+    one = (1, 1)
+    layer = convolution(
+        network, Value(maps), weight[:, :, None, None], one, [(0, 0)] * 2, one, 1, (height, width)
+    )
+    out = torch.empty((len(rows), len(weight)), dtype=torch.int64)
+    numbers = layer.alternatives[0].flatten(2).transpose(1, 2)
+    out[first], out[second] = numbers[0], numbers[1]
+    return Value((out.reshape(*shape[:-1], len(weight)),))
+
+
+def _vector(
+    network: Network, value: Value, weight: torch.Tensor, row: int, shape: tuple[int, ...]
+) -> Value:
+    matrix = array(weight, network.module)
+    target, layer = network.new_layer(network.module, len(matrix), 1, 1)
+    out, feature = np.nonzero(matrix)
+    kept = np.abs(matrix[out, feature])
+    counted = np.zeros(matrix.shape[1], bool)
+    for tensor in value.alternatives:
+        images = tensor.reshape(-1, shape[-1])
+        numbers = of_one_image(images if row == 0 else images.flip(0))
+        home = np.where(numbers >= 0, network.spaces.of(numbers), -1)
+        turn = _occurrence(numbers)
+        for index, time in sorted(set(zip(home[home >= 0].tolist(), turn[home >= 0], strict=True))):
+            space = network.spaces.all[index]
+            reads = (home == index) & (turn == time)
+            chosen = reads[feature]
+            channel, place = np.divmod(numbers[feature[chosen]] - space.start, space.positions)
+            tap_y, tap_x = np.divmod(place, len(space.columns))
+            if max(len(space.rows), len(space.columns)) > MAX_TAPS:
+                raise NotImplementedError(
+                    f"a linear layer over more than {MAX_TAPS:,} positions in a row"
+                )
+            entries = Entries.of(out[chosen], space.channels[channel], tap_y, tap_x, kept[chosen])
+            if len(np.unique(space.channels)) < len(space.channels):
+                entries = summed([entries])  # a channel that was pooled more than once
+            axes = [
+                Axis(extent, 1, len(windows), windows=unless_identity(windows, extent))
+                for extent, windows in _extents(network, space)
+            ]
+            fresh = reads & ~counted
+            counted |= reads
+            counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
+            network.connect(
+                Connection(network.module, space.layer, target, entries, *axes, *counts),
+                space.bits((numbers[reads] - space.start) // space.positions),
+            )
+    return Value((layer.alternatives[0].reshape(*shape[:-1], len(matrix)),))
+
+
+def shortcut(network: Network, value: Value, target: int, name: str) -> None:
+    """Edges of weight 1 from every element of a map to the node at its place in a layer.
+
+    Parameters
+    ----------
+    network : Network
+    value : Value
+        (images, channels, height, width) of the target layer.
+    target : int
+        Key of the layer.
+    name : str
+    """
+    shape = network.layers[target].shape
+    for tensor in value.alternatives:
+        for part in parts(of_one_image(tensor), network.spaces):
+            zero = np.zeros(len(part.channels), np.int16)
+            entries = Entries.of(part.channels, part.layer_channels, zero, zero, zero + 1)
+            axes = [
+                Axis(extent, size, windows=unless_identity(windows, extent))
+                for size, (extent, windows) in zip(shape[1:], _extents(network, part), strict=True)
+            ]
+            order = np.argsort(entries.target_channel, kind="stable")
+            network.connect(
+                Connection(name, part.layer, target, entries.take(order), *axes, 0, 0),
+                part.space.bits(part.space_channels),
+            )
+
+
+def _extents(network: Network, of: Space | Part) -> list[tuple[int, np.ndarray]]:
+    """Along both axes, positions of the layer behind a map, and those that the map stands for."""
+    extents = network.layers[of.layer].shape[1:]
+    return [*zip(extents, (of.rows, of.columns), strict=True)]
+
+
+def _entries(
+    kernels: np.ndarray, part: Part, groups: int, fresh: np.ndarray
+) -> tuple[Entries, int]:
+    """The kept weights that read a part of a value, and how many of them not counted before."""
+    out, inp, tap_y, tap_x = np.nonzero(kernels)
+    inputs = inp + out // (len(kernels) // groups) * kernels.shape[1]
+    of_layer = np.full(kernels.shape[1] * groups, -1)
+    of_layer[part.channels] = part.layer_channels
+    is_fresh = np.zeros(len(of_layer), bool)
+    is_fresh[part.channels] = fresh
+    source = of_layer[inputs]
+    kept = np.abs(kernels[out, inp, tap_y, tap_x])
+    found = Entries.of(out, source, tap_y, tap_x, kept)
+    if len(part.channels) < len(of_layer):
+        found = found.take(np.flatnonzero(source >= 0))
+    if len(np.unique(part.layer_channels)) < len(part.layer_channels):
+        found = summed([found])  # a channel that the value holds more than once
+    return found, int(is_fresh[inputs].sum())
+
+
+def _without_border(
+    windows: np.ndarray, extent: int, before: int, after: int
+) -> tuple[np.ndarray, int, int]:
+    """Positions padded around the network's input are as the padding of a convolution."""
+    there = np.flatnonzero(windows[:, 0] < windows[:, 1])
+    if len(there) and len(there) < len(windows):
+        inner = windows[there[0] : there[-1] + 1]
+        if is_identity(inner, extent):
+            return inner, before + int(there[0]), after + len(windows) - 1 - int(there[-1])
+    return windows, before, after
+
+
+def as_maps(network: Network, value: Value) -> Value:
+    """A value (images, channels, positions) with height and width again."""
+    rows = [tensor[0].numpy().T >> 1 for tensor in value.alternatives]
+    height, width = _grid(network, rows)
+    shape = (*value.shape[:2], height, width)
+    return value.changed(lambda numbers: numbers.reshape(shape))
+
+
+def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int]:
+    """Height and width of a row of positions (positions, features), by the layer behind them."""
+    length = len(alternatives[0])
+    for numbers in alternatives:
+        there = (numbers >= 0).any(axis=0)
+        if not there.any():
+            continue
+        column = numbers[:, there.argmax()]
+        space = network.spaces.holding(int(column.max()))
+        rows = (column - space.start) // len(space.columns)
+        width = int((rows == rows[0]).argmin()) or length
+        if width < length and length % width == 0:
+            return length // width, width
+    return 1, length
+
+
+def _occurrence(numbers: np.ndarray) -> np.ndarray:
+    """How often each number has stood before in the array."""
+    order = np.argsort(numbers, kind="stable")
+    ordered = numbers[order]
+    new = np.diff(ordered, prepend=ordered[:1] - 1) != 0
+    start = np.maximum.accumulate(np.where(new, np.arange(len(ordered)), 0))
+    found = np.empty(len(ordered), np.int64)
+    found[order] = np.arange(len(ordered)) - start
+    return found

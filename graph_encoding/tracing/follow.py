@@ -1,0 +1,169 @@
+"""Follow a torch network from its input to its output and write down its multipartite wiring.
+
+The network runs once, on tensors without data (torch's ``meta`` device) and under a
+``TorchFunctionMode``: every function that it calls on a value is seen with its arguments, and
+`operations` says what becomes of the nodes that the value stands for. So whatever plain Python
+the network's ``forward`` is, it is followed; what depends on the data is not there to be followed,
+and is refused. Weights are those that the forward pass uses: masks of ``torch.nn.utils.prune`` and
+other parametrizations are applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from ..weights import UnsupportedNetwork
+from .modules import eager, named, unchanged
+from .network import Network
+from .operations import Call, apply
+from .result import Trace, end_with, trace_of
+from .tensors import Handle, handle_of, put_back, stand_in, tensors_in, value_of, values_in, write
+from .values import IMAGES, Value
+
+
+def trace(
+    model: nn.Module, input_shape: tuple[int, ...], identity_shortcuts: bool = False
+) -> Trace:
+    """Trace a network.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Traced in evaluation mode, and left as it was.
+    input_shape : tuple of int
+        Of one input: channels, height and width, or features.
+    identity_shortcuts : bool
+        Whether a shortcut without weights becomes edges of weight 1.
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    UnsupportedNetwork
+        Naming the module, the function and the line of code that has no multipartite graph.
+    """
+    if not 1 <= len(input_shape) <= 3 or min(input_shape) < 1:
+        raise UnsupportedNetwork(
+            f"an input of shape {tuple(input_shape)} is neither an image (channels, height, "
+            "width) nor a vector; it has no axis of images"
+        )
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            label = name or type(module).__name__
+            raise UnsupportedNetwork(f"{label}: TorchScript cannot be followed, its source can")
+    apart: frozenset[frozenset[int]] = frozenset()
+    while True:
+        network = Network(model, identity_shortcuts, apart)
+        _run(model, network, input_shape)
+        if network.read_alone <= apart:
+            return trace_of(network)
+        # Nodes of a sum that are also read without it: keep them apart from the sum's.
+        apart |= network.read_alone
+
+
+def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> None:
+    channels, *sizes = input_shape
+    _, value = network.new_layer("input", channels, *(1, 1, *sizes)[-2:])
+    network.layers[0].read = True  # nothing ends in it
+    shape = (IMAGES, *input_shape)
+    tensor = stand_in(network, value.changed(lambda numbers: numbers.reshape(shape)))
+    with (
+        unchanged(model, network.weight.device) as keep,
+        named(model, network),
+        eager(),
+        torch.no_grad(),
+        Mode(network, keep),
+    ):
+        for module in model.modules():  # eval() may do more: LoRA merges its weights
+            module.training = False
+        try:
+            out = model(tensor)
+        except UnsupportedNetwork:
+            raise
+        except Exception as error:
+            # The network's own code failed on a shape, or on a value without data.
+            lines = [*filter(str.strip, str(error).splitlines()), type(error).__name__]
+            reason = f"fails when it is traced: {lines[0]}"  # further lines may be frames
+            raise network.refusal(reason, error) from error
+    try:
+        end_with(network, values_in(out))
+    except NotImplementedError as error:
+        raise network.refusal(str(error)) from error
+
+
+class Mode(TorchFunctionMode):
+    """Sees every function of torch that the network calls.
+
+    Parameters
+    ----------
+    network : Network
+    keep : callable
+        Takes weights and constants before the network writes to them.
+    """
+
+    def __init__(self, network: Network, keep: Callable[[Iterable[torch.Tensor]], None]) -> None:
+        super().__init__()
+        self.network = network
+        self.keep = keep
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        """Follow a function of values; run one of weights and constants as it is."""
+        call = Call(self.network, func, args, kwargs or {})
+        given = list(tensors_in((call.args, call.kwargs)))
+        if not any(tensor.is_meta or value_of(tensor) is not None for tensor in given):
+            if call.in_place:
+                self.keep(tensors_in(args[:1]))
+            self.keep(tensors_in(call.kwargs.get("out")))
+            return func(*args, **call.kwargs)
+        try:
+            return self.follow(call, [tensor for tensor in given if tensor.is_meta])
+        except NotImplementedError as error:
+            raise self.network.refusal(str(error)) from error
+
+    def follow(self, call: Call, given: list[torch.Tensor]) -> Any:
+        """What a function of values gives: tensors that stand for it, or what it gives itself."""
+        if call.full_name == "__setitem__":
+            put_back(*call.args)
+        handles = [self.require_known(tensor, call.name) for tensor in given]
+        if call.full_name in ("__set__", "__delitem__") or call.kwargs.get("out") is not None:
+            raise NotImplementedError(f"{call.name} writes where it cannot be followed")
+        first = value_of(call.args[0]) if call.args else None
+        if call.in_place and first is None:
+            raise NotImplementedError(
+                f"{call.name} writes into a tensor that is no value; add instead"
+            )
+        found = apply(call)
+        if found is first and (call.in_place or call.kwargs.get("inplace")):
+            return call.args[0]  # the same tensor, which stands for the same nodes
+        if call.in_place:
+            if not isinstance(found, Value):
+                raise NotImplementedError(f"{call.name} in place cannot be followed")
+            write(call.args[0], found)
+            return call.args[0]
+        memory = handles[0].memory if call.may_alias else None
+        if isinstance(found, list):
+            return tuple(stand_in(self.network, value, memory) for value in found)
+        if not isinstance(found, Value):
+            return found  # a shape, a length
+        tensor = stand_in(self.network, found, memory)
+        if call.full_name == "__getitem__":
+            handle_of(tensor).taken = handles[0], call.args[1], handles[0].version
+        return tensor
+
+    def require_known(self, tensor: torch.Tensor, name: str) -> Handle:
+        """What is known of a tensor, which must be all there is to know."""
+        handle = handle_of(tensor)
+        if handle is None or handle.owner is not self.network:
+            raise NotImplementedError(f"{name} reads a value that could not be followed")
+        if handle.version != handle.memory.version:
+            raise NotImplementedError(
+                f"{name} reads a tensor that was written to in place by another name"
+            )
+        return handle

@@ -1,0 +1,132 @@
+"""Pooling, means and sums over positions: an element stands for a window of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from .. import sums
+from ..connections import as_maps
+from ..network import Network
+from ..values import IMAGES, Value, of_one_image, pooled
+from ..windows import adaptive_windows, is_identity, pooling_windows
+from .arguments import map_size, pair, read
+from .registry import Call, handles
+
+NO_IMAGES = "pooling needs a batch of images"
+
+
+@handles("max_pool2d")
+def max_pooled(
+    call: Call,
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Value:
+    """Every position stands for its window."""
+    if return_indices:
+        raise NotImplementedError("max pooling that gives its indices depends on the data")
+    value = read(input)
+    if len(value.shape) != 4:
+        raise NotImplementedError(NO_IMAGES)
+    geometry = {"kernel_size": kernel_size, "stride": stride or None, "padding": padding}
+    sizes = map_size(F.max_pool2d, value, dilation=dilation, ceil_mode=ceil_mode, **geometry)
+    axes = zip(
+        *(value.shape[2:], pair(kernel_size), pair(stride or kernel_size)),
+        *(pair(padding), pair(dilation), sizes),
+        strict=True,
+    )
+    return _with_windows(call.network, value, [pooling_windows(*axis) for axis in axes])
+
+
+@handles("avg_pool2d")
+def average_pooled(
+    call: Call,
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    *rest: Any,
+    **kwargs: Any,
+) -> Value:
+    """As `max_pooled`."""
+    return max_pooled(call, input, kernel_size, stride, padding, 1, ceil_mode)
+
+
+@handles("adaptive_avg_pool2d adaptive_max_pool2d")
+def adaptively_pooled(
+    call: Call, input: Any, output_size: Any, return_indices: bool = False
+) -> Value:
+    """Every position stands for its share of the map."""
+    windows = [
+        adaptive_windows(size, size if new is None else new)
+        for size, new in zip(input.shape[2:], pair(output_size), strict=False)
+    ]
+    return _with_windows(call.network, read(input), windows)
+
+
+def _with_windows(network: Network, value: Value, windows: list[np.ndarray]) -> Value:
+    if len(value.shape) != 4 or len(windows) != 2:
+        raise NotImplementedError(NO_IMAGES)
+    sizes = value.shape[2:]
+    if all(is_identity(w, size) for w, size in zip(windows, sizes, strict=True)):
+        return value
+    return value.changed(lambda numbers: pooled(of_one_image(numbers), network.spaces, *windows))
+
+
+@handles("mean sum amax")
+def over_axes(
+    call: Call,
+    input: Any,
+    dim: Any = None,
+    keepdim: bool = False,
+    *,
+    axis: Any = None,
+    keepdims: bool = False,
+    dtype: torch.dtype | None = None,
+) -> Value:
+    """Over positions, every channel stands for its whole map, rows or columns.
+
+    Over an axis along which values were stacked it is a sum of them, or their maximum.
+    """
+    value, dims = read(input), input.dim()
+    dim, keepdim = axis if dim is None else dim, keepdim or keepdims  # both have NumPy's names too
+    over = sorted(d % dims for d in ((dim,) if isinstance(dim, int) else dim or range(dims)))
+    left = [d for d in range(1, dims) if d not in over]
+    shape = [
+        1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over
+    ]
+    stacked = _is_of_all_images(value) if over == [0] else dims == 5 and len(over) == 1
+    if stacked:
+        slices = zip(*(numbers.unbind(over[0]) for numbers in value.alternatives), strict=True)
+        terms = [Value(tuple(numbers.reshape(shape) for numbers in each)) for each in slices]
+        return (sums.beside if call.name == "amax" else sums.summed)(call.network, terms)
+    if 0 in over or dims not in (3, 4) or not left:
+        raise NotImplementedError("a mean that is not over positions of images")
+    if dims == 4 and over == [1]:
+        raise NotImplementedError("a mean or a sum over axis 1 of 4 cannot be followed")
+    if dims == 3 or len(over) == 2:  # all positions of a map, or of a row of them
+        rows = value.changed(lambda numbers: numbers.movedim(left[0], 1).flatten(2))
+        maps = as_maps(call.network, rows)
+        windows = [adaptive_windows(size, 1) for size in maps.shape[2:]]
+    else:
+        maps = value
+        windows = [
+            adaptive_windows(size, 1 if d in over else size) for d, size in enumerate(input.shape)
+        ][2:]
+    found = _with_windows(call.network, maps, windows)
+    return found.changed(lambda numbers: numbers.reshape(shape))
+
+
+def _is_of_all_images(value: Value) -> bool:
+    """Whether the first axis is not that of the images: what stands there first is of all."""
+    numbers = value.alternatives[0][0]
+    return len((numbers[numbers >= 0] & 1).unique()) == IMAGES

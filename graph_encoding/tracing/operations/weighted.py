@@ -1,0 +1,66 @@
+"""Convolutions and linear layers: new node layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from .. import connections
+from ..tensors import value_of
+from ..values import Value
+from .arguments import OF_INPUT, map_size, pair, read
+from .registry import Call, handles
+
+
+@handles("conv2d")
+def convolution(
+    call: Call,
+    input: Any,
+    weight: torch.Tensor,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Value:
+    """A node layer of a convolution's maps."""
+    if value_of(weight) is not None:
+        raise NotImplementedError(OF_INPUT)
+    value = read(input)
+    if len(value.shape) != 4:
+        raise NotImplementedError(
+            "a convolution reads images (channels, height, width), here one input has shape "
+            f"{tuple(value.shape[1:])}: is the axis of images missing in the example input?"
+        )
+    if value.shape[1] != weight.shape[1] * groups:
+        raise NotImplementedError(
+            f"a convolution of {weight.shape[1] * groups} channels reads {value.shape[1]}"
+        )
+    kernel = torch.zeros(1, 1, *weight.shape[2:])
+    geometry = {"stride": stride, "padding": padding, "dilation": dilation}
+    size = map_size(F.conv2d, value, weight=kernel, **geometry)
+    stride, dilation = pair(stride), pair(dilation)
+    if padding == "same":
+        totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+        sides = [(total // 2, total - total // 2) for total in totals]
+    elif padding == "valid":
+        sides = [(0, 0), (0, 0)]
+    else:
+        sides = [(p, p) for p in pair(padding)]
+    return connections.convolution(
+        call.network, value, weight, stride, sides, dilation, groups, size
+    )
+
+
+@handles("linear")
+def linear(call: Call, input: Any, weight: torch.Tensor, bias: Any = None) -> Value:
+    """A node layer of a linear layer's outputs."""
+    if value_of(weight) is not None:
+        raise NotImplementedError(OF_INPUT)
+    if input.shape[-1] != weight.shape[1]:
+        raise NotImplementedError(
+            f"a linear layer of {weight.shape[1]} features reads {input.shape[-1]}"
+        )
+    return connections.linear(call.network, read(input), weight)

@@ -1,0 +1,150 @@
+"""Sums and products of values: which nodes the result stands for.
+
+Layers that end in one sum are one layer of nodes. A summand from which another one is computed is
+an identity shortcut: it adds no edges, as in the paper, or edges of weight 1. Anything else that is
+added or multiplied stands beside: who reads the result reads the nodes of all.
+
+A sum is settled when it is first read, whatever the order in which it was written: only then all
+of its summands are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, reduce
+from operator import and_
+
+import torch
+
+from .connections import shortcut
+from .network import Network
+from .values import IMAGES, Value
+
+
+class Sum(Value):
+    """A sum that is not settled yet."""
+
+    def __init__(self, network: Network, terms: Sequence[Value]) -> None:
+        self.network, self.terms, self.module = network, tuple(terms), network.module
+
+    @property
+    def shape(self) -> torch.Size:
+        """As that of all terms."""
+        return self.terms[0].shape
+
+    @cached_property
+    def alternatives(self) -> tuple[torch.Tensor, ...]:
+        """The sum, settled."""
+        return _settled(self.network, _flat(self), self.module).alternatives
+
+
+def summed(network: Network, terms: Sequence[Value]) -> Value:
+    """The sum of values of one shape."""
+    return Sum(network, terms) if len(terms) > 1 else terms[0]
+
+
+def beside(network: Network, terms: Sequence[Value]) -> Value:
+    """The nodes of all values together."""
+    alternatives: list[torch.Tensor] = []
+    for term in terms:
+        for numbers in term.alternatives:
+            if not any(torch.equal(numbers, known) for known in alternatives):
+                alternatives.append(numbers)
+    some = [numbers for numbers in alternatives if bool((numbers >= 0).any())]
+    if len(some) > 1:
+        for term in terms:
+            for key in network.spaces.layers(term):
+                network.layers[key].read = True
+    return Value(tuple(some or alternatives[:1]))
+
+
+def _flat(value: Value) -> list[Value]:
+    """The terms of a sum, and those of sums among them that nobody has read."""
+    if isinstance(value, Sum) and "alternatives" not in value.__dict__:
+        return [term for inner in value.terms for term in _flat(inner)]
+    return [value]
+
+
+def _settled(network: Network, terms: list[Value], module: str) -> Value:
+    different: list[Value] = []
+    for term in terms:
+        if network.spaces.layers(term) and not any(_is_equal(term, known) for known in different):
+            different.append(term)
+    if len(different) < 2:
+        return (different or terms)[0]
+    reads = [network.spaces.bits(term) for term in different]
+    leads = [
+        reduce(and_, (network.layers[key].ancestors for key in network.spaces.layers(term)))
+        for term in different
+    ]
+    branches, shortcuts = [], []
+    for i, (term, read) in enumerate(zip(different, reads, strict=True)):
+        is_shortcut = any(read & ~lead == 0 for lead in leads[:i] + leads[i + 1 :])
+        (shortcuts if is_shortcut else branches).append(term)
+    rest = shortcuts if network.identity_shortcuts else []
+
+    keys = [_open_layer(network, branch) for branch in branches]
+    leader = next((i for i, key in enumerate(keys) if key is not None), None)
+    if leader is None:
+        return beside(network, [*branches, *rest])
+    members = [
+        i
+        for i, key in enumerate(keys)
+        if key is not None and _are_alike(network, branches[leader], key, branches[i], keys[leader])
+    ]
+    joint = branches[leader]
+    if len(members) > 1 or rest:
+        joint = _joint_layer(network, [keys[i] for i in members], joint)
+        for term in rest:
+            _add_shortcut(network, joint, term, module)
+    others = [branch for i, branch in enumerate(branches) if i not in members]
+    return beside(network, [joint, *others]) if others else joint
+
+
+def _is_equal(one: Value, other: Value) -> bool:
+    return len(one.alternatives) == len(other.alternatives) and all(
+        map(torch.equal, one.alternatives, other.alternatives)
+    )
+
+
+def _are_alike(network: Network, one: Value, key: int, other: Value, other_key: int) -> bool:
+    """Whether two layers lie in the same way in their values."""
+    layers = network.layers
+    places = [value.alternatives[0] - value.alternatives[0].min() for value in (one, other)]
+    return layers[key].shape == layers[other_key].shape and torch.equal(*places)
+
+
+def _open_layer(network: Network, value: Value) -> int | None:
+    """Key of the node layer that a value is all of, if nothing has been made of it yet."""
+    if len(value.alternatives) > 1:
+        return None
+    numbers = value.alternatives[0][0].reshape(-1) >> 1
+    if int(numbers.min()) < 0:
+        return None
+    space = network.spaces.holding(int(numbers[0]))
+    layer = network.layers[space.layer]
+    if not space.whole or layer.read or layer.joined is not None or layer.members in network.apart:
+        return None
+    if len(numbers) != space.stop - space.start:
+        return None
+    there = numbers.sort().values
+    if int(there[0]) != space.start or not bool((there.diff() == 1).all()):
+        return None
+    return space.layer
+
+
+def _joint_layer(network: Network, keys: list[int], branch: Value) -> Value:
+    """A node layer in place of those that end in it, laid as `branch` lays one of them."""
+    _, whole = network.joint_layer(keys)
+    first = whole.alternatives[0].min() - branch.alternatives[0].min()
+    return branch.changed(lambda numbers: numbers + first)
+
+
+def _add_shortcut(network: Network, joint: Value, rest: Value, module: str) -> None:
+    """Edges of weight 1 from what an identity shortcut brings to the nodes of a sum."""
+    numbers = joint.alternatives[0][0].reshape(-1)
+    key = network.spaces.holding(int(numbers[0]) >> 1).layer
+    order = numbers.argsort()
+    shape = (IMAGES, *network.layers[key].shape)
+    maps = rest.changed(lambda numbers: numbers.reshape(IMAGES, -1)[:, order].reshape(shape))
+    shortcut(network, maps, key, f"{module} shortcut")
