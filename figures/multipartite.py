@@ -217,16 +217,17 @@ def looked_up(
 
 
 def _bins(graph: Graph, colour: str, mark: Sequence[str]) -> list[Bins]:
-    is_cut = None
-    if "cut-nodes" in mark:
-        from metrics.cuts import articulation_points
+    from metrics import cuts, degrees
 
-        is_cut = articulation_points(graph)
-    by_strength = colour == "strength"
-    return [
-        binned(graph, layer, BINS, tuple(mark), is_cut, strength=by_strength)
-        for layer in graph.layers
-    ]
+    find = {
+        "sinks": degrees.sinks,
+        "sources": degrees.sources,
+        "cut-nodes": cuts.articulation_points,
+        "disconnected": degrees.disconnected,
+    }
+    marks = {name: find[name](graph) for name in mark}
+    strength = graph.node_strength if colour == "strength" else np.zeros(graph.num_nodes)
+    return [binned(layer, BINS, marks, strength) for layer in graph.layers]
 
 
 def _removed(graph: Graph, notes: list[str]) -> list[Edges]:
