@@ -87,8 +87,10 @@ def draw(
 
     Examples
     --------
-    >>> figure = draw(graph, mark=("sinks", "sources"))
-    >>> figure.savefig("graph.png")
+    >>> import graph_encoding, torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> graph, = graph_encoding.encode(network, torch.zeros(1, 4))
+    >>> draw(graph, mark=("sinks", "sources")).savefig("graph.png")
     """
     for value, known in ((colour, COLOURS), *((name, MARKS) for name in mark)):
         if value not in known:

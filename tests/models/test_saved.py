@@ -142,6 +142,33 @@ def test_what_is_no_file(tmp_path):
         saved.load(tmp_path)
 
 
+def test_limits(tmp_path):
+    """What bounds memory and time is checked before anything large is read or made."""
+    file = tmp_path / "net.pt"
+    saved.save(file, *pruned("Resnet-20", 0.0), ROW)
+    data = file.read_bytes()
+    records = records_of(data)
+    description = records["data.pkl"]
+
+    def refused(message: str, forged: bytes) -> None:
+        file.write_bytes(forged)
+        with pytest.raises(SavedNetworkError, match=message):
+            saved.load(file)
+
+    refused("directory exceeds", zipped(records | {f"data/{n}": b"" for n in range(1000, 22_000)}))
+    refused("description exceeds", zipped(records | {"data.pkl": description + b"N" * 2**20}))
+    refused("lacks a record", zipped({k: v for k, v in records.items() if k != "version"}))
+    axes, many = b"(K\x10K\x03K\x03K\x03t", b"(" + b"K\x01" * 10**5 + b"t"
+    refused("too many axes", zipped(records | {"data.pkl": description.replace(axes, many, 1)}))
+    entry = data.rindex(b"archive/data/0") - 46  # of the directory; its record then spans others
+    size = (len(data) // 2).to_bytes(4, "little")
+    sizes = [data[: entry + 20], size, size, data[entry + 28 :]]
+    refused("claims more than", b"".join(sizes))
+    os.truncate(file, 2**30 + 1)  # takes no room on the disk
+    with pytest.raises(SavedNetworkError, match="larger than"):
+        saved.load(file)
+
+
 def test_damaged_and_forged_files(tmp_path):
     model, masks = pruned("Resnet-20", 0.1)
     saved.save(tmp_path / "net.pt", model, masks, ROW)
@@ -341,7 +368,8 @@ def forgeries(data: bytes) -> Iterator[tuple[str, bytes]]:
     bomb = {**records, "data/0": bytes(2**26)}
     yield "bomb", zipped(bomb, zipfile.ZIP_DEFLATED)
     yield "plain zip", zipped(records)[:-98] + zipped(records)[-22:]
-    yield "a name twice", zipped({**records, "data/00": b""}).replace(b"data/00", b"data/10")
+    twice = {**records, "data/00": records["data/10"]}
+    yield "a name twice", zipped(twice).replace(b"data/00", b"data/10")
     yield "another folder", data.replace(b"archive/data/0", b"brchive/data/0")
     yield "another end", data[:-34] + bytes(8) + data[-26:]
     yield "a comment", data[:-2] + b"\1\0x"
