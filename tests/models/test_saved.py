@@ -276,6 +276,7 @@ def contents(data: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"tensor {name}", written(state_dict=state | {first: tensor})
     same = {"layer1.0.bn1.weight": state["layer1.0.bn2.weight"]}  # both ones
     yield "tensor twice", written(state_dict=state | same)
+    yield "bias NaN", written(state_dict=state | {"bn1.bias": state["bn1.bias"] / 0})
     yield (
         "mask twice",
         written(masks=masks | {"layer1.0.conv2.weight": masks["layer1.0.conv1.weight"]}),
