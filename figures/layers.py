@@ -43,7 +43,11 @@ def compare(summaries: Mapping[str, Sequence[LayerSummary]]):
 
     Examples
     --------
-    >>> figure = compare({"snip": by_layer(one), "erk": by_layer(other)})
+    >>> import graph_encoding, torch, metrics.by_layer
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> graph, = graph_encoding.encode(network, torch.zeros(1, 4))
+    >>> rows = metrics.by_layer.by_layer(graph)
+    >>> compare({"snip": rows, "erk": rows}).savefig("layers.png")
     """
     if not 1 <= len(summaries) <= MOST:
         raise ValueError(f"{len(summaries)} pruners to compare: give 1 to {MOST}")

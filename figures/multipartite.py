@@ -87,8 +87,10 @@ def draw(
 
     Examples
     --------
-    >>> figure = draw(graph, mark=("sinks", "sources"))
-    >>> figure.savefig("graph.png")
+    >>> import graph_encoding, torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> graph, = graph_encoding.encode(network, torch.zeros(1, 4))
+    >>> draw(graph, mark=("sinks", "sources")).savefig("graph.png")
     """
     for value, known in ((colour, COLOURS), *((name, MARKS) for name in mark)):
         if value not in known:
@@ -217,16 +219,17 @@ def looked_up(
 
 
 def _bins(graph: Graph, colour: str, mark: Sequence[str]) -> list[Bins]:
-    is_cut = None
-    if "cut-nodes" in mark:
-        from metrics.cuts import articulation_points
+    from metrics import cuts, degrees
 
-        is_cut = articulation_points(graph)
-    by_strength = colour == "strength"
-    return [
-        binned(graph, layer, BINS, tuple(mark), is_cut, strength=by_strength)
-        for layer in graph.layers
-    ]
+    find = {
+        "sinks": degrees.sinks,
+        "sources": degrees.sources,
+        "cut-nodes": cuts.articulation_points,
+        "disconnected": degrees.disconnected,
+    }
+    marks = {name: find[name](graph) for name in mark}
+    strength = graph.node_strength if colour == "strength" else np.zeros(graph.num_nodes)
+    return [binned(layer, BINS, marks, strength) for layer in graph.layers]
 
 
 def _removed(graph: Graph, notes: list[str]) -> list[Edges]:

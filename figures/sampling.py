@@ -29,8 +29,13 @@ class Edges:
 
     Examples
     --------
+    >>> import graph_encoding, torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> graph, = graph_encoding.encode(network, torch.zeros(1, 4))
     >>> edges = Edges(graph.blocks[0])
-    >>> source, target = edges[np.arange(edges.count)]  # all of them
+    >>> edges.count
+    12
+    >>> source, target = edges[np.arange(12)]  # all of them
     """
 
     def __init__(self, block: Block) -> None:

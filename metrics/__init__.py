@@ -241,9 +241,11 @@ def topometrics(
 
     Examples
     --------
-    >>> import graph_encoding, metrics, models
-    >>> graph, = graph_encoding.encode(models.build("Resnet-20", 10))
-    >>> metrics.topometrics(graph)["nodes"]
-    191894
+    >>> import graph_encoding, metrics, torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> graph, = graph_encoding.encode(network, torch.zeros(1, 4))
+    >>> values = metrics.topometrics(graph)
+    >>> values["edges"], values["sink_nodes"], values["strength"] > 0
+    (18, 0, True)
     """
     return compute(METRICS, graph, threads=threads, device=device, progress=progress)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from graph_encoding import Block, Graph, NodeLayer
+
+from .degrees import disconnected, sinks, sources
 
 
 class LayerSummary(NamedTuple):
@@ -59,8 +63,9 @@ def by_layer(graph: Graph) -> list[LayerSummary]:
     blocks: dict[tuple[str, NodeLayer], list[Block]] = {}
     for block in graph.blocks:
         blocks.setdefault((block.name, block.target), []).append(block)
+    marks = _marks(graph)
     return [
-        _summary(graph, name, target, found)
+        _summary(graph, marks, name, target, found)
         for (name, target), found in blocks.items()
         if any(block.total_weights for block in found)  # identity shortcuts have none
     ]
@@ -79,14 +84,22 @@ def whole(graph: Graph) -> LayerSummary:
     LayerSummary
         Of all nodes and edges of the graph, also its inputs and its shortcuts without weights.
     """
-    return _summary(graph, "all", NodeLayer("all", 0, graph.num_nodes), graph.blocks)
+    target = NodeLayer("all", 0, graph.num_nodes)
+    return _summary(graph, _marks(graph), "all", target, graph.blocks)
 
 
-def _summary(graph: Graph, name: str, target: NodeLayer, blocks: list[Block]) -> LayerSummary:
+def _marks(graph: Graph) -> dict[str, np.ndarray]:
+    return {mark.__name__: mark(graph) for mark in (sinks, sources, disconnected)}
+
+
+def _summary(
+    graph: Graph,
+    marks: dict[str, np.ndarray],
+    name: str,
+    target: NodeLayer,
+    blocks: list[Block],
+) -> LayerSummary:
     nodes = slice(target.offset, target.stop)
-    fed, feeds = graph.in_degree[nodes] > 0, graph.out_degree[nodes] > 0
-    after_inputs = max(graph.layers[0].stop - target.offset, 0)
-    before_outputs = graph.layers[-1].offset - target.offset
     kept = sum(block.kept_weights for block in blocks)
     total = sum(block.total_weights for block in blocks)
     return LayerSummary(
@@ -96,9 +109,7 @@ def _summary(graph: Graph, name: str, target: NodeLayer, blocks: list[Block]) ->
         kept_weights=kept,
         total_weights=total,
         density=kept / total,
-        sinks=float((fed & ~feeds)[:before_outputs].sum()) / target.size,
-        sources=float((feeds & ~fed)[after_inputs:].sum()) / target.size,
-        disconnected=float((~fed & ~feeds).mean()),
         strength=float(graph.node_strength[nodes].mean()),
         target=target,
+        **{mark: float(marked[nodes].mean()) for mark, marked in marks.items()},
     )

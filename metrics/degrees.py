@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from graph_encoding import Graph
 
 
@@ -15,9 +17,8 @@ def local_connectivity(graph: Graph) -> dict[str, int]:
     Returns
     -------
     dict
-        ``sink_nodes``: nodes outside the last layer with incoming but no outgoing edge.
-        ``source_nodes``: nodes outside the first layer with outgoing but no incoming edge.
-        ``disconnected_nodes``: nodes without an edge, in any layer.
+        ``sink_nodes``, ``source_nodes``, ``disconnected_nodes``: as `sinks`, `sources` and
+        `disconnected` find them.
         ``removable_out``: edges into the sink nodes.
         ``removable_in``: edges out of the source nodes.
 
@@ -25,15 +26,30 @@ def local_connectivity(graph: Graph) -> dict[str, int]:
     -----
     Cunegatti et al., TMLR 2024, section 3.2 (local connectivity).
     """
-    fed, feeds = graph.in_degree > 0, graph.out_degree > 0
-    sink, source = fed & ~feeds, feeds & ~fed
-    outputs, inputs = graph.layers[-1], graph.layers[0]
-    sink[outputs.offset : outputs.stop] = False
-    source[inputs.offset : inputs.stop] = False
+    sink, source = sinks(graph), sources(graph)
     return {
         "sink_nodes": int(sink.sum()),
         "source_nodes": int(source.sum()),
-        "disconnected_nodes": int((~fed & ~feeds).sum()),
+        "disconnected_nodes": int(disconnected(graph).sum()),
         "removable_out": int(graph.in_degree[sink].sum()),
         "removable_in": int(graph.out_degree[source].sum()),
     }
+
+
+def sinks(graph: Graph) -> np.ndarray:
+    """Bool array (num_nodes,): nodes outside the last layer that are fed and feed nothing."""
+    found = (graph.in_degree > 0) & (graph.out_degree == 0)
+    found[graph.layers[-1].offset :] = False
+    return found
+
+
+def sources(graph: Graph) -> np.ndarray:
+    """Bool array (num_nodes,): nodes outside the first layer that feed others and are not fed."""
+    found = (graph.out_degree > 0) & (graph.in_degree == 0)
+    found[: graph.layers[0].stop] = False
+    return found
+
+
+def disconnected(graph: Graph) -> np.ndarray:
+    """Bool array (num_nodes,): nodes without an edge, in any layer."""
+    return (graph.in_degree == 0) & (graph.out_degree == 0)

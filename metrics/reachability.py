@@ -22,8 +22,9 @@ def reached_from_inputs(graph: Graph) -> np.ndarray:
 
     Examples
     --------
-    >>> import graph_encoding, models
-    >>> graph, = graph_encoding.encode(models.build("Resnet-20", 10))
+    >>> import graph_encoding, torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    >>> graph, = graph_encoding.encode(network, torch.zeros(1, 4))
     >>> bool(reached_from_inputs(graph).all())
     True
     """

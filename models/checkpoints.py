@@ -46,7 +46,7 @@ def load(
 ) -> dict[str, Any] | None:
     """Read a checkpoint, if there is one of the same training.
 
-    One that cannot be read is told of in a line on standard error.
+    A line on standard error names one that cannot be read.
 
     Parameters
     ----------

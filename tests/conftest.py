@@ -4,11 +4,7 @@ This file also puts the folder ``tests`` on the import path, for the helper modu
 rooms share (`networks`, `reference`, `oracle`, `pairs`, `golden`).
 """
 
-from collections.abc import Iterator
-
-import pytest
 from hypothesis import HealthCheck, settings
-from threadpoolctl import threadpool_limits
 
 settings.register_profile(
     "repeatable",
@@ -18,10 +14,3 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("repeatable")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def single_blas_thread() -> Iterator[None]:
-    """Small matrices are solved many times faster by one thread than by several on a busy CPU."""
-    with threadpool_limits(1, user_api="blas"):
-        yield

@@ -36,7 +36,7 @@ def williams(r_xy: float, r_zy: float, r_xz: float, n: int) -> tuple[float, floa
     --------
     >>> t, p = williams(0.4, 0.5, 0.1, 103)
     >>> round(t, 3), round(p, 3)
-    (-0.892, 0.375)
+    (-0.891, 0.375)
     """
     determinant = 1 - r_xy**2 - r_zy**2 - r_xz**2 + 2 * r_xy * r_zy * r_xz
     mean = (r_xy + r_zy) / 2

@@ -44,10 +44,11 @@ def load(path: str | Path, max_bytes: int = MAX_BYTES) -> list[Graph]:
 
     Examples
     --------
-    >>> import graph_encoding
-    >>> graph_encoding.save("resnet.graph", graphs)
-    >>> graph_encoding.load("resnet.graph")[0].num_edges == graphs[0].num_edges
-    True
+    >>> import graph_encoding, torch
+    >>> graphs = graph_encoding.encode(torch.nn.Linear(4, 3), torch.zeros(1, 4))
+    >>> graph_encoding.save("linear.graph", graphs)
+    >>> graph_encoding.load("linear.graph")[0].num_edges
+    12
     """
     with opened(path) as reader:
         content = header.read(reader, max_bytes)

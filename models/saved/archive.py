@@ -1,137 +1,180 @@
-"""The zip archive of a saved network, checked before torch reads it."""
+"""The archive of a saved network, read without trusting it: all memory is bounded by the file."""
 
 from __future__ import annotations
 
 import io
-import math
 import os
-import re
+import pickle
 import struct
 import zipfile
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import torch
 
 from faults import Fault
 
-from . import symbols
-from .content import require_content
-
 MAX_BYTES = 1 << 30
-PICKLE_LIMIT = 1 << 20
-DIRECTORY_LIMIT = 1 << 20
-PIECE = 1 << 20
-# How torch ends an archive: zip64 record (its last two numbers: length and place of the directory),
-# locator, end record without a comment.
-END = struct.Struct("<4s36x2Q4s16x4s16xH")
-RECORD = re.compile(
-    r"[^/]+/(data\.pkl|data/\d+|version|byteorder|\.format_version|\.storage_alignment"
-    r"|\.data/serialization_id)"
-)
-ITEM_BYTES = {"torch.float32": 4, "torch.int64": 8, "torch.bool": 1}
+MAX_OVERHEAD = 1 << 20  # of the archive's directory, and of the pickle that describes the tensors
+MAX_AXES = 4
+# How torch ends an archive: zip64 record (with the directory's length), its locator (with the
+# record's place), end record without a comment.
+END = struct.Struct("<4s36xQ8x4s4xQ4x4s16xH")
+WITHOUT_NUMBERS = {
+    "version",
+    "byteorder",
+    ".format_version",
+    ".storage_alignment",
+    ".data/serialization_id",
+}
 
 
-def checked_records(file: BinaryIO) -> dict[str, bytes]:
-    """All records of the archive by name, once what they claim is true."""
+def read(file: BinaryIO) -> Any:
+    """Read a file: plain values, and a tensor for each record.
+
+    Raises
+    ------
+    Fault
+        If it is not whole, or not what torch writes for such values.
+    """
     size = os.fstat(file.fileno()).st_size
     if size > MAX_BYTES:
         raise Fault(f"larger than {MAX_BYTES:,} bytes", "no network here is that large")
+    file.seek(max(0, size - END.size))
+    record, directory, *end = END.unpack(file.read(END.size).rjust(END.size))
+    if [record, *end] != [b"PK\6\6", b"PK\6\7", size - END.size, b"PK\5\6", 0]:
+        raise Fault("not a saved network, or cut off", "give a whole file of models.saved.save")
+    if directory > MAX_OVERHEAD:
+        raise Fault(f"its archive's directory exceeds {MAX_OVERHEAD:,} bytes")
     try:
-        _require_end(file, size)
         with zipfile.ZipFile(file) as archive:
-            entries = _entries(archive, size)
-            description = _read(archive, entries.pop("data.pkl"))
-            content = symbols.read(description)
-            require_content(content)
-            tensors = [*content["state_dict"].values(), *content["masks"].values()]
-            _require_records(tensors, {name: info.file_size for name, info in entries.items()})
-            records = {"data.pkl": description}
-            records |= {name: _read(archive, info) for name, info in entries.items()}
+            records = _records(archive.infolist(), size)
+            if archive.read(records["byteorder"]) != b"little":
+                raise Fault("its numbers are not little-endian")
+            content = _Description(archive, records).load()
     except (Fault, MemoryError):
         raise
-    except Exception as error:  # a damaged archive makes zipfile raise almost anything
-        raise Fault(f"not a saved network, or damaged ({_line(error)})") from None
-    if records["byteorder"] != b"little":
-        raise Fault("its numbers are not little-endian")
-    for tensor in tensors:
-        if tensor.dtype == "torch.bool" and records[f"data/{tensor.key}"].strip(b"\0\1"):
-            raise Fault("a mask holds something other than true and false")
+    except Exception as error:  # zipfile and the unpickler raise almost anything
+        line = " ".join(f"{type(error).__name__} {error}".split())
+        line = line if len(line) <= 100 else line[:97] + "..."
+        raise Fault(f"not a saved network, or damaged ({line})") from None
+    if not records.keys() <= WITHOUT_NUMBERS:
+        raise Fault("its archive holds a record that no tensor needs")
+    return content
+
+
+def _records(infos: list[zipfile.ZipInfo], size: int) -> dict[str, zipfile.ZipInfo]:
+    """The records by name, without the folder that all share."""
+    folder = infos[0].filename.partition("/")[0]
+    records = {info.filename.removeprefix(f"{folder}/"): info for info in infos}
+    if len(records) < len(infos):
+        raise Fault("its archive holds a record twice")
+    stored = (info.compress_type == zipfile.ZIP_STORED for info in infos)
+    if not all(stored) or any(info.file_size != info.compress_size for info in infos):
+        raise Fault("its archive is compressed")
+    if sum(info.file_size for info in infos) > size:
+        raise Fault("its archive claims more than the file holds")
+    if not {"data.pkl", "version", "byteorder"} <= records.keys():
+        raise Fault("its archive lacks a record that torch writes")
+    if records["data.pkl"].file_size > MAX_OVERHEAD:
+        raise Fault(f"its description exceeds {MAX_OVERHEAD:,} bytes")
     return records
 
 
-def load(records: dict[str, bytes]) -> dict[str, Any]:
-    """What torch makes of the checked records."""
-    clean = io.BytesIO()
-    with zipfile.ZipFile(clean, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in records.items():
-            archive.writestr(zipfile.ZipInfo(f"archive/{name}"), data)
-    clean.seek(0)
-    try:
-        return torch.load(clean, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise Fault(f"torch cannot load it ({_line(error)})") from None
+def _tensor(
+    values: torch.Tensor, offset: int, shape: Any, strides: Any, gradient: bool, hooks: Any
+) -> torch.Tensor:
+    """What stands for ``torch._utils._rebuild_tensor_v2``: a record's numbers in their shape."""
+    if type(shape) is not tuple or len(shape) > MAX_AXES:
+        raise Fault("a tensor has no shape, or too many axes")
+    tensor = values.view(shape)
+    if (offset, tuple(tensor.shape), tensor.stride()) != (0, shape, strides):
+        raise Fault("a tensor does not lie whole and in order in its record")
+    if gradient is not False or hooks != {}:
+        raise Fault("a tensor asks for gradients or hooks")
+    return tensor
 
 
-def _require_end(file: BinaryIO, size: int) -> None:
-    """The archive ends as torch ends it, with a directory of just the length that it claims."""
-    file.seek(max(0, size - END.size))
-    tail = file.read()
-    if len(tail) == END.size:
-        record, length, place, locator, end, comment = END.unpack(tail)
-        marks = (b"PK\6\6", b"PK\6\7", b"PK\5\6", 0)
-        if (record, locator, end, comment) == marks and place + length + len(tail) == size:
-            if length > DIRECTORY_LIMIT:
-                raise Fault(f"its archive's directory exceeds {DIRECTORY_LIMIT:,} bytes")
-            return
-    raise Fault("not a saved network, or cut off", "give a whole file of models.saved.save")
+class _Description(pickle._Unpickler):
+    """Python's own unpickler with few of its instructions; it calls nothing but `NAMES`.
 
+    The class in Python, as the one in C would hash keys and hold memory that no check here bounds.
+    """
 
-def _entries(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
-    infos = archive.infolist()
-    entries = {}
-    for info in infos:
-        match = RECORD.fullmatch(info.filename)
-        if not match or match[1] in entries:
-            raise Fault("its archive holds a record that torch does not write, or one twice")
-        entries[match[1]] = info
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
-            raise Fault("its archive is compressed or encrypted")
-        if info.file_size != info.compress_size:
-            raise Fault("its archive claims sizes that cannot be")
-    if sum(info.file_size for info in infos) > size:
-        raise Fault("its archive claims more than the file holds")
-    if len({info.filename.split("/")[0] for info in infos}) > 1:
-        raise Fault("its archive holds several folders")
-    if not {"data.pkl", "version", "byteorder"} <= entries.keys():
-        raise Fault("its archive lacks a record that torch writes")
-    if entries["data.pkl"].file_size > PICKLE_LIMIT:
-        raise Fault(f"its description exceeds {PICKLE_LIMIT:,} bytes")
-    return entries
-
-
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A record; zipfile compares its checksum at the end."""
-    data = bytearray()
-    with archive.open(info) as record:
-        while piece := record.read(PIECE):
-            data += piece
-    if len(data) != info.file_size:
-        raise Fault("ends too early")
-    return bytes(data)
-
-
-def _require_records(tensors: list[symbols.Tensor], sizes: dict[str, int]) -> None:
-    """Every tensor has a record of its own, of just its size, and no record is left over."""
-    needed = {
-        f"data/{tensor.key}": math.prod(tensor.shape) * ITEM_BYTES[tensor.dtype]
-        for tensor in tensors
+    NAMES: ClassVar = {
+        "collections.OrderedDict": lambda: {},  # the hooks of a tensor
+        "torch._utils._rebuild_tensor_v2": _tensor,
+        "torch.FloatStorage": torch.float32,
+        "torch.LongStorage": torch.int64,
+        "torch.BoolStorage": torch.bool,
     }
-    if len(needed) != len(tensors):
-        raise Fault("two tensors share their storage")
-    if needed != {name: size for name, size in sizes.items() if name.startswith("data/")}:
-        raise Fault("its tensors are not of the sizes of their records")
+    CODES = (
+        pickle.PROTO + pickle.STOP + pickle.MARK + pickle.GLOBAL + pickle.BINPERSID
+        + pickle.BINPUT + pickle.LONG_BINPUT + pickle.BINGET + pickle.LONG_BINGET
+        + pickle.BINUNICODE + pickle.BININT + pickle.BININT1 + pickle.BININT2 + pickle.LONG1
+        + pickle.BINFLOAT + pickle.NONE + pickle.NEWTRUE + pickle.NEWFALSE
+        + pickle.EMPTY_DICT + pickle.EMPTY_TUPLE + pickle.TUPLE
+        + pickle.TUPLE1 + pickle.TUPLE2 + pickle.TUPLE3
+    )  # fmt: skip
 
+    def refuse(self) -> None:
+        raise Fault("its description does what no saved network needs")
 
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 100 else text[:97] + "..."
+    dispatch: ClassVar = dict.fromkeys(range(256), refuse)
+    dispatch |= {code: pickle._Unpickler.dispatch[code] for code in CODES}
+
+    def __init__(self, archive: zipfile.ZipFile, records: dict[str, zipfile.ZipInfo]) -> None:
+        self.archive, self.records = archive, records
+        self.stream = io.BytesIO(archive.read(records.pop("data.pkl")))
+        super().__init__(self.stream)
+
+    def load(self) -> Any:
+        content = super().load()
+        if self.stack or self.metastack or self.stream.read(1):
+            raise Fault("its description goes on after its end")
+        return content
+
+    def find_class(self, module: str, name: str) -> Any:
+        name = f"{module}.{name}"
+        if name not in self.NAMES:
+            raise Fault(f"asks for {name[:60]!a}, which no saved network needs")
+        return self.NAMES[name]
+
+    def persistent_load(self, identity: Any) -> torch.Tensor:
+        """The numbers of a record, each of which serves one tensor."""
+        kind, dtype, key, device, count = identity
+        if (kind, type(dtype), type(key), device) != ("storage", torch.dtype, str, "cpu"):
+            raise Fault("its description has an unknown storage")
+        record = self.records.pop(f"data/{key}", None)
+        if record is None:
+            raise Fault("a tensor has no record, or shares it with another")
+        if record.file_size != count * dtype.itemsize:
+            raise Fault("its tensors are not of the sizes of their records")
+        data = self.archive.read(record)
+        if dtype == torch.bool and data.strip(b"\0\1"):
+            raise Fault("a mask holds something other than true and false")
+        return torch.frombuffer(bytearray(data), dtype=dtype)
+
+    def load_reduce(self) -> None:
+        if type(self.stack[-1]) is not tuple:  # a tensor would be taken apart
+            self.refuse()
+        super().load_reduce()
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._set([key, value])
+
+    def load_setitems(self) -> None:
+        self._set(self.pop_mark())
+
+    def _set(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if type(target) is not dict or type(key) is not str or key in target:
+                raise Fault("its description has a key that is not text, or one twice")
+            target[key] = value
+
+    dispatch |= {
+        pickle.REDUCE[0]: load_reduce,
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+    }

@@ -1,4 +1,4 @@
-"""What a saved network holds, checked: before torch loads it (tensors as symbols) and after."""
+"""What a saved network holds, checked before it is written and after it was read."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import torch
 import models
 from datasets import DATASETS
 from faults import Fault
-
-from .symbols import Tensor, is_size
 
 FORMAT = "topometrics network"
 VERSION = 1
@@ -28,20 +26,22 @@ FIELDS = (
 MAX_WIDTH = 1 << 20  # classes, and channels of an image
 
 
+class SavedNetworkError(ValueError):
+    """A network that cannot be saved or read; one line: which, why, and what can be done."""
+
+
 def require_content(content: Any) -> None:
-    """Check everything but the numbers in the tensors."""
+    """Raise a `Fault` unless a network can be made of the content."""
     if type(content) is not dict or content.get("format") != FORMAT:
         raise Fault("not a saved network", "give a file that models.saved.save wrote")
     version = content.get("version")
-    if not is_size(version) or version < 1:
-        raise Fault("its version is not a whole number from 1 on")
-    if version > VERSION:
+    if type(version) is int and version > VERSION:
         raise Fault(
             f"written by a newer version (format {version}, this program reads up to {VERSION})",
             "update this program",
         )
-    if tuple(content) != FIELDS:
-        raise Fault(f"does not hold just {', '.join(FIELDS)}")
+    if type(version) is not int or version < 1 or tuple(content) != FIELDS:
+        raise Fault(f"does not hold just {', '.join(FIELDS)}, the version a whole number from 1 on")
     parts = ("configuration", "versions", "state_dict", "masks")
     if not all(type(content[part]) is dict for part in parts):
         raise Fault(f"one of {', '.join(parts)} is not a dictionary")
@@ -49,20 +49,10 @@ def require_content(content: Any) -> None:
         raise Fault("its versions are not text")
     _require_configuration(content["configuration"])
     for name in ("num_classes", "in_channels"):
-        if not is_size(content[name]) or not 1 <= content[name] <= MAX_WIDTH:
+        if type(content[name]) is not int or not 1 <= content[name] <= MAX_WIDTH:
             raise Fault(f"its {name} is not a whole number from 1 to {MAX_WIDTH}")
     _require_tensors(content)
-
-
-def require_numbers(content: dict[str, Any]) -> None:
-    """Check that all numbers are finite, and zero where a mask removes them."""
-    state = content["state_dict"]
-    for name, tensor in state.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise Fault(f"{name} holds NaN or infinity")
-    for name, mask in content["masks"].items():
-        if bool(state[name].masked_select(~mask).any()):
-            raise Fault(f"{name} is not zero where its mask removes", "apply the masks, save again")
+    _require_numbers(content["state_dict"], content["masks"])
 
 
 def _require_configuration(configuration: dict[str, Any]) -> None:
@@ -95,13 +85,27 @@ def _require_tensors(content: dict[str, Any]) -> None:
     state = model.state_dict()
     weights = [f"{layer}.weight" for layer in models.prunable(model)]
     masks = {weight: state[weight].to(torch.bool) for weight in weights}
+    places = set()
     for part, expected in (("state_dict", state), ("masks", masks)):
         found = content[part]
         if found.keys() != expected.keys():
             raise Fault(f"the names in its {part} are not those of {name}")
         for key, tensor in found.items():
-            shape, dtype = tuple(expected[key].shape), str(expected[key].dtype)
-            if type(tensor) not in (Tensor, torch.Tensor):
+            shape, dtype = tuple(expected[key].shape), expected[key].dtype
+            if type(tensor) is not torch.Tensor:
                 raise Fault(f"{part} {key} is not a tensor")
-            if (tuple(tensor.shape), str(tensor.dtype)) != (shape, dtype):
+            if (tuple(tensor.shape), tensor.dtype) != (shape, dtype):
                 raise Fault(f"{part} {key} is not of shape {shape} and {dtype}, as in {name}")
+            places.add(tensor.data_ptr())
+    if len(places) < len(state) + len(masks):
+        raise Fault("two tensors share their memory")
+
+
+def _require_numbers(state: dict[str, torch.Tensor], masks: dict[str, torch.Tensor]) -> None:
+    """All numbers are finite, and zero where a mask removes them."""
+    for name, tensor in state.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise Fault(f"{name} holds NaN or infinity")
+    for name, mask in masks.items():
+        if bool(state[name].masked_select(~mask).any()):
+            raise Fault(f"{name} is not zero where its mask removes", "apply the masks, save again")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import os
 import resource
 import subprocess
@@ -84,6 +85,25 @@ def test_other_channels_and_plain_torch(tmp_path):
     assert os.listdir(tmp_path) == ["net.pt"]
 
 
+def test_a_file_of_the_first_version(tmp_path):
+    """Its n-th tensor is filled with n, and its masks keep every other weight."""
+    file = tmp_path / "net.pt"
+    file.write_bytes(lzma.decompress((ROOT / "tests/data/network_version_1.pt.xz").read_bytes()))
+    found = saved.load(file)
+    assert found.configuration == ROW | {"sparsity": 0.5, "seed": -3}
+    assert found.versions["commit"] == "0123abc"
+    model = models.build("Resnet-20", 10)
+    assert list(found.masks) == [f"{layer}.weight" for layer in models.prunable(model)]
+    state = model.state_dict()
+    for number, (name, tensor) in enumerate(state.items()):
+        tensor.fill_(number)
+        if name in found.masks:
+            expected = np.arange(tensor.numel()).reshape(tensor.shape) % 2 == 0
+            assert np.array_equal(found.masks[name].numpy(), expected)
+            tensor *= torch.from_numpy(expected)
+    assert same(found.model.state_dict(), state)
+
+
 def test_what_cannot_be_saved(tmp_path):
     file = tmp_path / "net.pt"
     model, masks = pruned("Resnet-20", 0.3)
@@ -122,6 +142,33 @@ def test_what_is_no_file(tmp_path):
         saved.load(tmp_path)
 
 
+def test_limits(tmp_path):
+    """What bounds memory and time is checked before anything large is read or made."""
+    file = tmp_path / "net.pt"
+    saved.save(file, *pruned("Resnet-20", 0.0), ROW)
+    data = file.read_bytes()
+    records = records_of(data)
+    description = records["data.pkl"]
+
+    def refused(message: str, forged: bytes) -> None:
+        file.write_bytes(forged)
+        with pytest.raises(SavedNetworkError, match=message):
+            saved.load(file)
+
+    refused("directory exceeds", zipped(records | {f"data/{n}": b"" for n in range(1000, 22_000)}))
+    refused("description exceeds", zipped(records | {"data.pkl": description + b"N" * 2**20}))
+    refused("lacks a record", zipped({k: v for k, v in records.items() if k != "version"}))
+    axes, many = b"(K\x10K\x03K\x03K\x03t", b"(" + b"K\x01" * 10**5 + b"t"
+    refused("too many axes", zipped(records | {"data.pkl": description.replace(axes, many, 1)}))
+    entry = data.rindex(b"archive/data/0") - 46  # of the directory; its record then spans others
+    size = (len(data) // 2).to_bytes(4, "little")
+    sizes = [data[: entry + 20], size, size, data[entry + 28 :]]
+    refused("claims more than", b"".join(sizes))
+    os.truncate(file, 2**30 + 1)  # takes no room on the disk
+    with pytest.raises(SavedNetworkError, match="larger than"):
+        saved.load(file)
+
+
 def test_damaged_and_forged_files(tmp_path):
     model, masks = pruned("Resnet-20", 0.1)
     saved.save(tmp_path / "net.pt", model, masks, ROW)
@@ -130,7 +177,7 @@ def test_damaged_and_forged_files(tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert run.returncode == 0, run.stderr[-2000:]
     report = json.loads(run.stdout)
@@ -221,11 +268,19 @@ def contents(data: bytes) -> Iterator[tuple[str, bytes]]:
         ("gradient", weight.clone().requires_grad_()),
         ("parameter", nn.Parameter(weight.clone())),
         ("shared", state["layer1.0.conv1.weight"]),
+        ("a slice of a large one", torch.zeros(2**20)[: weight.numel()].view(weight.shape)),
         ("no tensor", 5),
         ("storage", weight.untyped_storage()),
         ("array", weight.numpy().tolist()),
     ):
         yield f"tensor {name}", written(state_dict=state | {first: tensor})
+    same = {"layer1.0.bn1.weight": state["layer1.0.bn2.weight"]}  # both ones
+    yield "tensor twice", written(state_dict=state | same)
+    yield "bias NaN", written(state_dict=state | {"bn1.bias": state["bn1.bias"] / 0})
+    yield (
+        "mask twice",
+        written(masks=masks | {"layer1.0.conv2.weight": masks["layer1.0.conv1.weight"]}),
+    )
     yield "key more", written(state_dict=state | {"more": weight.clone()})
     yield "key less", written(state_dict={k: v for k, v in state.items() if k != first})
     yield "no masks", written(masks={})
@@ -253,6 +308,7 @@ def forgeries(data: bytes) -> Iterator[tuple[str, bytes]]:
     def long(value: int) -> bytes:
         return b"\x8a\x08" + value.to_bytes(8, "little", signed=True)
 
+    ones = b"(" + b"K\x01" * 10**5 + b"t"
     for title, old, new in (
         *((f"storage of {n}", number, long(n)) for n in (433, 10, 0, -1, 2**40, 2**62)),
         *((f"rows {n}", shape, long(n) + shape[2:]) for n in (17, 0, -16, 2**40, 2**62)),
@@ -267,6 +323,20 @@ def forgeries(data: bytes) -> Iterator[tuple[str, bytes]]:
         ("code in a class", b"ccollections\nOrderedDict\n", b"cos\nsystem\n"),
         ("code as a value", pickle[-1:], evil + b"."),
         ("a key twice", name, name + b"K\x01" + name),
+        ("an array", pickle[-1:], b"c__builtin__\nbytearray\n" + long(2**40) + b"\x85R."),
+        ("a storage", pickle[-1:], b"ctorch\nFloatStorage\n" + long(2**40) + b"\x85R."),
+        ("a tensor", pickle[-1:], b"ctorch\nFloatTensor\n" + long(2**40) + b"\x85R."),
+        ("copies", pickle[-1:], b"}q\0" + b"ccollections\nOrderedDict\nh\0\x85R" * 9 + b"."),
+        ("state", pickle[-1:], b"}b."),
+        ("state of a function", pickle[-1:], b"ccollections\nOrderedDict\n}b."),
+        ("a new object", pickle[-1:], b"ccollections\nOrderedDict\n)\x81."),
+        ("many axes", b"(" + shape + b"t", ones),
+        ("many strides", b"(" + strides + b"t", ones),
+        ("doubling keys", pickle[-1:], b"})" + b"q\x00h\x00\x86" * 99 + b"K\x01s."),
+        ("deep keys", pickle[-1:], b"})" + b"\x85" * 10**5 + b"K\x01s."),
+        ("doubling record", b"X\x01\x00\x00\x000", b")" + b"q\xffh\xff\x86" * 99),
+        ("something below", b"}", b"N}"),
+        ("a mark below", b"}", b"(}"),
         ("deep tuples", pickle[-1:], b")" + b"\x85" * 10**5 + b"."),
         ("doubling tuples", pickle[-1:], b")" + b"q\x00h\x00\x86" * 10**5 + b"."),
         ("many lists", pickle[-1:], b"]" * 10**6 + b"."),
@@ -281,6 +351,11 @@ def forgeries(data: bytes) -> Iterator[tuple[str, bytes]]:
         place = pickle.rindex(old) if old == pickle[-1:] else pickle.index(old)
         forged = pickle[:place] + new + pickle[place + len(old) :]
         yield title, packed(records | {"data.pkl": forged})
+    start, end = pickle.index(b"((X\x07\0\0\0storage"), pickle.index(b"QK\0")
+    argument = pickle[start + 1 : end + 1].replace(number, long(10**7)) + b"R"
+    forged = pickle[:start] + argument + pickle[end + 3 :]
+    large = {"data.pkl": forged, "data/0": bytes(4 * 10**7)}
+    yield "a large tensor as arguments", packed(records | large)
     yield "claims met", packed(records | {"data/0": bytes(4 * 433)})
     yield "empty pickle", packed(records | {"data.pkl": b""})
     yield "record more", packed(records | {"data/9999": b"1234"})
@@ -294,7 +369,10 @@ def forgeries(data: bytes) -> Iterator[tuple[str, bytes]]:
     bomb = {**records, "data/0": bytes(2**26)}
     yield "bomb", zipped(bomb, zipfile.ZIP_DEFLATED)
     yield "plain zip", zipped(records)[:-98] + zipped(records)[-22:]
-    yield "a name twice", zipped({**records, "data/00": b""}).replace(b"data/00", b"data/10")
+    twice = {**records, "data/00": records["data/10"]}
+    yield "a name twice", zipped(twice).replace(b"data/00", b"data/10")
+    yield "another folder", data.replace(b"archive/data/0", b"brchive/data/0")
+    yield "another end", data[:-34] + bytes(8) + data[-26:]
     yield "a comment", data[:-2] + b"\1\0x"
     end = int.from_bytes(data[-58:-50], "little")  # length of the directory
     for length in (0, end + 1, 2**40, 2**63):

@@ -1,0 +1,24 @@
+"""Settings shared by the tests and by the examples in docstrings, which pytest runs as well."""
+
+from collections.abc import Iterator
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+# These need packages that the program does not, and a conftest is no module of a room.
+collect_ignore_glob = ["*conftest.py", "scripts/*", "tests/benchmarks/*"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def single_blas_thread() -> Iterator[None]:
+    """Small matrices are solved many times faster by one thread than by several on a busy CPU."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def folder_of_its_own(request: pytest.FixtureRequest) -> None:
+    """An example writes its files there."""
+    if isinstance(request.node, pytest.DoctestItem):
+        tmp_path = request.getfixturevalue("tmp_path")
+        request.getfixturevalue("monkeypatch").chdir(tmp_path)
