@@ -11,12 +11,12 @@ from graph_data.study import __main__ as study
 from graph_data.study import (
     agreement,
     carried,
+    claims,
     importance,
     networks,
     ranking,
     regression,
     sensitivity,
-    verdicts,
 )
 
 FOLDER = Path(study.__file__).parents[1] / "digits"
@@ -186,12 +186,12 @@ def test_metrics_as_given_have_the_committed_scores_of_the_regression(folder):
 
 
 def test_the_committed_reports_are_of_the_committed_tables():
-    here, there = (carried.tables_of(folder) for folder in (REPORT, study.COMMITTED))
+    here, there = (claims.tables_of(folder) for folder in (REPORT, study.COMMITTED))
     for name, table in carried.compare(here, there).items():
         kept = pd.read_csv(REPORT / "carried" / f"{name}.csv")
         pd.testing.assert_frame_equal(table, kept, check_dtype=False, rtol=1e-4)
     for folder, tables in ((REPORT, here), (study.COMMITTED, there)):
         text = (folder / "report.md").read_text()
-        for claim in verdicts.CLAIMS.values():
+        for claim in claims.CLAIMS.values():
             verdict = claim.rule(claim.comparisons(tables[claim.section][claim.table]))
             assert f"**{claim.text}: {verdict}.**" in text

@@ -201,7 +201,7 @@ def test_only_the_whole_study_of_the_released_data_goes_where_it_is_committed(
     monkeypatch.setattr(fetch, "PUBLISHED", authors)
     monkeypatch.setattr(study, "COMMITTED", tmp_path / "committed")
     monkeypatch.setattr(study, "FIGURES", tmp_path / "plots")
-    monkeypatch.setattr(study, "SECTIONS", {"correlation": correlation})  # soon done
+    monkeypatch.setattr(study, "SECTIONS", {"correlation": correlation.__name__})  # soon done
     for part in (["--seed", "1"], ["--drop", "absolute"], ["--pruners", "snip", "synflow"]):
         assert study.main(["--jobs", "1", *part]) == 0
         assert (authors / "paper_results" / "figures" / "study_correlation.png").exists()
