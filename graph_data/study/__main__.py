@@ -30,6 +30,7 @@ from .wording import Tables
 
 COMMITTED = Path(__file__).parents[1] / "paper_results"
 FIGURES = Path(__file__).parents[2] / "figures"
+DEFAULT = "all there are; of the released CSVs the paper's"
 NOT_WHAT = {"data", "output_dir", "figures_dir", "jobs"}  # flags that change no number
 
 
@@ -92,14 +93,14 @@ def parser() -> argparse.ArgumentParser:
         "otherwise figures in the output folder)",
     )
     p.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    p.add_argument("--models", nargs="+", metavar="M", help="default: the paper's four")
+    p.add_argument("--models", nargs="+", metavar="M", help=f"default: {DEFAULT} four")
     p.add_argument("--datasets", nargs="+", metavar="D", help="default: all there are")
-    p.add_argument("--pruners", nargs="+", metavar="P", help="default: the paper's seven")
+    p.add_argument("--pruners", nargs="+", metavar="P", help=f"default: {DEFAULT} seven")
     p.add_argument(
         "--all",
         action="store_true",
-        help="all models and pruners there are: in the released CSVs also MobileNetV2 and dynamic "
-        "sparse training (rigl, itop, snfs, dsr)",
+        help="all models and pruners of the released CSVs: also MobileNetV2 and dynamic sparse "
+        "training (rigl, itop, snfs, dsr)",
     )
     p.add_argument(
         "--aggregation",

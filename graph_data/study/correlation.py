@@ -30,7 +30,7 @@ LEAST = 4  # networks that a correlation needs
 def tasks(networks: Networks, seed: int) -> list:
     """One for each model, dataset and sparsity, and one for all sparsities together."""
     runs = networks.runs
-    if "ramanujan" not in networks.features:
+    if not {"ramanujan", "density"} <= set(networks.features):
         return []
     configurations = networks.configurations
     found = []
@@ -211,12 +211,12 @@ def verdict(tables: Tables) -> str:
         f"{row.metric} {row.mean_abs_r:.2f} against {row.mean_abs_density_r:.2f} (with their signs "
         f"{row.mean_r:.2f} against {row.mean_density_r:.2f}), difference "
         f"{with_interval(row.mean_difference, row.low, row.high)}"
-        for row in single.itertuples()
+        for row in single[single["groups"] > 0].itertuples()
     )
     return (
         f"**{claim.text}: {claim.rule(compared)}.** Mean modulus of Pearson's correlation with "
-        f"accuracy within a sparsity, metric against density: {numbers}. The difference of means "
-        f"is {signs(compared)}."
+        f"accuracy within a sparsity, metric against density: {numbers or 'undefined'}. The "
+        f"difference of means is {signs(compared)}."
     )
 
 

@@ -179,12 +179,15 @@ def shapley(model: RegressorMixin, values: np.ndarray) -> np.ndarray:
 
 
 def collinearity(label: dict[str, str], x: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """Variance inflation of each metric, and the metric that it correlates with most."""
+    """Variance inflation of each metric, and the metric that it correlates with most.
+
+    One without another to correlate with stands beside itself, without a correlation.
+    """
     values = x.to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = np.corrcoef(values, rowvar=False)
-    others = np.nan_to_num(np.abs(r - np.eye(len(r))))
-    closest = others.argmax(axis=1)
+        r = np.atleast_2d(np.corrcoef(values, rowvar=False))
+    np.fill_diagonal(r, np.nan)
+    closest = np.nan_to_num(np.abs(r)).argmax(axis=1)
     table = pd.DataFrame(
         {
             **label,

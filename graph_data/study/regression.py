@@ -257,8 +257,8 @@ def verdict(tables: Tables) -> str:
     ols = scores[(scores["kind"] == "overall") & (scores["level"] == "joint")]
     ols = ols[ols["estimator"] == "ols"].set_index("predictor")
     listed = ", ".join(
-        f"{name} {ols.at[name, 'r2']:.2f} ({ols.at[name, 'adjusted_r2_fit']:.2f})"
-        for name in ols.index
+        f"{name} {score:.2f}" + (f" ({fit:.2f})" if fit == fit else "")
+        for name, score, fit in ols[["r2", "adjusted_r2_fit"]].itertuples()
     )
     lost = ", ".join(
         f"{row.estimator} against {row.than}" for row in overall[overall["low"] <= 0].itertuples()

@@ -43,8 +43,9 @@ def variants(networks: Networks) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to pandas.DataFrame
-        By name, the first `AS_GIVEN`. Phantoms are subtracted only from graphs of the published
-        wiring, and never below 0: in sparse networks some of them have lost their edges.
+        By name, the first `AS_GIVEN`; none without any metric. Phantoms are subtracted only from
+        graphs of the published wiring, and never below 0: in sparse networks some of them have lost
+        their edges.
     """
     given = networks.features[PREDICTOR]
     found = {AS_GIVEN: given, "without motifs": given.drop(columns="motifs", errors="ignore")}
@@ -55,7 +56,7 @@ def variants(networks: Networks) -> dict[str, pd.DataFrame]:
             columns="motifs", errors="ignore"
         )
     found["without weighted metrics"] = given.drop(columns=WEIGHTED, errors="ignore")
-    return found
+    return {name: table for name, table in found.items() if len(table.columns)}
 
 
 def subtract_phantoms(networks: Networks) -> pd.DataFrame:

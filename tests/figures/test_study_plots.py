@@ -14,7 +14,7 @@ from graph_data.study import SECTIONS, section
 
 RESULTS = Path(__file__).parents[2] / "graph_data" / "paper_results"
 FOLDERS = [RESULTS, RESULTS / "digits"]
-PLOTTED = [name for name in SECTIONS if hasattr(section(name), "plot")]
+PLOTTED = [n for n in SECTIONS if hasattr(section(n), "plot") and (RESULTS / n).is_dir()]
 
 
 def tables_of(name, folder):
