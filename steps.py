@@ -352,7 +352,7 @@ def report(options, network: plan.Network, measurement, rows, graphs, model) -> 
     from atomic import replacing
     from figures import layers, multipartite
     from figures.collapse import warnings_of
-    from figures.report import report as page
+    from figures.page import page
     from metrics.by_layer import by_layer, whole
 
     (graph,), (row,) = graphs, rows

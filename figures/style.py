@@ -64,6 +64,23 @@ def pyplot():
     return plt
 
 
+def sheet(count: int, columns: int, height: float, **shared):
+    """A figure of so many panels, in rows of at most `columns`, each row `height` inches high."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    figure, panels = pyplot().subplots(
+        rows,
+        columns,
+        figsize=(WIDTH, 0.7 + height * rows),
+        layout="constrained",
+        squeeze=False,
+        **shared,
+    )
+    for panel in panels.flat[count:]:
+        panel.remove()
+    return figure, panels.ravel()[:count]
+
+
 def plain_ticks(axis) -> None:
     """Label 1, 2 and 5 of each decade of a short logarithmic axis with plain numbers.
 

@@ -28,9 +28,9 @@ def normalise(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The same columns; what has no divisor is as it was. A graph without edges has 0 where the
-        divisor is its edges.
+        divisor is its edges. A metric is undefined where its divisor is.
     """
-    return _scale(table, lambda values, size: values / size.where(size > 0, 1))
+    return _scale(table, lambda values, size: values / size.mask(size == 0, 1))
 
 
 def undo(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,13 @@
-"""The result CSVs that main.py writes, as tables for the study."""
+"""The result CSVs that main.py writes, as tables for the study.
+
+A file is read by the columns that it has: one of an older version, or of other metrics, serves as
+far as it goes.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,13 +18,15 @@ import ramanujan
 from . import results
 from .tables import Column, Number, TableError, Text, read, refuse_duplicates
 
-LAYERS: dict[str, Column] = {"layer_id": Number(0, whole=True), "layer_name": Text()}
-CONFIGURATION: dict[str, Column] = {
+RUN: dict[str, Column] = {
     "model": Text(),
     "dataset": Text(),
     "pruning": Text(),
     "sparsity": Number(0, 1),
     "seed": Number(0, whole=True),
+}
+LAYERS: dict[str, Column] = {"layer_id": Number(0, whole=True), "layer_name": Text()}
+CONFIGURATION: dict[str, Column] = RUN | {
     "encoding": Text(),
     "wiring": Text(),
     "training": Text(),
@@ -27,9 +35,17 @@ CONFIGURATION: dict[str, Column] = {
     "lr": Number(0, empty=True),
     "accuracy": Number(0, 1, empty=True),
 }
-
-
-SCHEDULE = ("epochs", "batch_size", "lr")
+SIZE = ("nodes", "edges")  # what topometrics are divided by
+ABSENT = {
+    "encoding": "",
+    "wiring": "exact",
+    "training": "",
+    "epochs": math.nan,
+    "batch_size": math.nan,
+    "lr": math.nan,
+    "layer_name": "",
+}
+"""What stands in the columns that a file may lack."""
 
 
 def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFrame]:
@@ -46,7 +62,9 @@ def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFram
     -------
     dict of str to pandas.DataFrame
         Those of ``unrolled``, ``rolled``, ``rolled-channel`` and ``ramanujan`` (of the rolled
-        encoding) that are there; raw values, rows with an accuracy only.
+        encoding) that are there; raw values, rows with an accuracy only. A file must have the
+        columns that name a run (and its layers), its accuracy, and the graphs' `SIZE`. A metric
+        that it lacks is undefined (NaN); graphs without a wiring are exact ones.
 
     Raises
     ------
@@ -58,11 +76,11 @@ def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFram
     for encoding in ("unrolled", "rolled", "rolled-channel"):
         files = sorted((folder / "graph_metrics" / encoding).glob("*.csv"))
         if files:
-            tables[encoding] = _table(files, encoding, metrics.COLUMNS, wiring)
+            tables[encoding] = _table(files, encoding, metrics.COLUMNS, SIZE, wiring)
     files = sorted((folder / "ramanujan_results").glob("*/rolled-*.csv"))
     files = [file for file in files if not file.name.startswith("rolled-channel-")]
     if files:
-        tables["ramanujan"] = _table(files, "rolled", ramanujan.COLUMNS, wiring)
+        tables["ramanujan"] = _table(files, "rolled", ramanujan.COLUMNS, (), wiring)
     if not tables:
         raise TableError(
             f"{folder}: no result CSV: run main.py with --output-dir {folder}, or give another "
@@ -99,20 +117,22 @@ def _refuse_in_two_files(files: list[Path], tables: list[pd.DataFrame], key: lis
                 raise TableError(f"{file}: a run that is in {other.name} too ({what})")
 
 
-def _table(files: list[Path], encoding: str, names: tuple[str, ...], wiring: str) -> pd.DataFrame:
+def _table(
+    files: list[Path], encoding: str, names: Sequence[str], needed: Sequence[str], wiring: str
+) -> pd.DataFrame:
+    """One table of all files of an encoding; of the metrics `names` they must have those needed."""
     wanted = wiring if encoding == "unrolled" else "exact"
+    layers = {} if encoding == "unrolled" else LAYERS
+    columns = CONFIGURATION | layers | {name: Number(empty=True) for name in names}
+    absent = ABSENT | {name: math.nan for name in names if name not in needed}
+    layer = [name for name in layers if name not in ABSENT]
+    run = [*RUN, *layer]
     tables = []
     for file in files:
-        columns = dict(CONFIGURATION)
-        key = list(results.IDENTITY)
-        if encoding != "unrolled":
-            columns |= LAYERS
-            key.append("layer_id")
-        columns |= {name: Number(empty=True) for name in names}
-        table = read(file, columns)
-        refuse_duplicates(file, table, key)
+        table = read(file, columns, absent)
+        refuse_duplicates(file, table, [*results.IDENTITY, *layer])
         table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
-        _refuse_two_schedules(file, table, [name for name in key if name not in SCHEDULE])
+        _refuse_two_schedules(file, table, run)
         tables.append(table)
-    _refuse_in_two_files(files, tables, key)
+    _refuse_in_two_files(files, tables, run)
     return pd.concat(tables, ignore_index=True)

@@ -48,7 +48,11 @@ class Text(NamedTuple):
 Column = Number | Text
 
 
-def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
+def read(
+    file: str | Path,
+    columns: Mapping[str, Column],
+    absent: Mapping[str, str | float] | None = None,
+) -> pd.DataFrame:
     """Read and check the columns asked for.
 
     Parameters
@@ -56,7 +60,10 @@ def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     file : str or Path
         CSV with a header, UTF-8.
     columns : mapping of str to Number or Text
-        The columns that must be there, and what their cells may hold. Others are not read.
+        The columns, and what their cells may hold. Others are not read.
+    absent : mapping of str to str or float, optional
+        The columns that the file may lack, as one of an older version does, and what their cells
+        then hold: NaN for an undefined number. All others must be there.
 
     Returns
     -------
@@ -73,7 +80,8 @@ def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     file = Path(file)
     data = _content(file)
     names = _names(file, data)
-    missing = [name for name in columns if name not in names]
+    absent = absent or {}
+    missing = [name for name in columns if name not in names and name not in absent]
     if missing:
         raise TableError(f"{file}, line 1: no column {missing[0]!r}; it has {', '.join(names)}")
     try:
@@ -96,7 +104,11 @@ def read(file: str | Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     text.index = pd.RangeIndex(2, len(text) + 2)
     _refuse_short(file, data, len(names), text.index)
     return pd.DataFrame(
-        {name: _column(file, name, text[name], kind) for name, kind in columns.items()}
+        {
+            name: _column(file, name, text[name], kind) if name in names else absent[name]
+            for name, kind in columns.items()
+        },
+        text.index,
     )
 
 
@@ -121,8 +133,10 @@ def refuse_duplicates(file: str | Path, table: pd.DataFrame, key: Sequence[str])
     if not again.any():
         return
     line = again.idxmax()
-    same = (table[list(key)] == table.loc[line, list(key)]).all(axis=1)
-    run = ", ".join(f"{name} {_plain(table.at[line, name])}" for name in key)
+    row = table.loc[line, list(key)]
+    same = ((table[list(key)] == row) | table[list(key)].isna() & row.isna()).all(axis=1)
+    known = row[row.notna() & (row != "")]
+    run = ", ".join(f"{name} {_plain(value)}" for name, value in known.items())
     raise TableError(f"{file}, line {line}: the run of line {same.idxmax()} again ({run})")
 
 

@@ -1,4 +1,4 @@
-"""What is to be known of a metric and of the columns that it fills; and how metrics are computed."""
+"""What is to be known of a metric and of the columns that it fills; how metrics are computed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,55 @@
 """The paper's study: what topometrics say about accuracy, from result CSVs to tables and plots.
 
-One file a section: `correlation` (4.1), `regression` (4.2.1), `importance` (4.2.2), `ranking`
-(4.2.3), and `sensitivity`. Each takes `networks.Networks` and returns tables; `report` puts them in
-words, `figures.study` draws them. Run as ``python -m graph_data.study``.
+Run as ``python -m graph_data.study``. A section of the study is a file. To add one, write
+``graph_data/study/<name>.py`` with
+
+``tasks(networks, seed) -> list``
+    What is to be computed, as joblib's delayed calls; none where the data do not allow the section.
+``collect(results) -> dict of str to pandas.DataFrame``
+    The section's tables by name, from the results of its tasks; empty if they say nothing.
+
+and, where there is something to say or to show,
+
+``text(tables) -> str``
+    Its part of the report, in Markdown.
+``verdict(tables) -> str``
+    A sentence on one of the paper's `claims`, or nothing.
+``plot(tables) -> matplotlib.figure.Figure``
+    Its plot, ``study_<name>.png`` and ``.svg``.
+
+and give it a line in `SECTIONS`.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+SECTIONS = {
+    "accuracy": "graph_data.study.accuracy",
+    "correlation": "graph_data.study.correlation",
+    "regression": "graph_data.study.regression",
+    "importance": "graph_data.study.importance",
+    "ranking": "graph_data.study.ranking",
+    "sensitivity": "graph_data.study.sensitivity",
+}
+"""Modules of the sections that are computed from networks, in the order of the report."""
+
+COMPARISONS = {"carried": "graph_data.study.carried"}
+"""Modules of the sections that have ``compare(here, there)``, with the tables of two studies, in
+place of ``tasks`` and ``collect``. They come first in the report."""
+
+
+def section(name: str) -> ModuleType:
+    """The module of a section.
+
+    Parameters
+    ----------
+    name : str
+        Of `SECTIONS` or `COMPARISONS`.
+
+    Returns
+    -------
+    module
+    """
+    return import_module((SECTIONS | COMPARISONS)[name])

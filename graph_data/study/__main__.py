@@ -21,32 +21,16 @@ from tqdm import tqdm
 import faults
 from arguments import whole_number
 from atomic import replacing
-from figures import study as figures
+from figures.style import TEXT, pyplot, save
 from graph_data import fetch
 from graph_data.tables import TableError
 
-from . import (
-    accuracy,
-    carried,
-    correlation,
-    importance,
-    networks,
-    ranking,
-    regression,
-    report,
-    sensitivity,
-)
+from . import COMPARISONS, SECTIONS, claims, networks, report, section
+from .wording import Tables
 
-SECTIONS = {
-    "accuracy": accuracy,
-    "correlation": correlation,
-    "regression": regression,
-    "importance": importance,
-    "ranking": ranking,
-    "sensitivity": sensitivity,
-}
 COMMITTED = Path(__file__).parents[1] / "paper_results"
 FIGURES = Path(__file__).parents[2] / "figures"
+DEFAULT = "all there are; of the released CSVs the paper's"
 NOT_WHAT = {"data", "output_dir", "figures_dir", "jobs"}  # flags that change no number
 
 
@@ -109,14 +93,14 @@ def parser() -> argparse.ArgumentParser:
         "otherwise figures in the output folder)",
     )
     p.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    p.add_argument("--models", nargs="+", metavar="M", help="default: the paper's four")
+    p.add_argument("--models", nargs="+", metavar="M", help=f"default: {DEFAULT} four")
     p.add_argument("--datasets", nargs="+", metavar="D", help="default: all there are")
-    p.add_argument("--pruners", nargs="+", metavar="P", help="default: the paper's seven")
+    p.add_argument("--pruners", nargs="+", metavar="P", help=f"default: {DEFAULT} seven")
     p.add_argument(
         "--all",
         action="store_true",
-        help="all models and pruners there are: in the released CSVs also MobileNetV2 and dynamic "
-        "sparse training (rigl, itop, snfs, dsr)",
+        help="all models and pruners of the released CSVs: also MobileNetV2 and dynamic sparse "
+        "training (rigl, itop, snfs, dsr)",
     )
     p.add_argument(
         "--aggregation",
@@ -190,14 +174,17 @@ def run(options: argparse.Namespace) -> None:
     )
     tables = compute(data, options.sections, options.seed, options.jobs)
     if not released and not changed & {"drop", "aggregation"}:
-        both = carried.compare(tables, carried.tables_of(COMMITTED))
-        tables = ({"carried": both} if both else {}) | tables
+        there = claims.tables_of(COMMITTED)
+        both = {name: section(name).compare(tables, there) for name in COMPARISONS}
+        tables = {name: found for name, found in both.items() if found} | tables
     text = report.write(data, tables, options)
-    for section, found in tables.items():
-        for name, table in found.items():
+    for name, found in tables.items():
+        for kind, table in found.items():
             lines = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
-            put(output / section / f"{name}.csv", lines)
-        figures.plot(section, found, plots)
+            put(output / name / f"{kind}.csv", lines)
+        if found and (plot := getattr(section(name), "plot", None)):
+            with pyplot().rc_context(TEXT):
+                save(plot(found), plots / f"study_{name}.png")
     put(output / "report.md", text)
     print(text)
     print(f"written to {output} and {plots}")
@@ -215,7 +202,7 @@ def changes(options: argparse.Namespace) -> set[str]:
 
 def compute(
     data: networks.Networks, sections: Sequence[str], seed: int = 0, jobs: int = 1
-) -> dict[str, dict]:
+) -> dict[str, Tables]:
     """Tables of each section that the data allow.
 
     Parameters
@@ -232,7 +219,8 @@ def compute(
     dict of str to dict of str to pandas.DataFrame
         A section that has nothing to compute (one dataset cannot be held out) is empty.
     """
-    tasks = {name: SECTIONS[name].tasks(data, seed) for name in SECTIONS if name in sections}
+    modules = {name: section(name) for name in SECTIONS if name in sections}
+    tasks = {name: module.tasks(data, seed) for name, module in modules.items()}
     bar = tqdm(total=sum(map(len, tasks.values())), unit="task", disable=not sys.stderr.isatty())
     tables = {}
     with bar, threadpool_limits(1), parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
@@ -242,7 +230,7 @@ def compute(
             for result in Parallel(return_as="generator")(todo):
                 results.append(result)
                 bar.update()
-            tables[name] = SECTIONS[name].collect(results) if results else {}
+            tables[name] = modules[name].collect(results) if results else {}
     return tables
 
 

@@ -9,8 +9,12 @@ import pandas as pd
 from joblib import delayed
 from scipy import stats
 
+from figures.plots.accuracy import plot as plot
+from graph_data.markdown import markdown
+
 from . import intervals
 from .networks import Networks, name_of
+from .wording import DIGITS, Tables, with_intervals
 
 KEYS = ["model", "dataset", "pruning"]
 
@@ -88,3 +92,36 @@ def collect(results: Sequence[tuple[list[dict], dict]]) -> dict[str, pd.DataFram
         "cells": pd.DataFrame([row for rows, _ in results for row in rows]),
         "falls": falls[falls["sparsities"] > 1].reset_index(drop=True),
     }
+
+
+def text(tables: Tables) -> str:
+    """What is to be explained."""
+    cells, falls = tables["cells"], tables["falls"]
+    wide = cells.pivot_table(
+        index=["model", "dataset", "pruning"], columns="sparsity", values="accuracy", sort=False
+    )
+    wide = wide[sorted(wide, key=float)].reset_index()
+    dense = cells.groupby(["model", "dataset"], sort=False)["dense_accuracy"].mean().reset_index()
+    said = f"""## Accuracy
+
+Mean test accuracy over the seeds, by sparsity:
+
+{markdown(wide, DIGITS)}
+
+{markdown(dense, DIGITS)}"""
+    if len(falls):
+        shown = falls.assign(
+            lost=with_intervals(falls, "lost", "lost_low", "lost_high"),
+            spearman=with_intervals(falls, "spearman", "spearman_low", "spearman_high"),
+        )[["model", "dataset", "pruning", "lost", "spearman"]]
+        fewer = int((falls["lost_low"] > 0).sum())
+        negative = int((falls["spearman_high"] < 0).sum())
+        said += f"""
+
+How accuracy falls: from the lowest to the highest sparsity, and its Spearman correlation with
+sparsity. Intervals (95 %): Welch's for the loss, from the seeds of these two sparsities alone, so
+that few seeds make it wide; Fisher's for the correlation. Of {len(falls)} models, datasets and
+pruners the loss is above 0 with its interval for {fewer}, the correlation below 0 for {negative}.
+
+{markdown(shown, DIGITS)}"""
+    return said + "\n\nAll of it: [accuracy/cells.csv](accuracy/cells.csv)."

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
-from .verdicts import CLAIMS
+from graph_data.markdown import markdown
 
-Tables = dict[str, dict[str, pd.DataFrame]]
+from .claims import CLAIMS
+from .wording import DIGITS, Tables, with_intervals
 
 COLUMNS = ["claim", "comparison", "here", "low", "high", "there", "there_low", "there_high"]
 OUTCOMES = ["carries over", "reversed", "open here", "open there", "open"]
 
 
-def tables_of(folder: str | Path) -> Tables:
-    """The tables of a study that decide the claims.
-
-    Parameters
-    ----------
-    folder : str or Path
-        Its ``--output-dir``.
-
-    Returns
-    -------
-    dict of str to dict of str to pandas.DataFrame
-        By section and name; without those that are not there.
-    """
-    found: Tables = {}
-    for claim in CLAIMS.values():
-        file = Path(folder) / claim.section / f"{claim.table}.csv"
-        if file.exists():
-            found.setdefault(claim.section, {})[claim.table] = pd.read_csv(file)
-    return found
-
-
-def compare(here: Tables, there: Tables) -> dict[str, pd.DataFrame]:
+def compare(here: dict[str, Tables], there: dict[str, Tables]) -> Tables:
     """Two studies, claim by claim.
 
     Parameters
@@ -79,6 +57,37 @@ def compare(here: Tables, there: Tables) -> dict[str, pd.DataFrame]:
         "claims": pd.DataFrame(verdicts).join(counts, on="claim"),
         "comparisons": table,
     }
+
+
+def text(tables: Tables) -> str:
+    """What carries over from the released data."""
+    both = tables["comparisons"]
+    shown = both.assign(
+        here=with_intervals(both, "here", "low", "high"),
+        there=with_intervals(both, "there", "there_low", "there_high"),
+    )[["claim", "comparison", "here", "there", "outcome"]]
+    return f"""## What carries over from the released data
+
+Every comparison that decides a claim (4.1: modulus of the correlation with accuracy, metric less
+density; a: R2 of unrolled topometrics less R2 of another encoding, all networks; b: agreement of
+importance between strata less that expected of strata that are alike; c: Kendall's tau of the
+mixture of unrolled topometrics less that of a Ramanujan score, all sparsities), here and on the
+released data (graph_data/paper_results). It carries over if both intervals (95 %) are on the same
+side of 0, and is reversed if they are on opposite sides; `open here`, `open there`: 0 is in the
+interval of these or of the released data only; `open`: in both. Open is not reversed: fewer
+networks make wider intervals. Besides models, datasets and sparsities these differ: the released
+unrolled graphs have the published wiring, with its phantom nodes; their dense accuracy is the best
+of any network, for want of dense ones; and where there is one dataset here, mixtures are learned
+on other models instead of other datasets.
+
+Verdicts on the comparisons that both have, and numbers of these:
+
+{markdown(tables["claims"], DIGITS)}
+
+{markdown(shown, DIGITS)}
+
+Both tables: [carried/claims.csv](carried/claims.csv),
+[carried/comparisons.csv](carried/comparisons.csv)."""
 
 
 def outcome(here: int, there: int) -> str:

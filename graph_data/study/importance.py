@@ -16,12 +16,17 @@ import pandas as pd
 from joblib import delayed
 from sklearn.base import RegressorMixin
 
+from figures.plots.importance import plot as plot
+from graph_data.markdown import markdown
+
 from . import agreement
+from .claims import CLAIMS
 from .estimators import ols, ridge, trees
 from .intervals import interval
 from .networks import Networks, group_of
 from .statistics import variance_inflation
 from .validation import folds
+from .wording import DIGITS, Tables, signs, with_interval, with_intervals
 
 REPEATS = 4
 SPLITS = 4  # of a stratum's configurations into halves
@@ -34,6 +39,7 @@ METHODS = (
     "trees permutation",
     "trees shapley",
 )
+SHOWN_METHODS = ("trees permutation", "trees shapley")  # in the verdict
 
 
 def tasks(networks: Networks, seed: int) -> list:
@@ -173,12 +179,15 @@ def shapley(model: RegressorMixin, values: np.ndarray) -> np.ndarray:
 
 
 def collinearity(label: dict[str, str], x: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    """Variance inflation of each metric, and the metric that it correlates with most."""
+    """Variance inflation of each metric, and the metric that it correlates with most.
+
+    One without another to correlate with stands beside itself, without a correlation.
+    """
     values = x.to_numpy()
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = np.corrcoef(values, rowvar=False)
-    others = np.nan_to_num(np.abs(r - np.eye(len(r))))
-    closest = others.argmax(axis=1)
+        r = np.atleast_2d(np.corrcoef(values, rowvar=False))
+    np.fill_diagonal(r, np.nan)
+    closest = np.nan_to_num(np.abs(r)).argmax(axis=1)
     table = pd.DataFrame(
         {
             **label,
@@ -236,3 +245,97 @@ def collect(results: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, pd.DataFra
         "differences": agreement.differences(halves),
         "collinearity": collinear.reset_index(drop=True),
     }
+
+
+def text(tables: Tables) -> str:
+    """Section 4.2.2."""
+    table = tables["importance"]
+    inflation = tables["collinearity"]
+    overall = inflation[inflation["kind"] == "overall"]
+    method = "trees permutation"
+    top = table[(table["method"] == method) & (table["rank"] <= 3)]
+    # A metric whose interval reaches 0 is not counted among the first three.
+    top = top[top["low"] > 0]
+    firsts = top.sort_values(["kind", "stratum", "rank"]).groupby(["kind", "stratum"], sort=False)
+    listed = {key: ", ".join(part["metric"]) for key, part in firsts}
+    alike = tables["differences"]
+    common = tables["agreement"].groupby(["kind", "method"])["common_of_five"].mean()
+    alike = alike.assign(difference=with_intervals(alike, "difference", "low", "high"))[
+        ["kind", "method", "strata", "between", "expected", "difference"]
+    ]
+    alike = alike.join(common, on=["kind", "method"])
+    tops = pd.DataFrame(
+        [
+            {"kind": k, "stratum": s, "of the first three, above 0": v}
+            for (k, s), v in listed.items()
+        ]
+    )
+    main = table[(table["kind"] == "overall")].assign(
+        value=lambda t: with_intervals(t, "importance", "low", "high")
+    )
+    main = main.pivot(index="metric", columns="method", values="value")
+    main = main.reindex(index=overall["metric"], columns=list(dict.fromkeys(table["method"])))
+    main = main.reset_index().merge(
+        overall[["metric", "variance_inflation", "closest", "r_with_closest"]], on="metric"
+    )
+    return f"""## Section 4.2.2: importance of the unrolled topometrics
+
+Over the folds of 5-fold cross-validation repeated 4 times (the middle 95 % of the folds in
+brackets), on the networks that have every unrolled topometric. Coefficients are of standardised
+metrics on the standardised drop; permutation importance is the loss of R2: the squared error gained
+on the test part by the variance of the drop in the stratum; Shapley importance the mean modulus of
+the Shapley values by the standard deviation of the drop. Metrics that carry the same information
+share importance arbitrarily: read a metric with a variance inflation far above 10 together with the
+closest other one, and its coefficient not at all.
+
+All networks:
+
+{markdown(main, DIGITS)}
+
+Largest permutation importance (trees) by stratum, of the first three those whose interval is
+above 0:
+
+{markdown(tops)}
+
+How alike importance is between strata (`between`: mean Spearman correlation between a half of the
+networks of one stratum and a half of another's), and how alike it would be if the strata were
+(`expected`: the geometric mean of the correlations between the halves of each, as for the
+attenuation of correlations by noise). Halves share no configuration. The interval (95 %) of the
+difference is Student's, by leaving out one stratum each (jackknife): wide where they are few, none
+for two. Last, how many metrics are among the first five in both of two strata, all networks. The
+claim is that the differences by sparsity and by model are below 0:
+
+{markdown(alike, DIGITS)}
+
+All strata: [importance/importance.csv](importance/importance.csv),
+[importance/agreement.csv](importance/agreement.csv),
+[importance/halves.csv](importance/halves.csv),
+[importance/differences.csv](importance/differences.csv),
+[importance/collinearity.csv](importance/collinearity.csv)."""
+
+
+def verdict(tables: Tables) -> str:
+    """Claim b, section 4.2.2, from ``importance/differences.csv`` and ``collinearity.csv``."""
+    claim, inflation = CLAIMS["b"], tables["collinearity"]
+    compared = claim.comparisons(tables["differences"])
+    if not len(compared):
+        return ""
+    shown = compared[compared["method"].isin(SHOWN_METHODS)]
+    said = "; ".join(
+        f"{row.kind}, {row.method}: {row.between:.2f} where {row.expected:.2f} is expected, "
+        f"difference {with_interval(row.difference, row.low, row.high)}"
+        for row in (shown if len(shown) else compared).itertuples()
+    )
+    missing = [kind for kind in ("sparsity", "model") if kind not in set(compared["kind"])]
+    kinds = " and by ".join(dict.fromkeys(compared["kind"]))
+    few = "".join(f" Too few to tell anything by {kind}." for kind in missing)
+    overall = inflation[inflation["kind"] == "overall"]
+    high = int((overall["variance_inflation"] > 10).sum())
+    return (
+        f"**{claim.text}: {claim.rule(compared)}.** Spearman correlation of the metrics' "
+        "importance between samples of two strata, less what is expected of strata that are alike, "
+        f"is {signs(compared)} (measures of importance, by {kinds}): {said}.{few} And {high} of "
+        f"{len(overall)} metrics have a variance inflation above 10 over all networks: which of "
+        "several correlated metrics gets the importance is partly arbitrary, and none of these "
+        "numbers says that a metric causes accuracy."
+    )

@@ -16,7 +16,7 @@ from graph_data.normalisation import normalise
 from graph_data.tables import Number, TableError, Text, read, refuse_duplicates
 from metrics.registry import columns_of
 
-RUN = ["model", "dataset", "pruning", "sparsity", "seed"]
+RUN = list(own.RUN)
 CONFIGURATION = ["model", "dataset", "pruning", "sparsity"]
 CELL = ["model", "dataset", "sparsity"]
 
@@ -136,9 +136,10 @@ def load(
     folder : str or Path
         The released CSVs (`graph_data.fetch`), or an output folder of main.py.
     models, datasets, pruners : sequence of str, optional
-        Which to take. By default the paper's `MODELS` and `PRUNERS`, and all datasets.
+        Which to take; all by default, but of the released CSVs the paper's `MODELS` and `PRUNERS`.
+        Dense networks are the baseline of the others.
     everything : bool
-        Take all models and pruners by default.
+        Take all models and pruners of the released CSVs, too, by default.
     wiring : {"exact", "published"}
         Which unrolled graphs of a project's folder to take.
     aggregation : {"mean", "weighted"}
@@ -161,15 +162,15 @@ def load(
     TableError
         If a file is malformed, what is asked for is not there, or nothing is left.
     """
-    if released.is_released(folder):
+    of_paper = released.is_released(folder)
+    if of_paper:
         wiring = "published"
         tables = released.read_all(folder)
     else:
         tables = own.read_all(folder, wiring)
     features = {name: _topometrics(tables[name], name) for name in ENCODINGS if name in tables}
     if "ramanujan" in tables:
-        features |= _ramanujan(tables["ramanujan"], aggregation)
-    notes = []
+        features |= _ramanujan(folder, tables["ramanujan"], aggregation)
 
     runs = pd.concat([table[[*RUN, "accuracy"]] for table in tables.values()]).drop_duplicates()
     again = runs[runs.duplicated(RUN)]
@@ -188,11 +189,14 @@ def load(
                 raise TableError(f"{folder}: no {column} {name!r}; it has {', '.join(known)}")
         # Dense networks are the baseline, not a way to prune.
         found = [name for name in known if name != "dense"]
-        chosen = wanted or (found if everything or usual is None else usual)
+        chosen = wanted or (usual if of_paper and usual and not everything else found)
         runs = runs[runs[column].isin(chosen)]
     if not len(runs):
         raise TableError(
             f"{folder}: no network of the paper's models and pruners; --all takes what there is"
+            if of_paper
+            else f"{folder}: no pruned network of these models and datasets: dense ones, if any, "
+            "are what the others are compared with"
         )
     runs = runs.sort_values(RUN, ignore_index=True)
     runs["dense_accuracy"] = _dense(runs, everyone, dense_accuracy)
@@ -204,20 +208,13 @@ def load(
     runs["nodes"] = np.nan
     if "unrolled" in tables:
         runs["nodes"] = tables["unrolled"].set_index(RUN)["nodes"].reindex(keys).to_numpy()
+    known, notes = {}, []
     for name, table in features.items():
-        table = table.reindex(keys).reset_index(drop=True)
-        missing = int(table.isna().all(axis=1).sum())
-        if missing:
-            notes.append(f"{name}: {missing} of {len(runs)} networks are not in the files.")
-        # A metric that the files of one model and dataset lack cannot serve to compare networks.
-        there = table.notna().groupby([runs["model"], runs["dataset"]]).any()
-        there = there[there.any(axis=1)]
-        partial = [column for column in table if not there[column].all()]
-        if partial:
-            notes.append(f"{name}: {', '.join(partial)} left out: some files lack it.")
-        features[name] = table.drop(columns=partial)
-    features["sparsity"] = runs[["sparsity"]].copy()
-    return Networks(runs, features, wiring, tuple(notes))
+        table, left_out = _comparable(name, table.reindex(keys).reset_index(drop=True), runs)
+        notes += left_out
+        if len(table.columns):
+            known[name] = table
+    return Networks(runs, known | {"sparsity": runs[["sparsity"]].copy()}, wiring, tuple(notes))
 
 
 def group_of(metric: str) -> str:
@@ -233,20 +230,50 @@ def name_of(value: object) -> str:
 def _topometrics(table: pd.DataFrame, encoding: str) -> pd.DataFrame:
     """Normalised topometrics by run; of the mean over layers for bipartite graphs."""
     names = [n for n in TOPOMETRICS if encoding == "unrolled" or n not in NOT_BIPARTITE]
-    names = [n for n in names if n in table]
-    raw = table.groupby(RUN, sort=True)[["nodes", "edges", *names]].mean()
-    return normalise(raw)[names]
+    known = [name for name in names if name in table]
+    raw = table.groupby(RUN, sort=True)[["nodes", "edges", *known]].mean()
+    return normalise(raw).reindex(columns=names)
 
 
-def _ramanujan(table: pd.DataFrame, aggregation: str) -> dict[str, pd.DataFrame]:
+def _ramanujan(
+    folder: str | Path, table: pd.DataFrame, aggregation: str
+) -> dict[str, pd.DataFrame]:
     """Ramanujan metrics and density by run, aggregated over the layers where they are defined."""
     names = [*RAMANUJAN, "layer_density"]
-    weights = table["no_params"] if aggregation == "weighted" else 1.0
+    weighted = aggregation == "weighted"
+    if weighted and table["no_params"].isna().any():
+        raise TableError(
+            f"{folder}: not every layer has no_params, by which --aggregation weighted weights: "
+            "--aggregation mean needs none"
+        )
+    weights = table["no_params"] if weighted else 1.0
+    table = table.reindex(columns=[*RUN, *names])
     known = table[names].notna().mul(weights, axis=0)
     keys = [table[name] for name in RUN]
     sums = table[names].mul(weights, axis=0).groupby(keys, sort=True).sum(min_count=1)
     values = sums / known.groupby(keys, sort=True).sum()
     return {"ramanujan": values[list(RAMANUJAN)], "density": values[["layer_density"]]}
+
+
+def _comparable(
+    name: str, table: pd.DataFrame, runs: pd.DataFrame
+) -> tuple[pd.DataFrame, list[str]]:
+    """The metrics of a predictor that can serve to compare networks, and notes on the others."""
+    missing = table.isna().all(axis=1)
+    if missing.all():
+        return table[[]], [f"{name} left out: no file has it for any of these networks."]
+    notes = []
+    if missing.any():
+        notes.append(f"{name}: {missing.sum()} of {len(runs)} networks are not in the files.")
+    # Nor can a metric that the files of one model and dataset lack.
+    there = table.notna().groupby([runs["model"], runs["dataset"]]).any()
+    there = there[there.any(axis=1)]
+    nowhere = [column for column in table if not there[column].any()]
+    partial = [column for column in table if not there[column].all() and column not in nowhere]
+    for columns, why in ((nowhere, "no file has it"), (partial, "some files lack it")):
+        if columns:
+            notes.append(f"{name}: {', '.join(columns)} left out: {why}.")
+    return table.drop(columns=nowhere + partial), notes
 
 
 def _dense(runs: pd.DataFrame, everyone: pd.DataFrame, file: str | Path | None) -> np.ndarray:

@@ -17,10 +17,15 @@ import pandas as pd
 from joblib import delayed
 from scipy import stats
 
+from figures.plots.ranking import plot as plot
+from graph_data.markdown import markdown
+
 from . import intervals
+from .claims import BIPARTITE, CLAIMS
 from .estimators import ridge
 from .networks import CELL, RAMANUJAN, Networks, name_of
 from .statistics import expected_overlap, rank_biased_overlap
+from .wording import DIGITS, Tables, signs, with_interval
 
 LEAST = 3  # pruners that a ranking needs
 
@@ -158,6 +163,67 @@ def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
         "summary": pd.DataFrame(summary),
         "differences": pd.DataFrame(differences),
     }
+
+
+def text(tables: Tables) -> str:
+    """Section 4.2.3."""
+    summary = tables["summary"]
+    shown = summary.pivot_table(
+        index=["predictor", "score"], columns="sparsity", values="tau", sort=False
+    )
+    one_dataset = tables["cells"]["dataset"].nunique() < 2
+    learned = (
+        "the other models only, at all sparsities, for want of another dataset"
+        if one_dataset
+        else "the other datasets only, at the same sparsity"
+    )
+    overlap = summary[summary["sparsity"] == "all"].set_index(["predictor", "score"])
+    shown = shown.join(overlap[["rbo", "rbo_of_chance"]]).reset_index()
+    return f"""## Section 4.2.3: ranking the pruners
+
+Kendall's tau-b with the ranking by accuracy by sparsity and over all, means over the cells (model
+and dataset), and rank-biased overlap (p = 0.9) beside that of a random ranking. The direction of
+a metric and the weights of a mixture (ridge regression of deviations from the cell's mean) come
+from {learned}; `larger is better` is a Ramanujan metric as proposed. A score that
+is the same for all pruners has tau 0. The claim is about the difference in tau against every
+Ramanujan score, their mixture included. Intervals (95 %) are Student's of the mean over cells;
+cells are taken for independent, though those of one model or dataset have much in common.
+
+{markdown(shown, DIGITS)}
+
+All cells: [ranking/cells.csv](ranking/cells.csv); intervals:
+[ranking/summary.csv](ranking/summary.csv); differences:
+[ranking/differences.csv](ranking/differences.csv)."""
+
+
+def verdict(tables: Tables) -> str:
+    """Claim c, section 4.2.3, from ``ranking/summary.csv`` and ``differences.csv``."""
+    claim, summary, differences = CLAIMS["c"], tables["summary"], tables["differences"]
+    theirs = claim.comparisons(differences)
+    if not len(theirs):
+        return ""
+    scores = summary[summary["sparsity"] == "all"].set_index(["predictor", "score"])
+    less = differences[differences["sparsity"] == "all"].set_index(["predictor", "score"])
+    tau = {
+        key: with_interval(*row)
+        for key, *row in scores[["tau", "tau_low", "tau_high"]].itertuples()
+    }
+    best = scores.loc["ramanujan", "tau"].idxmax()
+    others = {(name, "mixture"): f"mixture of {name}" for name in BIPARTITE}
+    others["density", "layer_density"] = "layer density"
+    rest = "".join(
+        f", {name} {tau[key]} (difference "
+        f"{with_interval(*less.loc[key, ['difference', 'low', 'high']])})"
+        for key, name in others.items()
+        if key in tau
+    )
+    return (
+        f"**{claim.text}: {claim.rule(theirs)}.** Kendall's tau with the ranking by "
+        f"accuracy, mean over {int(scores['cells'].max())} cells: mixture of unrolled topometrics "
+        f"{tau[('unrolled', 'mixture')]}, best Ramanujan score ({best}) "
+        f"{tau[('ramanujan', best)]}{rest}. Against the {len(theirs)} Ramanujan scores the "
+        f"advantage is {signs(theirs)}."
+    )
 
 
 def _direction(runs: pd.DataFrame, metric: pd.Series) -> int:

@@ -16,11 +16,16 @@ import pandas as pd
 from joblib import delayed
 from scipy import stats
 
+from figures.plots.regression import plot as plot
+from graph_data.markdown import markdown
+
 from .ceiling import ceiling
+from .claims import BIPARTITE, CLAIMS, OTHERS
 from .estimators import ESTIMATORS
 from .intervals import interval
 from .networks import ENCODINGS, GROUPS, Networks
 from .validation import Split, adjusted, bootstrap_r2, folds, predict, r2
+from .wording import DIGITS, Tables, signs, with_intervals
 
 HELD_OUT = {"held-out dataset": "dataset", "held-out model": "model"}
 
@@ -190,7 +195,123 @@ def collect(
     }
 
 
+def text(tables: Tables) -> str:
+    """Section 4.2.1."""
+    scores = tables["scores"]
+    joint = scores[scores["level"] == "joint"]
+    wide = joint.pivot_table(
+        index=["kind", "stratum", "estimator"], columns="predictor", values="r2", sort=False
+    ).reset_index()
+    ceilings = tables["ceilings"]
+    ceilings = ceilings[["kind", "stratum"]].assign(
+        ceiling=with_intervals(ceilings, "ceiling", "low", "high")
+    )
+    wide = wide.merge(ceilings, on=["kind", "stratum"])
+    groups = scores[(scores["kind"] == "overall") & (scores["level"] != "metric")]
+    groups = groups.pivot_table(
+        index=["predictor", "name"], columns="estimator", values="r2", sort=False
+    ).reset_index()
+    single = scores[
+        (scores["kind"] == "overall")
+        & (scores["level"] == "metric")
+        & (scores["predictor"] == "unrolled")
+    ]
+    single = single.pivot_table(index="name", columns="estimator", values="r2", sort=False)
+    return f"""## Section 4.2.1: regression of the accuracy drop
+
+R2 on networks whose configuration (model, dataset, pruner, sparsity) was not in training,
+predictions of 5 folds pooled; 0 is as good as the mean, below 0 is worse. `held-out`: trained on
+all other datasets (models), tested on this one; there the level of the drop is unknown too, and a
+linear fit extrapolates, so that R2 can fall far below 0 (the CSV has Spearman's correlation beside
+it). All predictors on the same networks. `ceiling`: an estimate of the share of the drop's
+variance that lies between configurations and not between the seeds of one (intraclass
+correlation); 0 or less where none was found. A predictor that knows configurations alone reaches
+no more in the long run; what varies with the seed, such as metrics of trained weights, may know
+more. Where the ceiling is about 0, an R2 about or below 0 says little of a metric. The claim is
+about the difference in R2 over all networks (interval: 95 %, configurations drawn with
+replacement, with all their seeds), for every estimator and against every other encoding.
+
+{markdown(wide, DIGITS)}
+
+{_sides(tables["differences"])}By group of metrics, all networks:
+
+{markdown(groups, DIGITS)}
+
+Each unrolled topometric alone, all networks:
+
+{markdown(single.reset_index(), DIGITS)}
+
+All scores, with adjusted R2, mean absolute error and intervals:
+[regression/scores.csv](regression/scores.csv); differences between encodings:
+[regression/differences.csv](regression/differences.csv); ceilings:
+[regression/ceilings.csv](regression/ceilings.csv)."""
+
+
+def verdict(tables: Tables) -> str:
+    """Claim a, section 4.2.1, from ``regression/scores.csv`` and ``differences.csv``."""
+    claim, scores, differences = CLAIMS["a"], tables["scores"], tables["differences"]
+    overall = claim.comparisons(differences)
+    if not len(overall):
+        return ""
+    against = differences[differences["than"].isin(list(OTHERS))]
+    ols = scores[(scores["kind"] == "overall") & (scores["level"] == "joint")]
+    ols = ols[ols["estimator"] == "ols"].set_index("predictor")
+    listed = ", ".join(
+        f"{name} {score:.2f}" + (f" ({fit:.2f})" if fit == fit else "")
+        for name, score, fit in ols[["r2", "adjusted_r2_fit"]].itertuples()
+    )
+    lost = ", ".join(
+        f"{row.estimator} against {row.than}" for row in overall[overall["low"] <= 0].itertuples()
+    )
+    within = against[against["kind"].isin(["sparsity", "model", "dataset"])]
+    opposite = within[within["high"] < 0].groupby(["stratum", "than"], sort=False).size()
+    worse = ", ".join(f"{n} x {stratum} against {than}" for (stratum, than), n in opposite.items())
+    held_out = against[against["kind"].str.startswith("held-out")]
+    either = within[within["than"].isin(list(BIPARTITE))]
+    bipartite = f" Against bipartite graphs {_by_stratum(either)}." if len(either) else ""
+    return (
+        f"**{claim.text}: {claim.rule(overall)}.** R2 on configurations not seen, all networks, "
+        f"OLS (in brackets adjusted R2 of the fit): {listed}. Over all networks the advantage is "
+        f"{signs(overall)}{f' (not above: {lost})' if lost else ''}; within one sparsity, model "
+        f"or dataset {signs(within)}{f' ({worse})' if worse else ''}; on a dataset or model not "
+        f"seen at all {signs(held_out)}.{bipartite}"
+    )
+
+
 def _spearman(y: np.ndarray, predicted: np.ndarray) -> float:
     """Spearman correlation; 0 where the prediction does not vary."""
     varies = np.ptp(y) > 0 and np.ptp(predicted) > 0
     return float(stats.spearmanr(y, predicted).statistic) if varies else 0.0
+
+
+def _sides(differences: pd.DataFrame) -> str:
+    """How many estimators predict better from unrolled topometrics, how many worse; or nothing."""
+    if not len(differences):
+        return ""
+    keys = ["kind", "stratum", "than"]
+    part = differences[differences["than"].isin(list(OTHERS))]
+    part = part.assign(above=part["low"] > 0, below=part["high"] < 0)
+    counts = part.groupby(keys, sort=False)[["above", "below"]].sum().reset_index()
+    counts["sides"] = [f"{above} ({below})" for above, below in counts[["above", "below"]].values]
+    wide = counts.pivot_table(
+        index=keys[:2], columns="than", values="sides", aggfunc="first", sort=False
+    )
+    return f"""Number of estimators by which unrolled topometrics predict better than another
+encoding's metrics, beyond the interval (in brackets: worse):
+
+{markdown(wide.reset_index())}
+
+"""
+
+
+def _by_stratum(part: pd.DataFrame) -> str:
+    """In which strata all, some or none of the differences are above 0."""
+    found: dict[str, list[str]] = {"all": [], "none": [], "some": []}
+    for stratum, rows in part.groupby("stratum", sort=False):
+        above, count = int((rows["low"] > 0).sum()), len(rows)
+        if above in (0, count):
+            found["all" if above else "none"].append(stratum)
+        else:
+            found["some"].append(f"{stratum} ({above} of {count})")
+    named = [f"in {how} of those within {', '.join(s)}" for how, s in found.items() if s]
+    return f"it is above 0 {'; '.join(named)}"

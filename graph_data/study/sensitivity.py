@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 
 import metrics
+from graph_data.markdown import markdown
 from metrics.registry import columns_of
 
 from .intervals import interval
 from .networks import Networks
 from .regression import designs, task
+from .wording import DIGITS, Tables, with_intervals
 
 PREDICTOR = "unrolled"
 AS_GIVEN = "as given"
@@ -43,8 +45,9 @@ def variants(networks: Networks) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict of str to pandas.DataFrame
-        By name, the first `AS_GIVEN`. Phantoms are subtracted only from graphs of the published
-        wiring, and never below 0: in sparse networks some of them have lost their edges.
+        By name, the first `AS_GIVEN`; none without any metric. Phantoms are subtracted only from
+        graphs of the published wiring, and never below 0: in sparse networks some of them have lost
+        their edges.
     """
     given = networks.features[PREDICTOR]
     found = {AS_GIVEN: given, "without motifs": given.drop(columns="motifs", errors="ignore")}
@@ -55,7 +58,7 @@ def variants(networks: Networks) -> dict[str, pd.DataFrame]:
             columns="motifs", errors="ignore"
         )
     found["without weighted metrics"] = given.drop(columns=WEIGHTED, errors="ignore")
-    return found
+    return {name: table for name, table in found.items() if len(table.columns)}
 
 
 def subtract_phantoms(networks: Networks) -> pd.DataFrame:
@@ -104,3 +107,49 @@ def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.Da
         difference = table.at[index, "r2"] - table.at[first, "r2"]
         changes.append({"change": difference, "change_low": low, "change_high": high})
     return {"scores": table.join(pd.DataFrame(changes))}
+
+
+def text(tables: Tables) -> str:
+    """Section on the faults of the released data."""
+    scores = tables["scores"]
+    changed = scores[scores["variant"] != AS_GIVEN]
+    wide = changed.assign(
+        value=with_intervals(changed, "change", "change_low", "change_high")
+    ).pivot_table(
+        index=["kind", "stratum", "estimator"],
+        columns="variant",
+        values="value",
+        aggfunc="first",
+        sort=False,
+    )
+    given = scores[scores["variant"] == AS_GIVEN].set_index(["kind", "stratum", "estimator"])["r2"]
+    wide = wide.join(given.rename("R2 as given")).reset_index()
+    return f"""## Sensitivity: motif estimate, phantom nodes, trained weights
+
+The regression on all unrolled topometrics again, on the same networks and folds, without the motif
+count, which is a random estimate in the released CSVs, and with the phantom sink and source nodes
+of the published wiring subtracted (ResNets only). Change of R2, with its interval. Only the counts
+of sinks and sources can be corrected from the CSVs: the edges and neighbourhoods of phantoms stay
+in the other metrics. The phantoms depend on the model alone where a network is not very sparse, so
+they also tell predictors which model a row belongs to. The weighted metrics (strength, spectral gap
+and radius) are of trained weights, so they may know how training went, which topology at
+initialisation cannot.
+
+{markdown(wide, DIGITS)}
+
+All scores: [sensitivity/scores.csv](sensitivity/scores.csv)."""
+
+
+def verdict(tables: Tables) -> str:
+    """What the faults of the released data change, from ``sensitivity/scores.csv``."""
+    scores = tables["scores"]
+    changed = scores[(scores["variant"] != AS_GIVEN) & ~scores["kind"].str.startswith("held-out")]
+    said = []
+    for variant, part in changed.groupby("variant", sort=False):
+        overall = part.loc[part["kind"] == "overall", "change"]
+        lost, won = int((part["change_high"] < 0).sum()), int((part["change_low"] > 0).sum())
+        said.append(
+            f"{variant}: {overall.min():+.3f} to {overall.max():+.3f} over all networks; of "
+            f"{len(part)} strata and estimators {lost} lose and {won} gain beyond their interval"
+        )
+    return f"**What doubtful metrics change (R2 of all unrolled topometrics):** {'; '.join(said)}."

@@ -8,22 +8,24 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from figures import study
+from figures.plots import correlation, predictors, regression
 from figures.style import PRUNERS, TEXT, WIDTH, pyplot
+from graph_data.study import SECTIONS, section
 
-RESULTS = Path(study.__file__).parents[1] / "graph_data" / "paper_results"
+RESULTS = Path(__file__).parents[2] / "graph_data" / "paper_results"
 FOLDERS = [RESULTS, RESULTS / "digits"]
+PLOTTED = [n for n in SECTIONS if hasattr(section(n), "plot") and (RESULTS / n).is_dir()]
 
 
-def tables_of(section, folder):
+def tables_of(name, folder):
     """Tables of a section as the study has them."""
     names = {"sparsity": str, "stratum": str}
-    return {file.stem: pd.read_csv(file, dtype=names) for file in (folder / section).glob("*.csv")}
+    return {file.stem: pd.read_csv(file, dtype=names) for file in (folder / name).glob("*.csv")}
 
 
-def drawn(section, tables):
+def drawn(name, tables):
     with pyplot().rc_context(TEXT):
-        figure = study.PLOTS[section](tables)
+        figure = section(name).plot(tables)
         figure.canvas.draw()
     return figure
 
@@ -48,9 +50,9 @@ def legend_of(figure):
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=["published", "digits"])
-@pytest.mark.parametrize("section", study.PLOTS)
-def test_text_can_be_read_at_the_width_of_a_page(section, folder):
-    figure = drawn(section, tables_of(section, folder))
+@pytest.mark.parametrize("name", PLOTTED)
+def test_text_can_be_read_at_the_width_of_a_page(name, folder):
+    figure = drawn(name, tables_of(name, folder))
     assert figure.get_size_inches()[0] == WIDTH
     pixels = {text.get_fontsize() / 72 / WIDTH * 850 for text in texts(figure)}
     assert min(pixels) >= 9 and max(pixels) <= 11
@@ -75,10 +77,12 @@ def ends_of_labels(axis, low, high):
 
 
 def test_pruners_have_their_colours():
-    figure = drawn("accuracy", tables_of("accuracy", FOLDERS[1]))
+    tables = tables_of("accuracy", FOLDERS[1])
+    figure = drawn("accuracy", tables)
     lines = {line.get_label(): line for line in figure.axes[0].lines}
-    assert set(lines) == set(PRUNERS)
-    for pruner, (colour, marker) in PRUNERS.items():
+    assert set(lines) == {*tables["cells"]["pruning"], "dense"} <= set(PRUNERS)
+    for pruner in lines:
+        colour, marker = PRUNERS[pruner]
         assert lines[pruner].get_color() == colour
         if pruner != "dense":
             assert lines[pruner].get_marker() == marker
@@ -88,7 +92,7 @@ def test_pruners_of_others_have_colours_that_are_free():
     cells = tables_of("accuracy", FOLDERS[1])["cells"]
     cells["pruning"] = cells["pruning"].replace({"snip": "rigl"})
     lines = drawn("accuracy", {"cells": cells}).axes[0].lines
-    assert len({line.get_color() for line in lines}) == len(lines) == len(PRUNERS)
+    assert len({line.get_color() for line in lines}) == len(lines) == cells["pruning"].nunique() + 1
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_pruners_of_others_have_colours_that_are_free():
     [(-0.004, ".00"), (0.0, ".00"), (-0.0, ".00"), (-0.126, "−.13"), (0.5, ".50"), (-1, "−1.00")],
 )
 def test_hundredths(value, text):
-    assert study.hundredths(value) == text
+    assert correlation.hundredths(value) == text
 
 
 def test_undefined_correlations_are_hatched_and_said_to_be():
@@ -123,7 +127,8 @@ def test_undefined_correlations_are_hatched_and_said_to_be():
 def test_what_is_below_the_axis_is_explained():
     tables = tables_of("regression", FOLDERS[1])
     assert "below the axis" in legend_of(drawn("regression", tables))
-    assert study.CARET not in study.MARKERS.values() and "v" not in study.MARKERS.values()
+    markers = predictors.MARKERS.values()
+    assert regression.CARET not in markers and "v" not in markers
     tables["scores"]["r2"] = tables["scores"]["r2"].clip(lower=-0.1)
     assert "below the axis" not in legend_of(drawn("regression", tables))
 

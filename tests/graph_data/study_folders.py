@@ -137,7 +137,7 @@ def write(
                         **run,
                         **part.loc[index],
                     }
-                    lines.append({name: _cell(line[name]) for name in columns})
+                    lines.append({name: _cell(line.get(name)) for name in columns})
             results.append(results.path(folder, kind, encoding, dataset, model), columns, lines)
 
 
@@ -153,6 +153,13 @@ def write_small(folder, seed=0, **design) -> pd.DataFrame:
         layers(table, seed),
     )
     return table
+
+
+def strip(folder, names) -> None:
+    """Take columns out of every file, as if an older version had written them."""
+    for file in folder.rglob("*.csv"):
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table.drop(columns=names, errors="ignore").to_csv(file, index=False)
 
 
 def _cell(value):

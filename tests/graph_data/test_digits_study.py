@@ -1,26 +1,29 @@
 """The committed results on the digits: complete, what the program gives again, and the study's."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import main
-import pruning
 from graph_data.study import __main__ as study
 from graph_data.study import (
     agreement,
     carried,
+    claims,
     importance,
     networks,
     ranking,
     regression,
     sensitivity,
-    verdicts,
 )
 
 FOLDER = Path(study.__file__).parents[1] / "digits"
 REPORT = study.COMMITTED / "digits"
+SCRIPT = Path(main.__file__).parent / "scripts" / "digits_study.sh"
+PRUNERS = re.search(r"^PRUNERS=\$\{PRUNERS:-(.*)\}$", SCRIPT.read_text(), re.MULTILINE)[1].split()
+PRUNERS.remove("dense")
 SEEDS = (0, 1, 2)
 SPARSITIES = {
     "Resnet-20": (0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995),
@@ -50,11 +53,10 @@ def test_every_network_of_the_design_is_there_once(model, kind):
     layers = table.groupby(networks.RUN).size()
     wanted = {
         (model, "digits", pruner, sparsity, seed)
-        for pruner in networks.PRUNERS
+        for pruner in PRUNERS
         for sparsity in SPARSITIES[model]
         for seed in SEEDS
     } | {(model, "digits", "dense", 0.0, seed) for seed in SEEDS}
-    assert set(networks.PRUNERS) | {"dense"} == set(pruning.PRUNERS)
     assert set(layers.index) == wanted
     assert layers.nunique() == 1
     assert table["training"].all()
@@ -69,7 +71,7 @@ def test_dense_networks_have_learned_the_digits():
 
 def test_accuracy_falls_with_sparsity_for_every_pruner():
     falls = pd.read_csv(REPORT / "accuracy" / "falls.csv")
-    assert len(falls) == 2 * len(networks.PRUNERS)
+    assert len(falls) == 2 * len(PRUNERS)
     assert (falls["lost"] > 0).all()
     assert (falls["spearman_high"] < 0).all()
 
@@ -86,8 +88,8 @@ def test_topology_is_computed_again(pruner, tmp_path):
     (again,) = pd.read_csv(
         tmp_path / "graph_metrics/unrolled/unrolled-digits-Resnet-20.csv"
     ).to_dict("records")
-    assert set(again) == set(row.index)
-    for name in set(again) - TRAINED - WEIGHTED:
+    assert set(again) >= set(row.index)
+    for name in set(row.index) - TRAINED - WEIGHTED:
         assert again[name] == row[name], name
 
 
@@ -186,12 +188,12 @@ def test_metrics_as_given_have_the_committed_scores_of_the_regression(folder):
 
 
 def test_the_committed_reports_are_of_the_committed_tables():
-    here, there = (carried.tables_of(folder) for folder in (REPORT, study.COMMITTED))
+    here, there = (claims.tables_of(folder) for folder in (REPORT, study.COMMITTED))
     for name, table in carried.compare(here, there).items():
         kept = pd.read_csv(REPORT / "carried" / f"{name}.csv")
         pd.testing.assert_frame_equal(table, kept, check_dtype=False, rtol=1e-4)
     for folder, tables in ((REPORT, here), (study.COMMITTED, there)):
         text = (folder / "report.md").read_text()
-        for claim in verdicts.CLAIMS.values():
+        for claim in claims.CLAIMS.values():
             verdict = claim.rule(claim.comparisons(tables[claim.section][claim.table]))
             assert f"**{claim.text}: {verdict}.**" in text

@@ -43,9 +43,58 @@ def test_what_is_written_comes_back(tmp_path):
     assert len(merged) == len(table)
     assert (merged["accuracy"] == merged["accuracy_read"]).all()
     expected = folders.raw(folders.random(table))
-    for name in metrics.COLUMNS:
+    for name in expected:
         np.testing.assert_allclose(merged[name], expected[name], rtol=1e-15)
+    assert set(metrics.COLUMNS) <= set(tables["unrolled"])
     assert set(ramanujan.COLUMNS) <= set(tables["ramanujan"])
+
+
+OLDER = ["encoding", "wiring", "training", "epochs", "batch_size", "lr", "achieved_sparsity"]
+
+
+def test_file_of_an_older_version_is_read_by_the_columns_that_it_has(tmp_path):
+    folders.write_small(tmp_path, models=("CONV-6",), datasets=("CIFAR-10",))
+    full = own.read_all(tmp_path)
+    lacks = ["motifs", "imdb", "no_params"]
+    folders.strip(tmp_path, [*OLDER, "layer_name", *lacks])
+    older = own.read_all(tmp_path)
+    assert list(older) == list(full)
+    for name, table in older.items():
+        assert list(table) == list(full[name])
+        gone = table.columns.intersection(lacks)
+        assert table[gone].isna().all(axis=None)
+        kept = table.columns.difference([*OLDER, "layer_name", *gone])
+        pd.testing.assert_frame_equal(table[kept], full[name][kept])
+    with pytest.raises(TableError, match="--wiring published"):
+        own.read_all(tmp_path, "published")
+
+
+@pytest.mark.parametrize("name", [*folders.RUN, "accuracy", "nodes", "edges"])
+def test_what_a_file_must_have(tmp_path, name):
+    table = small_table()
+    folders.write(tmp_path, table, folders.raw(folders.random(table)))
+    folders.strip(tmp_path, [name])
+    assert refused(tmp_path).startswith(f"{unrolled_file(tmp_path)}, line 1: no column '{name}'")
+
+
+def test_older_copy_of_a_run_is_refused(tmp_path):
+    """Were both read, the study would have the network twice."""
+    table = small_table()
+    folders.write(tmp_path, table, folders.raw(folders.random(table)))
+    file = unrolled_file(tmp_path)
+    new = file.read_bytes()
+    folders.strip(tmp_path, OLDER)
+    file.rename(file.with_name("old.csv"))
+    file.write_bytes(new)
+    assert "a run that is in " in refused(tmp_path)
+    file.unlink()
+    old = file.with_name("old.csv")
+    header, *rows = old.read_text().splitlines(keepends=True)
+    old.write_text("".join([header, *rows, rows[1]]))
+    assert refused(tmp_path) == (
+        f"{old}, line 4: the run of line 3 again (model CONV-6, dataset CIFAR-10, pruning snip, "
+        "sparsity 0.9, seed 0, wiring exact)"
+    )
 
 
 def test_rows_without_accuracy_are_left_out(tmp_path):

@@ -24,6 +24,7 @@ from graph_data.study import (
     regression,
     validation,
 )
+from graph_data.study import section as load_section
 from graph_data.tables import TableError
 
 
@@ -130,7 +131,7 @@ def test_everything_from_a_folder_of_main(studied):
         assert tables
         for name in tables:
             assert len(pd.read_csv(BytesIO(written[name]))), name
-            assert f"({section}/" in report
+            assert f"({section}/" in report or not hasattr(load_section(section), "text")
     for section in ("correlation", "regression", "importance", "ranking"):
         assert written[f"figures/study_{section}.png"].startswith(b"\x89PNG")
         assert f"figures/study_{section}.svg" in written
@@ -201,7 +202,7 @@ def test_only_the_whole_study_of_the_released_data_goes_where_it_is_committed(
     monkeypatch.setattr(fetch, "PUBLISHED", authors)
     monkeypatch.setattr(study, "COMMITTED", tmp_path / "committed")
     monkeypatch.setattr(study, "FIGURES", tmp_path / "plots")
-    monkeypatch.setattr(study, "SECTIONS", {"correlation": correlation})  # soon done
+    monkeypatch.setattr(study, "SECTIONS", {"correlation": correlation.__name__})  # soon done
     for part in (["--seed", "1"], ["--drop", "absolute"], ["--pruners", "snip", "synflow"]):
         assert study.main(["--jobs", "1", *part]) == 0
         assert (authors / "paper_results" / "figures" / "study_correlation.png").exists()
@@ -252,6 +253,48 @@ def test_output_that_cannot_be_written_is_named(cell, tmp_path, capsys, quick):
     )
 
 
+# A section of one's own
+
+SECTION = """
+import pandas as pd
+from joblib import delayed
+
+def tasks(networks, seed):
+    return [delayed(len)(networks.runs)]
+
+def collect(results):
+    return {"count": pd.DataFrame({"networks": results})}
+"""
+SAYING = """
+def text(tables):
+    return f"## Counted\\n\\nThere are {tables['count'].at[0, 'networks']}."
+
+def verdict(tables):
+    return "**Counting: holds.**"
+
+def plot(tables):
+    from matplotlib.figure import Figure
+    return Figure()
+"""
+
+
+@pytest.mark.parametrize("rest", ["", SAYING], ids=["tables alone", "with all"])
+def test_section_is_one_file_and_one_line(cell, tmp_path, monkeypatch, rest):
+    name = f"section_of_ones_own_{len(rest)}"
+    (tmp_path / f"{name}.py").write_text(SECTION + rest)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(study.SECTIONS, "counted", name)
+    flags = ["--data", str(cell), "--jobs", "1", "--sections", "counted", "accuracy"]
+    assert study.main(flags) == 0
+    written = files_of(cell / "paper_results")
+    assert written["counted/count.csv"] == b"networks\n16\n"
+    report = written["report.md"].decode()
+    assert ("## Counted\n\nThere are 16." in report) == bool(rest)
+    assert ("- **Counting: holds.**" in report) == bool(rest)
+    assert ("figures/study_counted.svg" in written) == bool(rest)
+    assert "## Accuracy" in report
+
+
 # What is selected
 
 
@@ -291,16 +334,28 @@ def test_features_belong_to_their_networks(small):
     assert not networks.NOT_BIPARTITE & set(found.features["rolled-channel"])
 
 
-def test_all_takes_other_models_and_pruners(tmp_path):
-    folders.write_small(tmp_path, models=("CONV-6", "MobileNetV2"), pruners=("snip", "rigl"))
+def rename(folder, old, new):
+    """Give a model or pruner another name in every file of a folder."""
+    for file in folder.rglob("*.csv"):
+        file.write_text(re.sub(rf"(?<=,){old}(?=,)", new, file.read_text()))
+
+
+def test_of_the_released_data_all_takes_other_pruners(authors):
+    rename(authors, "snip", "rigl")
+    assert values(networks.load(authors), "pruning") == ["grasp", "synflow"]
+    found = networks.load(authors, everything=True)
+    assert values(found, "pruning") == ["grasp", "rigl", "synflow"]
+    assert values(networks.load(authors, pruners=["rigl"]), "pruning") == ["rigl"]
+
+
+def test_own_results_are_studied_with_every_model_and_pruner_but_dense(tmp_path):
+    folders.write_small(
+        tmp_path, models=("CONV-6", "my.model"), pruners=("dense", "snip", "mine"), seeds=(0,)
+    )
     found = networks.load(tmp_path)
-    assert values(found, "model") == ["CONV-6"]
-    assert values(found, "pruning") == ["snip"]
-    found = networks.load(tmp_path, everything=True)
-    assert values(found, "model") == ["CONV-6", "MobileNetV2"]
-    assert values(found, "pruning") == ["rigl", "snip"]
-    found = networks.load(tmp_path, pruners=["rigl"])
-    assert values(found, "pruning") == ["rigl"]
+    assert values(found, "model") == ["CONV-6", "my.model"]
+    assert values(found, "pruning") == ["mine", "snip"]
+    assert values(networks.load(tmp_path, pruners=["mine"]), "pruning") == ["mine"]
 
 
 @pytest.mark.parametrize(
@@ -312,9 +367,14 @@ def test_unknown_name_is_said_with_those_that_there_are(own, capsys, flag, known
     assert not (own / "paper_results").exists()
 
 
-def test_nothing_of_the_papers(tmp_path, capsys):
-    folders.write_small(tmp_path, models=("MobileNetV2",))
-    assert "--all" in one_line(capsys, "--data", tmp_path)
+def test_nothing_of_the_papers(authors, capsys):
+    rename(authors, "Resnet-20", "MobileNetV2")
+    assert "--all" in one_line(capsys, "--data", authors)
+
+
+def test_nothing_but_dense_networks(tmp_path, capsys):
+    folders.write_small(tmp_path, pruners=("dense",), sparsities=(0.0,))
+    assert "no pruned network" in one_line(capsys, "--data", tmp_path)
 
 
 # Accuracy
@@ -564,7 +624,65 @@ def test_run_that_stands_twice(request, capsys, layout):
     assert_line(one_line(capsys, "--data", folder), file, f", line {last}: the run of line 2 again")
 
 
+# Columns that files lack
+
+
+def test_metric_that_no_file_has_is_left_out_and_said(own):
+    folders.strip(own, ["motifs", "imdb"])
+    found = networks.load(own)
+    for name in networks.ENCODINGS:
+        assert "motifs" not in found.features[name]
+        assert f"{name}: motifs left out: no file has it." in found.notes
+    assert "ramanujan: imdb left out: no file has it." in found.notes
+    assert list(found.features["ramanujan"]) == ["delta_r", "iterative_spectral_gap"]
+    assert len(found.complete().runs) == len(found.runs)
+
+
+def test_metric_that_some_rows_lack_leaves_these_networks_incomplete(tmp_path):
+    table = folders.runs(**folders.SMALL).assign(accuracy=0.5)
+    graphs = folders.raw(folders.random(table))
+    graphs.loc[table["pruning"] == "erk", "motifs"] = np.nan
+    folders.write(tmp_path, table, graphs)
+    found = networks.load(tmp_path)
+    assert "motifs" in found.features["unrolled"] and not found.notes
+    assert values(found.complete(), "pruning") == ["grasp", "snip", "synflow"]
+    (undefined,) = found.undefined().to_dict("records")
+    assert (undefined["predictor"], undefined["undefined"]) == ("unrolled", "motifs")
+
+
+def test_predictor_of_which_nothing_is_left(cell, capsys, quick):
+    folders.strip(cell, ["layer_density"])
+    flags = ["--data", str(cell), "--jobs", "1", "--sections", "correlation", "regression"]
+    assert study.main(flags) == 0
+    out = capsys.readouterr().out
+    assert "density left out: no file has it for any of these networks." in out
+    assert "Not computed, for lack of data: correlation." in out
+    scores = pd.read_csv(cell / "paper_results" / "regression" / "scores.csv")
+    assert {"ramanujan", "unrolled"} <= set(scores["predictor"])
+    assert "density" not in set(scores["predictor"])
+
+
+def test_weights_of_layers_that_files_lack(cell, capsys):
+    folders.strip(cell, ["no_params"])
+    assert len(networks.load(cell).features["ramanujan"])
+    line = one_line(capsys, "--data", cell, "--aggregation", "weighted")
+    assert "no_params" in line and "--aggregation mean" in line
+
+
 # Small or lopsided data: no traceback
+
+
+def test_six_networks_of_one_pruner_and_few_metrics(tmp_path, quick, capsys):
+    design = {"models": ("CONV-6",), "datasets": ("CIFAR-10",), "pruners": ("mine",)}
+    folders.write_small(tmp_path, **design, seeds=(0, 1, 2))
+    folders.strip(tmp_path, [name for name in folders.TOPOMETRICS if name != "motifs"])
+    assert study.main(["--data", str(tmp_path), "--jobs", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "6 networks: 1 model (CONV-6), 1 dataset (CIFAR-10), 1 pruner (mine)" in out
+    assert "Not computed, for lack of data: ranking." in out
+    assert not re.search(r"\bnan\b", out)
+    found = pd.read_csv(tmp_path / "paper_results" / "importance" / "collinearity.csv")
+    assert set(found["metric"]) == {"motifs"} and found["r_with_closest"].isna().all()
 
 
 def survives(folder, *flags):

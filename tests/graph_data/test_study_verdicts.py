@@ -10,7 +10,7 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from graph_data.study import __main__ as study
-from graph_data.study import carried, correlation, networks, regression, validation, verdicts
+from graph_data.study import carried, claims, correlation, networks, regression, validation
 from graph_data.study.ceiling import ceiling
 
 # Ceiling
@@ -125,7 +125,7 @@ def table_of(claim, intervals):
             {"sparsity": "all", "predictor": "rolled", "score": "mixture"},
         ],
     }[claim]
-    value = verdicts.CLAIMS[claim].value
+    value = claims.CLAIMS[claim].value
     rows = [
         key | {value: sum(pair) / 2, "low": pair[0], "high": pair[1]}
         for key, pair in [
@@ -156,14 +156,14 @@ def table_of(claim, intervals):
     ],
 )
 def test_verdict_follows_from_the_intervals_that_a_claim_is_about(claim, intervals, verdict):
-    rule = verdicts.CLAIMS[claim]
+    rule = claims.CLAIMS[claim]
     about = rule.comparisons(table_of(claim, intervals))
     assert len(about) == len(intervals)
     assert rule.rule(about) == verdict
 
 
 def test_comparison_without_interval_decides_nothing():
-    for name, claim in verdicts.CLAIMS.items():
+    for name, claim in claims.CLAIMS.items():
         assert len(claim.comparisons(table_of(name, [BELOW, (np.nan, np.nan)]))) == 1
         assert not len(claim.comparisons(None))
         assert not len(claim.comparisons(pd.DataFrame()))
@@ -198,12 +198,13 @@ def test_claim_a_says_in_which_strata_it_holds_against_bipartite_graphs():
             }
         ]
     )
-    said = verdicts.encodings(scores, differences)
+    said = regression.verdict({"scores": scores, "differences": differences})
     assert said.endswith(
         "Against bipartite graphs it is above 0 in all of those within Resnet-20; in none of those "
         "within CIFAR-10; in some of those within CONV-6 (1 of 2)."
     )
-    alone = verdicts.encodings(scores, differences[differences["kind"] == "overall"])
+    differences = differences[differences["kind"] == "overall"]
+    alone = regression.verdict({"scores": scores, "differences": differences})
     assert "Against bipartite graphs" not in alone
 
 
@@ -213,7 +214,7 @@ def test_claim_a_says_in_which_strata_it_holds_against_bipartite_graphs():
 def tables(**intervals):
     found = {}
     for name, values in intervals.items():
-        claim = verdicts.CLAIMS[name]
+        claim = claims.CLAIMS[name]
         found.setdefault(claim.section, {})[claim.table] = table_of(name, values)
     return found
 
@@ -258,7 +259,7 @@ def test_a_study_carries_over_to_itself_but_for_what_is_open(tmp_path):
     for section, named in one.items():
         for name, table in named.items():
             study.put(tmp_path / section / f"{name}.csv", table.to_csv(index=False))
-    found = carried.compare(one, carried.tables_of(tmp_path))
+    found = carried.compare(one, claims.tables_of(tmp_path))
     assert found["claims"]["claim"].tolist() == ["4.1", "a", "b", "c"]
     assert (found["claims"]["here"] == found["claims"]["there"]).all()
     outcomes = found["comparisons"]["outcome"].tolist()
@@ -266,9 +267,9 @@ def test_a_study_carries_over_to_itself_but_for_what_is_open(tmp_path):
 
 
 def test_the_study_on_the_released_data_decides_every_claim():
-    committed = carried.tables_of(study.COMMITTED)
+    committed = claims.tables_of(study.COMMITTED)
     found = carried.compare(committed, committed)
-    assert found["claims"]["claim"].tolist() == list(verdicts.CLAIMS)
+    assert found["claims"]["claim"].tolist() == list(claims.CLAIMS)
     assert len(found["comparisons"]) == 12 + 12 + 10 + 7
 
 

@@ -157,6 +157,24 @@ def test_duplicates_name_both_lines(file):
     refuse_duplicates(file, table.drop_duplicates(), ["name", "share"])
 
 
+def test_columns_that_a_file_may_lack(file):
+    wanted = {"name": Text(), "later": Number(0, 1), "kind": Text(), "share": Number(0, 1)}
+    table = read(file, wanted, {"later": math.nan, "kind": "old", "share": 0.5})
+    assert list(table) == list(wanted)
+    assert table["later"].isna().all() and table["later"].dtype == float
+    assert table["kind"].tolist() == ["old"] * 3
+    assert table["share"].tolist() == [0.25, 1, 0]  # it has this one
+    assert "no column 'later'" in refused(file, wanted)
+
+
+def test_duplicates_with_undefined_cells(file):
+    file.write_text("name,share\na,\nb,0.5\nb,\nc,1\nb,\n")
+    table = read(file, {"name": Text(), "share": Number(empty=True)})
+    with pytest.raises(TableError) as caught:
+        refuse_duplicates(file, table, ["name", "share"])
+    assert str(caught.value) == f"{file}, line 6: the run of line 4 again (name b)"
+
+
 def test_header(file):
     assert header(file) == ["name", "unread", "share", "count", "value"]
 
@@ -171,6 +189,8 @@ def test_normalisation_is_by_the_graphs_size():
     table = pd.DataFrame(
         {"nodes": [10, 4], "edges": [40, 0], "motifs": [80.0, 0], "sink_nodes": [5.0, 4], "x": 7}
     )
+    unknown = normalisation.normalise(table.assign(edges=[40, math.nan]))
+    assert unknown["motifs"][0] == 2 and math.isnan(unknown["motifs"][1])
     found = normalisation.normalise(table)
     assert found["motifs"].tolist() == [2, 0]
     assert found["sink_nodes"].tolist() == [0.5, 1]

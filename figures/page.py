@@ -1,6 +1,6 @@
-"""A report on one network: a single HTML page that needs nothing but itself.
+"""The page of one network: a report in one HTML file that needs nothing but itself.
 
-The page is `report.html`; here its blanks are filled. Every text is escaped, pictures are embedded.
+The page is `page.html`; here its blanks are filled. Every text is escaped, pictures are embedded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .collapse import warnings_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["report", "warnings_of"]
+__all__ = ["page", "warnings_of"]
 
 DPI = 150
 
@@ -82,7 +82,7 @@ READABLE = 0.75
 """Least size of a picture on a screen, which then scrolls, by its own size."""
 
 
-def report(
+def page(
     row: Mapping[str, object],
     groups: Mapping[str, Sequence[str]],
     layers: Sequence[LayerSummary],
@@ -90,7 +90,7 @@ def report(
     warnings: Sequence[str],
     whole: LayerSummary | None = None,
 ) -> str:
-    """Write a report on one network.
+    """Write the page of one network.
 
     Parameters
     ----------

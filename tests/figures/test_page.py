@@ -1,4 +1,4 @@
-"""The report: complete, self-contained and escaped; in a browser it sorts and prints."""
+"""The page of a network: complete, self-contained and escaped; in a browser it sorts and prints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from networks import Residual, sparsify
 from pairs import pairs
 from torch import nn, no_grad
 
-from figures.report import LAYER_COLUMNS, report, warnings_of
+from figures.page import LAYER_COLUMNS, page, warnings_of
 from graph_data import results
 from graph_encoding import NodeLayer, encode
 from metrics import COLUMNS, GROUPS, METRICS
@@ -64,11 +64,11 @@ def png(width: int, height: int) -> bytes:
     return buffer.getvalue()
 
 
-def page(warnings=("Layer <b> has collapsed.",), layers=LAYERS) -> str:
+def written(warnings=("Layer <b> has collapsed.",), layers=LAYERS) -> str:
     figure = Figure(figsize=(11, 5))
     figure.subplots().plot([1, 2, 3])
     pictures = {"A figure & more": figure, "An image": png(750, 900)}
-    return report(ROW, GROUPS, layers, pictures, list(warnings), WHOLE)
+    return page(ROW, GROUPS, layers, pictures, list(warnings), WHOLE)
 
 
 class Page(HTMLParser):
@@ -105,7 +105,7 @@ class Page(HTMLParser):
 
 
 def test_page_is_a_whole_html_document():
-    html = page()
+    html = written()
     parsed = Page(html)
     assert html.startswith("<!DOCTYPE html>")
     assert parsed.all("html") == [{"lang": "en"}]
@@ -118,7 +118,7 @@ def test_page_is_a_whole_html_document():
 
 
 def test_page_has_all_that_is_known():
-    text = Page(page()).text
+    text = Page(written()).text
     meanings = {column.name: column.meaning for column in columns_of(METRICS)}
     for name in COLUMNS:
         assert f"{name}" in text and meanings[name] in text
@@ -137,7 +137,7 @@ def test_page_has_all_that_is_known():
 
 
 def test_every_text_is_escaped():
-    html = page()
+    html = written()
     parsed = Page(html)
     assert EVIL not in html and len(parsed.all("script")) == 1
     assert not parsed.all("b") or "<b> has" not in html
@@ -145,7 +145,7 @@ def test_every_text_is_escaped():
 
 
 def test_page_loads_nothing():
-    html = page()
+    html = written()
     parsed = Page(html)
     for _, attributes in parsed.elements:
         for name in ("src", "href", "srcset", "data", "action", "poster"):
@@ -156,7 +156,7 @@ def test_page_loads_nothing():
 
 
 def test_pictures_are_embedded_with_their_size_and_caption():
-    parsed = Page(page())
+    parsed = Page(written())
     images = parsed.all("img")
     assert [image["alt"] for image in images] == ["A figure & more", "An image"]
     assert [(image["width"], image["height"]) for image in images] == [
@@ -168,7 +168,7 @@ def test_pictures_are_embedded_with_their_size_and_caption():
 
 
 def test_sorting_is_by_exact_values():
-    cells = [a["data-value"] for _, a in Page(page()).elements if "data-value" in a]
+    cells = [a["data-value"] for _, a in Page(written()).elements if "data-value" in a]
     assert tuple(LAYER_COLUMNS) == LayerSummary._fields[:-1]
     for place, found in enumerate(layer[:-1] for layer in (*LAYERS, WHOLE)):
         row = cells[place * (1 + len(found)) :][1 : 1 + len(found)]
@@ -178,7 +178,7 @@ def test_sorting_is_by_exact_values():
 
 def test_the_last_row_counts_what_has_no_row():
     graph = shortcut_network()
-    text = Page(report(ROW, GROUPS, by_layer(graph), {}, [], whole(graph))).text
+    text = Page(page(ROW, GROUPS, by_layer(graph), {}, [], whole(graph))).text
     inputs = graph.layers[0].size
     identity = sum(block.num_edges for block in graph.blocks if not block.total_weights)
     assert identity == 4 * 36
@@ -203,14 +203,14 @@ def shortcut_network(**zeros):
 
 
 def test_what_is_missing_leaves_no_gap():
-    html = report(ROW, GROUPS, [], {}, [])
+    html = page(ROW, GROUPS, [], {}, [])
     text = Page(html).text
     assert "None: every layer has edges" in text
     assert "Pictures" not in text and "Density" not in text and "weights kept" not in text
 
 
-def test_the_same_report_is_the_same_page():
-    assert page() == page()
+def test_the_same_network_is_the_same_page():
+    assert written() == written()
 
 
 # What is wrong with a network
@@ -353,8 +353,8 @@ def window(tmp_path_factory):
 
 @pytest.fixture
 def shown(window, tmp_path):
-    file = tmp_path / "report.html"
-    file.write_text(page(), encoding="utf-8")
+    file = tmp_path / "page.html"
+    file.write_text(written(), encoding="utf-8")
     window.open(file)
     yield window
     assert window.console() == []

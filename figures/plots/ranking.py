@@ -1,0 +1,62 @@
+"""Rankings of the pruners."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from figures.style import sheet
+
+from .predictors import COLOURS, METRICS
+
+
+def plot(tables: dict[str, pd.DataFrame]):
+    """Kendall's tau and rank-biased overlap of rankings of pruners with that by accuracy."""
+    table = tables["summary"]
+    sparsities = [s for s in dict.fromkeys(table["sparsity"]) if s != "all"]
+    lines = [
+        ("unrolled", "mixture", "mixture of unrolled topometrics", "o-"),
+        ("rolled", "mixture", "mixture of rolled topometrics", "s-"),
+        ("rolled-channel", "mixture", "mixture of rolled-channel topometrics", "D-"),
+        ("ramanujan", "mixture", "mixture of Ramanujan metrics", "^-"),
+        ("ramanujan", "delta_r", "delta_r", "X--"),
+        ("ramanujan", "imdb", METRICS["imdb"], "v:"),
+        ("ramanujan", "iterative_spectral_gap", METRICS["iterative_spectral_gap"], "h-."),
+        ("density", "layer_density", METRICS["density"], "P-"),
+    ]
+    figure, panels = sheet(2, 2, 4)
+    places = np.arange(len(sparsities))
+    for panel, measure, label in (
+        (panels[0], "tau", "Kendall's tau"),
+        (panels[1], "rbo", "rank-biased overlap"),
+    ):
+        for place, (predictor, score, name, style) in enumerate(lines):
+            part = table[(table["predictor"] == predictor) & (table["score"] == score)]
+            part = part.set_index("sparsity").reindex(sparsities)
+            if part[measure].isna().all():
+                continue
+            ends = [part[measure] - part[f"{measure}_low"], part[f"{measure}_high"] - part[measure]]
+            panel.errorbar(
+                places + (place - (len(lines) - 1) / 2) * 0.06,
+                part[measure],
+                yerr=np.maximum(ends, 0),
+                fmt=style,
+                color=COLOURS[predictor],
+                markersize=5.5,
+                markeredgecolor="white",
+                markeredgewidth=0.4,
+                linewidth=1.2,
+                elinewidth=0.7,
+                label=name,
+            )
+        panel.set_xticks(places, sparsities)
+        panel.set(xlabel="sparsity", ylabel=label)
+        panel.grid(alpha=0.3)
+    panels[0].axhline(0, color="grey", linewidth=0.8)
+    chance = (
+        table.set_index("sparsity").groupby(level=0)["rbo_of_chance"].mean().reindex(sparsities)
+    )
+    panels[1].plot(places, chance, color="grey", linewidth=0.8, label="random ranking")
+    handles, labels = panels[1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
