@@ -7,9 +7,10 @@ from networks import sparsify
 from torch import nn
 
 from figures.layers import MOST, PANELS, compare
-from figures.style import PRUNERS
+from figures.style import pruner_styles
 from graph_encoding import encode
 from metrics.by_layer import by_layer
+from pruning import PRUNERS
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def test_a_pruner_has_its_colour_and_marker_in_any_company():
             for line in panel.lines:
                 if line.get_label() in PRUNERS:
                     style = line.get_color(), line.get_marker()
-                    assert style == PRUNERS[line.get_label()]
+                    assert style == pruner_styles(PRUNERS)[line.get_label()]
 
 
 def test_one_network_needs_no_legend():

@@ -9,8 +9,9 @@ import pytest
 from matplotlib.colors import to_hex
 
 from figures.plots import correlation, predictors, regression
-from figures.style import PRUNERS, TEXT, WIDTH, pyplot
+from figures.style import TEXT, WIDTH, pruner_styles, pyplot
 from graph_data.study import SECTIONS, section
+from pruning import PRUNERS
 
 RESULTS = Path(__file__).parents[2] / "graph_data" / "paper_results"
 FOLDERS = [RESULTS, RESULTS / "digits"]
@@ -82,7 +83,7 @@ def test_pruners_have_their_colours():
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     assert set(lines) == {*tables["cells"]["pruning"], "dense"} <= set(PRUNERS)
     for pruner in lines:
-        colour, marker = PRUNERS[pruner]
+        colour, marker = pruner_styles(PRUNERS)[pruner]
         assert lines[pruner].get_color() == colour
         if pruner != "dense":
             assert lines[pruner].get_marker() == marker
