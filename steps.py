@@ -267,6 +267,7 @@ def check_files(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> None
     }
     for file, measurement in files.items():
         results.check(file, columns(measurement))
+    records.check(options.output_dir)
     for folder in filter(None, (options.save_snn, options.save_graph)):
         results.check_folder(folder)
     for file in filter(None, (options.figure, options.report, options.log_file)):
@@ -295,7 +296,7 @@ def save_network(options, network: plan.Network, model, masks, known) -> None:
 
     configuration = dataclasses.asdict(network) | known
     del configuration["file"]
-    commit = records.versions()["project"]
+    commit = records.versions()["project"] or None
     saved.save(network_file(options, network), model, masks, configuration, commit)
 
 
