@@ -110,6 +110,7 @@ def _table(files: list[Path], encoding: str, names: tuple[str, ...], wiring: str
             key.append("layer_id")
         columns |= {name: Number(empty=True) for name in names}
         table = read(file, columns)
+        table["training"] = table["training"].str.capitalize()  # TRUE from spreadsheets
         refuse_duplicates(file, table, key)
         table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
         _refuse_two_schedules(file, table, [name for name in key if name not in SCHEDULE])

@@ -12,7 +12,7 @@ Every change of a file happens under a file lock, and a process killed at any mo
 of a run or none. An append first notes in a journal, a hidden file beside it, from which length to
 which the file grows, and removes the journal when the rows are on disk. As long as there is a
 journal readers stop at the first length, and whoever next changes the file cuts it there. Nothing
-else is ever cut: a last line that is no whole row, without a journal, is none of our appends, and is
+else is ever cut: a last line that is no whole row, without a journal, is none of our appends and is
 refused. Rows are replaced by renaming a finished file over the old one.
 """
 
@@ -208,7 +208,8 @@ def read(file: str | Path) -> list[dict[str, Value]]:
     Raises
     ------
     ResultFileError
-        If the file is not UTF-8, or a row, such as a last one that was cut, does not fit the header.
+        If the file is not UTF-8, or a row, such as a last one that was cut, is not as long as the
+        header.
     """
     _, table = _parse(Path(file))
     return [row for _, row in table]
