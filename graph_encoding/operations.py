@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from . import sums, weights
 from .pooling import adaptive_windows, is_identity, pooling_windows
-from .values import IMAGES, Value, of_one_image, pooled, value_of
+from .values import IMAGES, MIXED, Value, is_mixed, of_one_image, pooled, value_of
 
 if TYPE_CHECKING:
     from .tracing import _Run
@@ -297,11 +297,14 @@ def _convolution(
 def _linear(run: _Run, input: Any, weight: torch.Tensor, bias: Any = None) -> Value:
     if value_of(weight) is not None:
         raise NotImplementedError("weights that depend on the input have no multipartite graph")
+    value = _read(input)
+    if is_mixed(value):
+        raise NotImplementedError(MIXED)
     if input.shape[-1] != weight.shape[1]:
         raise NotImplementedError(
             f"a linear layer of {weight.shape[1]} features reads {input.shape[-1]}"
         )
-    return weights.linear(run, _read(input), weight)
+    return weights.linear(run, value, weight)
 
 
 def _pooled(run: _Run, *args: Any, **kwargs: Any) -> Value:
