@@ -398,12 +398,21 @@ def one_line(error: BaseException, options: argparse.Namespace | None) -> str | 
         return "out of memory: a sparser or smaller network needs less"
     if isinstance(error, OSError):  # a full disk, a file without permission
         given = [place for place in PLACES if getattr(options, place, None)]
+        given = [place for place in given if _is_within(error, getattr(options, place))] or given
         others = " or ".join(f"--{place.replace('_', '-')}" for place in given)
         return f"{faults.of_system(error)}; mend that, or give another {others}"
     # The exceptions that the rooms define are for the user; their messages say what to do.
     if type(error).__module__.partition(".")[0] in ROOMS:
         return " ".join(str(error).split())
     return None
+
+
+def _is_within(error: OSError, place: Path) -> bool:
+    """Whether an error is of a file in a place, of the place, or of a folder around it."""
+    if not error.filename:
+        return False
+    file, place = (Path(os.path.abspath(os.fsdecode(path))) for path in (error.filename, place))
+    return file.is_relative_to(place) or place.is_relative_to(file)
 
 
 def use_threads(count: int | None) -> None:
