@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -91,13 +92,18 @@ def model(text: str) -> str:
     return text
 
 
+def path(text: str) -> Path:
+    """A path; ``~`` is the home folder also where a shell leaves it, as in ``--data-root=~/d``."""
+    return Path(os.path.expanduser(text))
+
+
 def file_ending_in(*suffixes: str):
     """Type of a flag that names a file of certain kinds, in any case of letters."""
 
     def convert(text: str) -> Path:
-        if Path(text).suffix.lower() not in suffixes:
+        if path(text).suffix.lower() not in suffixes:
             raise argparse.ArgumentTypeError(f"{text!r} does not end in {' or '.join(suffixes)}")
-        return Path(text)
+        return path(text)
 
     return convert
 
@@ -129,6 +135,7 @@ def parser() -> Parser:
     )
     group.add_argument(
         "--weights",
+        type=os.path.expanduser,
         metavar="FILE",
         help="state_dict that the network starts from; with --pruning dense it is measured as it "
         "is, zeros and masks of torch.nn.utils.prune being what is removed (default: drawn by "
@@ -230,21 +237,21 @@ def parser() -> Parser:
 
     group = p.add_argument_group("files")
     group.add_argument(
-        "--data-root", type=Path, default=Path("data"), metavar="DIR", help="images" + default
+        "--data-root", type=path, default=Path("data"), metavar="DIR", help="images" + default
     )
     group.add_argument(
-        "--output-dir", type=Path, default=Path("results"), metavar="DIR", help="CSVs" + default
+        "--output-dir", type=path, default=Path("results"), metavar="DIR", help="CSVs" + default
     )
     group.add_argument(
         "--save-snn",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="save each network there as .pt: weights, masks, configuration; a run whose file is "
         "not there is computed even if its rows are (default: no)",
     )
     group.add_argument(
         "--save-graph",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="save each graph there, compressed, for graph_encoding.load; a run whose file is not "
         "there is computed even if its rows are (default: no)",
@@ -271,7 +278,7 @@ def parser() -> Parser:
     group.add_argument(
         "--snn",
         nargs="+",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="measure networks that --save-snn saved; what makes a network (--model to --training) "
         "is then in the file (default: make networks)",
@@ -313,7 +320,7 @@ def parser() -> Parser:
     )
     group.add_argument(
         "--log-file",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="a line for each network as it is done (default: none)",
     )

@@ -14,9 +14,9 @@ models -> pruning -> graph_encoding -> metrics | ramanujan -> graph_data.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +35,7 @@ if __name__ == "__main__":  # before the rooms are imported: an interrupt then i
 
 import arguments
 import steps
+import streams
 from arguments import UsageError
 from graph_data import results
 from sweep import plan
@@ -59,19 +60,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0; 2 after one line about what the user can mend; 100 and the number of
         networks of a sweep that failed (125 for 25 or more). The program's is 130 when interrupted.
     """
+    streams.prepare()
     options = None
     try:
         options = arguments.parse(sys.argv[1:] if argv is None else argv)
         failed = run(options)
-        sys.stdout.flush()
+        streams.flush()
         return 100 + min(failed, 25) if failed else 0
     except BrokenPipeError:  # whoever read the summary has left; the results are written
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.flush()
         return 0
     except Exception as error:
         message = steps.one_line(error, options)
         if message is None:
             raise
+    with contextlib.suppress(OSError):  # the error may be that it cannot be printed
+        streams.flush()
     print("main.py: error:", message, file=sys.stderr)
     return 2
 

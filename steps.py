@@ -267,6 +267,7 @@ def check_files(options: argparse.Namespace, tasks: Sequence[plan.Task]) -> None
     }
     for file, measurement in files.items():
         results.check(file, columns(measurement))
+    records.check(options.output_dir)
     for folder in filter(None, (options.save_snn, options.save_graph)):
         results.check_folder(folder)
     for file in filter(None, (options.figure, options.report, options.log_file)):
@@ -295,7 +296,7 @@ def save_network(options, network: plan.Network, model, masks, known) -> None:
 
     configuration = dataclasses.asdict(network) | known
     del configuration["file"]
-    commit = records.versions()["project"]
+    commit = records.versions()["project"] or None
     saved.save(network_file(options, network), model, masks, configuration, commit)
 
 
@@ -397,12 +398,21 @@ def one_line(error: BaseException, options: argparse.Namespace | None) -> str | 
         return "out of memory: a sparser or smaller network needs less"
     if isinstance(error, OSError):  # a full disk, a file without permission
         given = [place for place in PLACES if getattr(options, place, None)]
+        given = [place for place in given if _is_within(error, getattr(options, place))] or given
         others = " or ".join(f"--{place.replace('_', '-')}" for place in given)
         return f"{faults.of_system(error)}; mend that, or give another {others}"
     # The exceptions that the rooms define are for the user; their messages say what to do.
     if type(error).__module__.partition(".")[0] in ROOMS:
         return " ".join(str(error).split())
     return None
+
+
+def _is_within(error: OSError, place: Path) -> bool:
+    """Whether an error is of a file in a place, of the place, or of a folder around it."""
+    if not error.filename:
+        return False
+    file, place = (Path(os.path.abspath(os.fsdecode(path))) for path in (error.filename, place))
+    return file.is_relative_to(place) or place.is_relative_to(file)
 
 
 def use_threads(count: int | None) -> None:

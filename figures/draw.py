@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import faults
-from arguments import Parser, UsageError, file_ending_in, whole_number
+import streams
+from arguments import Parser, UsageError, file_ending_in, path, whole_number
 from graph_data import results
 from graph_encoding import StorageError
 
@@ -46,8 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
     """
+    streams.prepare()
     try:
         run(parse(sys.argv[1:] if argv is None else argv))
+        streams.flush()
         return 0
     except (UsageError, StorageError) as error:
         message = str(error)
@@ -70,7 +73,7 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    p.add_argument("files", nargs="+", type=Path, metavar="FILE", help="saved by --save-graph")
+    p.add_argument("files", nargs="+", type=path, metavar="FILE", help="saved by --save-graph")
     p.add_argument(
         "--output",
         type=file_ending_in(*FORMATS),

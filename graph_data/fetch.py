@@ -29,7 +29,8 @@ import filelock
 from tqdm import tqdm
 
 import faults
-from arguments import Parser, UsageError
+import streams
+from arguments import Parser, UsageError, path
 from atomic import replacing
 
 REPOSITORY = "eliacunegatti/mge-snn"
@@ -197,11 +198,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
     """
+    streams.prepare()
     try:
         options = _parser().parse_args(argv)
         fetched, there = fetch(options.to, options.source)
         done = f"{fetched} files fetched, {there}" if fetched else f"{there} files"
         print(f"{done} already there: {options.to} (github.com/{REPOSITORY}, licence Apache-2.0)")
+        streams.flush()
         return 0
     except (FetchError, UsageError) as error:
         message = str(error)
@@ -223,14 +226,14 @@ def _parser() -> Parser:
     p.add_argument(
         "--from",
         dest="source",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="copy from the folder that holds graph_metrics, or from a checkout of the authors' "
         "repository (default: download from GitHub)",
     )
     p.add_argument(
         "--to",
-        type=Path,
+        type=path,
         default=PUBLISHED,
         metavar="DIR",
         help="where to put them (default: graph_data/published)",

@@ -130,6 +130,7 @@ def _table(
     tables = []
     for file in files:
         table = read(file, columns, absent)
+        table["training"] = table["training"].str.capitalize()  # TRUE from spreadsheets
         refuse_duplicates(file, table, [*results.IDENTITY, *layer])
         table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
         _refuse_two_schedules(file, table, run)

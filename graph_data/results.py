@@ -2,13 +2,18 @@
 
 A row is one run (unrolled graph) or one layer of a run (bipartite graphs). Numbers are written in
 the shortest form that reads back to the same number, undefined values as empty cells. A run is
-identified by its `IDENTITY` columns.
+identified by its `IDENTITY` columns, in which numbers are compared as numbers.
+
+Other programs may have written a file again: any line ends, a byte order mark, a last row without a
+line break, and ``4.0`` for ``4`` are read as what they are. Pandas does the last to a column of
+whole numbers that has an empty cell, and so rounds counts above 2^53.
 
 Every change of a file happens under a file lock, and a process killed at any moment leaves all rows
 of a run or none. An append first notes in a journal, a hidden file beside it, from which length to
 which the file grows, and removes the journal when the rows are on disk. As long as there is a
-journal readers stop at the first length, and whoever next changes the file cuts it there. Rows are
-replaced by renaming a finished file over the old one.
+journal readers stop at the first length, and whoever next changes the file cuts it there. Nothing
+else is ever cut: a last line that is no whole row, without a journal, is none of our appends and is
+refused. Rows are replaced by renaming a finished file over the old one.
 """
 
 from __future__ import annotations
@@ -53,6 +58,7 @@ TEXT = frozenset({"model", "dataset", "pruning", "encoding", "wiring", "layer_na
 LOCK_SECONDS = 60.0
 POLL_SECONDS = 0.01
 BLOCK = 65536
+LINE_END = re.compile("\r\n?|\n")
 
 Value = str | bool | int | float | None
 
@@ -151,10 +157,10 @@ def parse_cell(column: str, text: str) -> Value:
     """
     if column in TEXT:
         return text
-    if column == "training":
-        if text not in ("True", "False"):
+    if column == "training":  # in capital letters from spreadsheets
+        if text.lower() not in ("true", "false"):
             raise ValueError(f"training is {text!r}, not True or False")
-        return text == "True"
+        return text.lower() == "true"
     if text == "":
         return None
     try:
@@ -174,14 +180,21 @@ def identity(row: Mapping[str, object]) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
+        Equal numbers give equal texts, ``4`` and ``4.0`` too.
     """
-    return tuple(format_cell(row[name]) for name in IDENTITY)
+    return tuple(format_cell(_as_whole(row[name])) for name in IDENTITY)
+
+
+def _as_whole(value: object) -> object:
+    """A whole number as int, whatever its type; anything else as it is."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return int(value) if is_number and value % 1 == 0 else value
 
 
 def read(file: str | Path) -> list[dict[str, Value]]:
     """Read all rows of a result file.
 
-    A last line that lacks its line break is what a killed process leaves; it is not read.
+    An append that is under way or was cut off is not read; what it has written is none of the rows.
 
     Parameters
     ----------
@@ -195,7 +208,8 @@ def read(file: str | Path) -> list[dict[str, Value]]:
     Raises
     ------
     ResultFileError
-        If the file is not UTF-8, or a row does not fit the header.
+        If the file is not UTF-8, or a row, such as a last one that was cut, is not as long as the
+        header.
     """
     _, table = _parse(Path(file))
     return [row for _, row in table]
@@ -260,6 +274,32 @@ def identities(file: str | Path) -> dict[tuple[str, ...], int]:
     return counts
 
 
+def columns_of(file: str | Path) -> tuple[str, ...]:
+    """Names of a file's columns.
+
+    Parameters
+    ----------
+    file : str or Path
+
+    Returns
+    -------
+    tuple of str
+        Empty if the file is, or does not exist.
+
+    Raises
+    ------
+    ResultFileError
+        If the first line cannot be read.
+    """
+    file = Path(file)
+    try:
+        data = content(file, first_line=True)
+    except FileNotFoundError:
+        data = b""
+    # Of a blank line csv makes no column, which would be an empty file.
+    return tuple(_cells(file, 1, _decode(file, _first_line(data)))) or ("",) * bool(data)
+
+
 def content(file: str | Path, first_line: bool = False) -> bytes:
     """Bytes of a file without those of an append that is under way or was cut off; takes no lock.
 
@@ -267,7 +307,7 @@ def content(file: str | Path, first_line: bool = False) -> bytes:
     ----------
     file : str or Path
     first_line : bool
-        Whether to read the first line only.
+        Whether to read no more than up to the first ``\\n``.
 
     Returns
     -------
@@ -342,12 +382,18 @@ def check(file: str | Path, names: Sequence[str]) -> None:
     Raises
     ------
     ResultFileError
-        If the file exists with other columns.
+        If the file exists with other columns, or its last row was cut.
     OSError
         If the folder or the file cannot be written.
     """
+    file = Path(file)
     check_file(file)
-    _check_header(Path(file), names)
+    _check_header(file, names)
+    if file.exists():
+        data = content(file)
+        tail = data[_end_of_lines(data) :]
+        if len(tail) < len(data):
+            _require_whole_row(file, tail, names)
 
 
 def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -365,7 +411,8 @@ def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, o
     Raises
     ------
     ResultFileError
-        If the file has other columns, or another process holds its lock for too long.
+        If the file has other columns, its last row was cut, or another process holds its lock for
+        too long.
     OSError
         If it cannot be written; the file is then as before.
     """
@@ -374,7 +421,7 @@ def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, o
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file):
         _check_header(file, names)
-        _append(file, _line(names), lines)
+        _append(file, names, lines)
 
 
 def replace(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -400,7 +447,7 @@ def replace(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, 
         _, table = _parse(file)
         old = [i for i, (_, row) in enumerate(table) if identity(row) == identity(rows[0])]
         if not old:
-            _append(file, _line(names), new)
+            _append(file, names, new)
             return
         before = [line for line, _ in table[: old[0]]]
         after = [line for i, (line, _) in enumerate(table) if i > old[0] and i not in old]
@@ -428,11 +475,16 @@ def _table(file: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
         data = content(file)
     except FileNotFoundError:
         return [], []
-    whole = data[: data.rfind(b"\n") + 1]  # what follows is torn
-    if not whole:
+    if not data:
         return [], []
-    lines = _decode(file, whole).split("\n")[:-1]
-    header = _cells(file, 1, lines[0])
+    first = _first_line(data)
+    header = _cells(file, 1, _decode(file, first))
+    tail = data[_end_of_lines(data) :]
+    if tail != first:
+        _require_whole_row(file, tail, header)
+    lines = LINE_END.split(_decode(file, data))
+    if not tail:
+        lines.pop()
     table = []
     for number, line in enumerate(lines[1:], start=2):
         cells = _cells(file, number, line)
@@ -444,9 +496,31 @@ def _table(file: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
     return header, table
 
 
+def _first_line(data: bytes) -> bytes:
+    return next(iter(data.splitlines()), b"")
+
+
+def _end_of_lines(data: bytes) -> int:
+    """Length of the lines that have their line breaks."""
+    return 1 + max(data.rfind(b"\n"), data.rfind(b"\r"))
+
+
+def _require_whole_row(file: Path, tail: bytes, header: Sequence[str]) -> None:
+    """Refuse a last line without a line break, unless it is empty or a whole row."""
+    try:
+        cells = next(csv.reader([tail.decode()], strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        cells = []
+    if tail and len(cells) != len(header):
+        number = len(content(file).splitlines())
+        raise ResultFileError(
+            f"{file}, line {number}: the last row was cut; complete it, or delete the line"
+        )
+
+
 def _decode(file: Path, data: bytes) -> str:
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ResultFileError(f"{file}: not a UTF-8 text file ({error.reason})") from None
 
@@ -474,13 +548,8 @@ def _require_identity(file: Path, header: Sequence[str]) -> None:
 
 
 def _check_header(file: Path, names: Sequence[str]) -> None:
-    try:
-        line = content(file, first_line=True)
-    except FileNotFoundError:
-        return
-    if not line.endswith(b"\n"):  # an empty file, or a torn header
-        return
-    if tuple(_cells(file, 1, _decode(file, line[:-1]))) != tuple(names):
+    found = columns_of(file)
+    if found and found != tuple(names):
         raise ResultFileError(
             f"{file}: its columns are not those written now; move the file away, or give another "
             "output folder"
@@ -548,13 +617,16 @@ def _start(file: Path, size: int) -> int | None:
     return start if start <= size <= end else None  # else someone has put another file there
 
 
-def _append(file: Path, header: str, lines: Sequence[str]) -> None:
+def _append(file: Path, names: Sequence[str], lines: Sequence[str]) -> None:
     """Add lines with a single write; on failure the file keeps its length."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
     try:
-        kept = _end_of_lines(descriptor)
-        os.ftruncate(descriptor, kept)  # drops a torn last line
-        data = "".join(lines if kept else [header, *lines]).encode()
+        kept = os.fstat(descriptor).st_size
+        tail = _last_line(descriptor)
+        if len(tail) < kept:  # else it is the header
+            _require_whole_row(file, tail, names)
+        start = [] if kept else [_line(names)]
+        data = "".join([*start, "\n" if tail else "", *lines]).encode()
         journal = _beside(file, "journal")
         try:
             _note(journal, kept, kept + len(data))
@@ -568,17 +640,20 @@ def _append(file: Path, header: str, lines: Sequence[str]) -> None:
         os.close(descriptor)
 
 
-def _end_of_lines(descriptor: int) -> int:
-    """Length of a file up to and with its last line break, read from its end."""
+def _last_line(descriptor: int) -> bytes:
+    """What follows the last line break of a file, which is read from its end."""
     end = os.fstat(descriptor).st_size
+    tail = b""
     while end:
         start = max(0, end - BLOCK)
         os.lseek(descriptor, start, os.SEEK_SET)
-        found = os.read(descriptor, end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
+        block = os.read(descriptor, end - start)
+        lines = _end_of_lines(block)
+        tail = block[lines:] + tail
+        if lines:
+            break
         end = start
-    return 0
+    return tail
 
 
 def _note(journal: Path, start: int, end: int) -> None:
@@ -587,6 +662,12 @@ def _note(journal: Path, start: int, end: int) -> None:
         _write(journal, descriptor, f"{start} {end}\n".encode())
     finally:
         os.close(descriptor)
+    # Its name has to be on disk, too, before the rows are: they are whole, or it says that not.
+    folder = os.open(journal.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _write(file: Path, descriptor: int, data: bytes) -> None:

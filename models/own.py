@@ -26,6 +26,28 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 """What DataParallel, torch.compile and Lightning put before the names of all weights."""
 
 
+NUMPY = (
+    "numpy.dtype",
+    *(
+        f"numpy.{core}.multiarray.{name}"
+        for core in ("core", "_core")
+        for name in ("scalar", "_reconstruct")
+    ),
+    "numpy.ndarray",
+)
+"""What NumPy's numbers and arrays in a checkpoint are made by, such as a best accuracy's."""
+
+
+class _Ignored:
+    """In the place of NumPy's objects beside the weights: they are not needed, nor made."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+
 class OwnNetworkError(ValueError):
     """A network or a file of weights that cannot be used; one line that says why."""
 
@@ -129,7 +151,8 @@ def load_weights(model: nn.Module, file: str | Path) -> None:
         Changed in place.
     file : str or Path
         A state dictionary, perhaps inside a checkpoint, with one of `PREFIXES` before its names,
-        or with the masks of ``torch.nn.utils.prune``, which are applied.
+        or with the masks of ``torch.nn.utils.prune``, which are applied. What else a checkpoint
+        holds may be plain data, tensors, and NumPy's numbers and arrays.
 
     Raises
     ------
@@ -139,14 +162,20 @@ def load_weights(model: nn.Module, file: str | Path) -> None:
     import torch
 
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([(_Ignored, name) for name in NUMPY]):
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
+        foreign = re.search(r"safe_globals\(\[([\w.]+)\]\)", str(error))
+        why = f"it holds {foreign[1]}, which could run code" if foreign else _line(error)
         raise OwnNetworkError(
-            f"--weights {file} cannot be loaded: {_line(error)}; save a state_dict with torch.save"
+            f"--weights {file} cannot be loaded: {why}; save a state_dict with torch.save"
         ) from error
     state = _state(content)
     if state is None:
-        raise OwnNetworkError(f"--weights {file} holds no state_dict")
+        raise OwnNetworkError(
+            f"--weights {file} holds no state_dict, a dictionary of tensors alone; save one with "
+            "torch.save"
+        )
     try:
         model.load_state_dict(_with_masks(_without_prefixes(state, model.state_dict())))
     except RuntimeError as error:

@@ -155,7 +155,8 @@ def _counted(counts: collections.Counter) -> str:
 @contextlib.contextmanager
 def _log(file) -> Iterator:
     """A function that writes a line into the log file, and on the screen without a terminal."""
-    with open(file, "a", encoding="utf-8") if file else contextlib.nullcontext() as lines:
+    kept = {"encoding": "utf-8", "errors": "backslashreplace"}
+    with open(file, "a", **kept) if file else contextlib.nullcontext() as lines:
 
         def log(text: str, *, show: bool = False) -> None:
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import functools
 import importlib.metadata
+import os
 import platform
 import re
 import socket
@@ -38,7 +39,28 @@ WITHOUT_CPU = RUNS[:-1]
 """Of files from before there was that column, which keep their columns."""
 NETWORK = tuple(name for name in results.IDENTITY if name not in ("encoding", "wiring", "training"))
 TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
+GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE")
 FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
+
+
+def check(output_dir: str | Path) -> None:
+    """Make sure, before long work, that the logs can be written.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+
+    Raises
+    ------
+    ResultFileError, OSError
+        As `results.check`.
+    """
+    runs, training, failures = (
+        Path(output_dir) / f"{name}.csv" for name in ("runs", "training", "failures")
+    )
+    results.check(runs, _columns_of_runs(runs))
+    results.check(training, TRAINING)
+    results.check(failures, FAILURES)
 
 
 def record_run(
@@ -74,7 +96,7 @@ def record_run(
         row[f"{stage}_seconds"] = _rounded(seconds, 3)
         row[f"{stage}_megabytes"] = _rounded(megabytes, 1)
     file = Path(output_dir) / "runs.csv"
-    results.append(file, WITHOUT_CPU if _is_without_cpu(file) else RUNS, [row])
+    results.append(file, _columns_of_runs(file), [row])
 
 
 def record_epoch(
@@ -121,7 +143,8 @@ def record_failure(
             "host": socket.gethostname(),
             "stage": stage,
             "error": error,
-            "reason": " ".join(reason.split()),
+            # A name that is no text stands in it with what stands for its bytes.
+            "reason": " ".join(reason.split()).encode(errors="backslashreplace").decode(),
         }
         for measurement in measurements
     ]
@@ -130,22 +153,50 @@ def record_failure(
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """Versions of python, torch and the project (its git commit, with "-dirty" after changes)."""
-    try:
-        project = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        ).stdout.strip()
-    except (OSError, subprocess.TimeoutExpired):
-        project = ""
+    """Versions of python, torch and the project (`commit` of its folder)."""
     return {
-        "project": project,
+        "project": commit(Path(__file__).resolve().parents[1]),
         "python": platform.python_version(),
         "torch": importlib.metadata.version("torch"),
     }
+
+
+def commit(folder: Path) -> str:
+    """Git commit of the project in a folder, with "-dirty" after changes.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    str
+        Empty if the folder is not the top of a repository that has the project's files, such as an
+        unpacked archive within another repository.
+    """
+    # As in a hook, these may name another repository than that of the folder.
+    env = {name: value for name, value in os.environ.items() if name not in GIT_PLACES}
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=10,
+            check=True,
+        )
+        return done.stdout.removesuffix("\n")
+
+    try:
+        git("ls-files", "--error-unmatch", "main.py")
+        if not os.path.samefile(git("rev-parse", "--show-toplevel"), folder):
+            return ""
+        return git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 @functools.cache
@@ -161,11 +212,8 @@ def cpu() -> str:
     return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
 
 
-def _is_without_cpu(file: Path) -> bool:
-    try:
-        return results.content(file, first_line=True) == f"{','.join(WITHOUT_CPU)}\n".encode()
-    except FileNotFoundError:
-        return False
+def _columns_of_runs(file: Path) -> tuple[str, ...]:
+    return WITHOUT_CPU if results.columns_of(file) == WITHOUT_CPU else RUNS
 
 
 def _run(network: Network, measurement: Measurement) -> dict[str, object]:

@@ -243,6 +243,56 @@ def test_folder_without_permission_is_one_line(job, monkeypatch):
     assert_one_line(*job("--output-dir", "here"), "here: Permission denied.*--output-dir")
 
 
+@pytest.mark.parametrize(
+    "name", ["graph_metrics/unrolled/unrolled-CIFAR-10-Resnet-20.csv", "runs.csv", "failures.csv"]
+)
+def test_a_csv_that_cannot_be_written_is_one_line_before_the_work(job, monkeypatch, name):
+    """It is a folder here: one without permission would be none to the superuser."""
+    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    Path("here", name).mkdir(parents=True)
+    message = f"error: here/{name}: Is a directory; mend that, or give another --output-dir$"
+    assert_one_line(*job("--pruning=erk", "--output-dir=here", "--figure=a.png"), message)
+
+
+@pytest.mark.parametrize(
+    ("file", "flags"),
+    [
+        ("here/runs.csv", "--output-dir"),
+        ("data/x.zip", "--data-root"),
+        ("page.html", "--report"),
+        ("/elsewhere", "--output-dir or --data-root or --report"),
+        (None, "--output-dir or --data-root or --report"),
+    ],
+)
+def test_an_error_names_the_flags_that_it_is_about(job, file, flags):
+    options = arguments.parse(["--output-dir=here", "--report=page.html"])
+    error = PermissionError(errno.EACCES, "Permission denied", file and str(file))
+    line = steps.one_line(error, options)
+    assert line.endswith(f"Permission denied; mend that, or give another {flags}")
+
+
+def test_home_is_known_where_the_shell_leaves_it(monkeypatch, tmp_path):
+    from figures import draw
+    from graph_data import fetch
+    from graph_data.study import __main__ as study
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    places = ("data_root", "output_dir", "save_snn", "save_graph", "log_file")
+    flags = [f"--{place.replace('_', '-')}=~/a" for place in places]
+    flags += ["--figure=~/a.png", "--report=~/a.html", "--snn", "~/a", "~/b", "--weights=~/a"]
+    found = arguments.parser().parse_args(flags)
+    assert {getattr(found, place) for place in places} == {tmp_path / "a"}
+    assert (found.figure, found.report) == (tmp_path / "a.png", tmp_path / "a.html")
+    assert (found.snn, found.weights) == ([tmp_path / "a", tmp_path / "b"], f"{tmp_path}/a")
+    found = study.parser().parse_args([f"--{n}=~/a" for n in ("data", "output-dir", "figures-dir")])
+    assert {found.data, found.output_dir, found.figures_dir} == {tmp_path / "a"}
+    found = fetch._parser().parse_args(["--from=~/a", "--to=~/a"])
+    assert {found.source, found.to} == {tmp_path / "a"}
+    found = draw.parser().parse_args(["~/a", "--output=~/a.png"])
+    assert [*found.files, found.output] == [tmp_path / "a", tmp_path / "a.png"]
+    assert arguments.path("~nobody-has-this-name/a") == Path("~nobody-has-this-name/a")
+
+
 def test_cuda_where_there_is_none_is_one_line(job, monkeypatch):
     import torch
 

@@ -1,9 +1,11 @@
 """Networks of the user's own on the command line, and what is shown of one network."""
 
+import argparse
 import csv
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -223,6 +225,34 @@ def test_weights_of_a_known_network(job):
     found = own.build(own.Source("Resnet-20", "w.pt"), 10, seed=0)
     expected = models.build("Resnet-20", 10, seed=5)
     assert all(map(torch.equal, found.state_dict().values(), expected.state_dict().values()))
+
+
+@pytest.mark.parametrize("beside", ["numbers", "arrays"])
+def test_numbers_of_numpy_beside_the_weights(job, beside):
+    model = small()
+    scalars = {"accuracy": np.float64(0.9), "epoch": np.int64(3), "best": np.bool_(True)}
+    of = scalars if beside == "numbers" else {"losses": np.ones(3), "type": np.dtype("f4")}
+    torch.save({**of, "optimizer": {"lr": np.float32(0.1)}, "state_dict": model.state_dict()}, "w")
+    found = own.build(own.Source("nets:small", "w"), 0, 0)
+    assert all(map(torch.equal, found.state_dict().values(), model.state_dict().values()))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            {"args": argparse.Namespace(lr=1), "state_dict": {}},
+            "it holds argparse.Namespace, which",
+        ),
+        (nn.Sequential(nn.Linear(2, 2)), "it holds torch.nn.modules.container.Sequential, which"),
+        ({"state_dict": {"weight": np.ones(3)}}, "holds no state_dict, a dictionary of tensors"),
+        ({"weight": torch.ones(3), "epoch": 3}, "holds no state_dict, a dictionary of tensors"),
+    ],
+)
+def test_a_file_that_is_no_state_dict_is_told_what_it_holds(job, content, said):
+    torch.save(content, "w.pt")
+    with pytest.raises(own.OwnNetworkError, match=f"^--weights w.pt .*{said}.*save .* torch.save$"):
+        own.load_weights(small(), "w.pt")
 
 
 class Evil:

@@ -112,6 +112,23 @@ sort_validation() {
     rmdir -- "$folder/val/images" || fail "$folder/val/images holds images without a class"
 }
 
+# Refuse a folder that is not laid out as the loader reads it.
+require_whole() {
+    local folder=$1 class part images
+    if [[ ! -e $folder/wnids.txt ]]; then
+        [[ ! -e $folder/$target/wnids.txt ]] ||
+            fail "$PWD/$folder holds another $target: move that here in its place, and run again"
+        fail "$PWD/$folder has no wnids.txt: remove that folder, and run again"
+    fi
+    while read -r class; do
+        for part in train val; do
+            images=("$folder/$part/$class/images/"*.JPEG)
+            [[ -e ${images[0]} ]] ||
+                fail "$PWD/$folder/$part/$class/images has no images: remove $folder, and run again"
+        done
+    done < "$folder/wnids.txt"
+}
+
 if [[ ! -d $target ]]; then
     download
     # Unpacked and sorted aside, so that the folder appears only when it is complete.
@@ -129,4 +146,5 @@ if [[ ! -d $target ]]; then
 else
     sort_validation "$target" # unpacked by hand, perhaps
 fi
+require_whole "$target"
 printf 'Tiny ImageNet is ready in %s\n' "$PWD/$target"

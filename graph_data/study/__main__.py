@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 import faults
-from arguments import whole_number
+import streams
+from arguments import path, whole_number
 from atomic import replacing
 from figures.style import TEXT, pyplot, save
 from graph_data import fetch
@@ -47,9 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
     """
+    streams.prepare()
     options = parser().parse_args(argv)
     try:
         run(options)
+        streams.flush()
+        return 0
+    except BrokenPipeError:  # whoever read the report has left; it is written
+        streams.flush()
         return 0
     except TableError as error:
         message = str(error)
@@ -72,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--data",
-        type=Path,
+        type=path,
         default=fetch.PUBLISHED,
         metavar="DIR",
         help="result CSVs: the released ones (default: where graph_data.fetch puts them) or an "
@@ -80,14 +86,14 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--output-dir",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="where report and tables go (default: graph_data/paper_results for the whole study "
         "of the released CSVs, otherwise paper_results in the folder of the data)",
     )
     p.add_argument(
         "--figures-dir",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="where plots go (default: figures for the whole study of the released CSVs, "
         "otherwise figures in the output folder)",
@@ -119,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--dense-accuracy",
-        type=Path,
+        type=path,
         metavar="CSV",
         help="columns model, dataset, accuracy (default: mean of the dense rows, or without them "
         "the best accuracy of the model and dataset)",

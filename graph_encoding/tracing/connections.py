@@ -88,8 +88,10 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
         rows = np.maximum(rows, tensor.reshape(rows.shape).numpy())
     image = rows.max(axis=1) & 1
     first, second = np.flatnonzero(image == 0), np.flatnonzero(image == 1)
-    if len(first) != len(second) or rows.max(axis=1).min() < 0:
+    if rows.max(axis=1).min() < 0:
         raise NotImplementedError("linear layer over positions that stand for no node")
+    if len(first) != len(second):
+        raise NotImplementedError("linear layer over one image of a batch without the others")
     if len(first) == 1:
         return _vector(network, value, weight, first[0], shape)
 

@@ -22,6 +22,11 @@ UNORDERED = "the positions it reads are not rows and columns of a map"
 IMAGES = 2
 """Images in the batch that is traced; element ``2 * number + image`` says which one it is of."""
 
+MIXED = (
+    f"the images of a batch, {IMAGES} here, are mixed; keep their axis, the first, as "
+    "torch.flatten(x, 1) does"
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Space:
@@ -192,12 +197,19 @@ def of_space(space: Space) -> Value:
 
 def of_one_image(tensor: torch.Tensor) -> np.ndarray:
     """The numbers of the first image; the value's first axis is that of the images."""
-    first, second = tensor[0].numpy(), tensor[1].numpy()
+    first, second = tensor[0].numpy(), tensor[-1].numpy()
     absent = first < 0
     same = np.array_equal(np.where(absent, -1, first + 1), second)
     if len(tensor) != IMAGES or not same or (first[~absent] & 1).any():
-        raise NotImplementedError("the images of a batch are mixed")
+        raise NotImplementedError(MIXED)
     return first >> 1
+
+
+def is_mixed(value: Value) -> bool:
+    """Whether what lies along the last axis is somewhere of several images."""
+    numbers = torch.cat(value.alternatives, -1)
+    image = (numbers & 1).masked_fill(numbers < 0, -1)
+    return bool(((image == 0).any(-1) & (image == 1).any(-1)).any())
 
 
 def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:

@@ -184,19 +184,24 @@ def test_layer_that_stands_twice_is_refused_but_not_two_layers(tmp_path):
     assert f"{file}, line 6: the run of line 3 again" in refused(tmp_path)
 
 
-def test_last_line_that_a_killed_process_left_is_never_read_as_it_is(tmp_path):
-    """`results.read` leaves it out; half a number must not become a value."""
+@pytest.mark.parametrize("cut", [1, 3, 40])
+def test_a_last_line_without_its_line_break_is_refused(tmp_path, cut):
+    """It may end within a number; half a number must not become a value."""
     table = small_table()
     folders.write(tmp_path, table, folders.raw(folders.random(table)))
     file = unrolled_file(tmp_path)
-    data = file.read_bytes()
-    assert len(results.read(file)) == 2
-    for cut in (3, 40):
-        file.write_bytes(data[:-cut])
-        assert len(results.read(file)) == 1
-        try:
-            found = own.read_all(tmp_path)["unrolled"]
-        except TableError as error:
-            assert "line 3" in str(error)
-        else:
-            assert len(found) == 1
+    file.write_bytes(file.read_bytes()[:-cut])
+    assert f"{file}, line 3: " in refused(tmp_path)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_a_table_that_pandas_or_a_spreadsheet_wrote_is_the_same(tmp_path, ends):
+    table = small_table()
+    folders.write(tmp_path, table, folders.raw(folders.random(table)))
+    file = unrolled_file(tmp_path)
+    before = own.read_all(tmp_path)["unrolled"]
+    pd.read_csv(file).astype({"seed": float}).to_csv(file, index=False, lineterminator=ends)
+    pd.testing.assert_frame_equal(own.read_all(tmp_path)["unrolled"], before)
+    text = file.read_text().replace("True", "TRUE")
+    file.write_text(text, newline="", encoding="utf-8-sig")
+    pd.testing.assert_frame_equal(own.read_all(tmp_path)["unrolled"], before)

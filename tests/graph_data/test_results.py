@@ -1,5 +1,6 @@
 """Result files: exact numbers, whole rows, one header, the identity of a run."""
 
+import codecs
 import collections
 import csv
 import errno
@@ -10,6 +11,7 @@ import time
 
 import filelock
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,42 +122,119 @@ def test_no_file_has_no_rows(tmp_path):
     assert results.read(tmp_path / "empty.csv") == [make_row()]
 
 
-def test_a_line_torn_within_a_letter_is_only_torn(tmp_path):
-    file = tmp_path / "a.csv"
-    results.append(file, COLUMNS, [make_row(0)])
-    with open(file, "ab") as opened:
-        opened.write("é".encode()[:1])
-    assert results.read(file) == [make_row(0)]
-    results.append(file, COLUMNS, [make_row(1)])
-    assert results.read(file) == [make_row(0), make_row(1)]
+CUT = {
+    "within a letter": lambda whole: whole + "é".encode()[:1],
+    "within a text": lambda whole: whole + b'"Resnet',
+    "within a row": lambda whole: whole[:-9],
+    "long": lambda whole: whole + b"x" * (3 * results.BLOCK + 7),
+    "as long as is read": lambda whole: whole + b"x" * results.BLOCK,
+    "zeros of a lost disk": lambda whole: whole + bytes(100),
+}
 
 
-@pytest.mark.parametrize("cut", ["in the row", "in the header"])
-def test_torn_last_line_is_not_read_and_is_mended(tmp_path, cut):
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("cut", CUT)
+def test_a_cut_last_row_is_refused_and_kept(tmp_path, cut, ends):
+    """Nothing of ours leaves one without its journal, so it may be all that there is of a row."""
     file = tmp_path / "a.csv"
-    results.append(file, COLUMNS, [make_row(0)])
-    results.append(file, COLUMNS, [make_row(1)])
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-9] if cut == "in the row" else whole[:9])
-    survivors = [make_row(0)] if cut == "in the row" else []
-    assert results.read(file) == survivors
+    results.append(file, COLUMNS, [make_row(0), make_row(1)])
+    file.write_bytes(CUT[cut](file.read_bytes().replace(b"\n", ends.encode())))
+    before = file.read_bytes()
+    line = 3 if cut == "within a row" else 4
+    message = f"{file}, line {line}: the last row was cut; complete it, or delete the line"
+    for attempt in (
+        lambda: results.read(file),
+        lambda: results.identities(file),
+        lambda: results.check(file, COLUMNS),
+        lambda: results.append(file, COLUMNS, [make_row(2)]),
+        lambda: results.replace(file, COLUMNS, [make_row(0)]),
+    ):
+        with pytest.raises(results.ResultFileError) as caught:
+            attempt()
+        assert str(caught.value) == message
+        assert file.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p != file] == [".a.csv.lock"]
+
+    lines = before.splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[: line - 1]))  # what the message says
     results.append(file, COLUMNS, [make_row(2)])
-    assert results.read(file) == [*survivors, make_row(2)]
-    assert file.read_bytes().count(b"model,") == 1
+    kept = [make_row(seed) for seed in range(line - 2)]
+    assert results.read(file) == [*kept, make_row(2)]
 
 
-@pytest.mark.parametrize("torn", [0, 1, results.BLOCK - 1, results.BLOCK, 3 * results.BLOCK + 7])
-def test_torn_line_of_any_length_is_dropped(tmp_path, torn):
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("rows", [0, 1, 2])
+@pytest.mark.parametrize("write", [results.append, results.replace])
+def test_rows_that_an_editor_wrote_again_are_kept(tmp_path, ends, last, mark, rows, write):
     file = tmp_path / "a.csv"
-    results.append(file, COLUMNS, [make_row(0)])
-    whole = file.read_bytes()
-    file.write_bytes(whole + b"x" * torn)
-    results.append(file, COLUMNS, [make_row(1)])
-    assert file.read_bytes().startswith(whole + b"Resnet-20,")
-    assert results.read(file) == [make_row(0), make_row(1)]
-    file.write_bytes(b"x" * torn)  # nothing but a torn header
-    results.append(file, COLUMNS, [make_row(0)])
-    assert file.read_bytes() == whole
+    before = [make_row(seed, model='say "é, è"') for seed in range(rows)]
+    results.append(file, COLUMNS, before)
+    text = file.read_bytes()[: None if last else -1].replace(b"\n", ends.encode())
+    file.write_bytes(mark + text)
+    results.check(file, COLUMNS)
+    assert results.columns_of(file) == COLUMNS
+    assert results.read(file) == before
+    assert results.identities(file) == {results.identity(row): 1 for row in before}
+    write(file, COLUMNS, [make_row(7), make_row(7)])
+    assert results.read(file) == [*before, make_row(7), make_row(7)]
+    assert file.read_bytes().startswith(mark + text)
+    with open(file, newline="", encoding="utf-8-sig") as opened:
+        assert [len(cells) for cells in csv.reader(opened)] == [len(COLUMNS)] * (rows + 3)
+    if rows:
+        results.replace(file, COLUMNS, [before[0] | {"nodes": 1}])
+        assert results.read(file)[: rows + 2] == [
+            before[0] | {"nodes": 1},
+            *before[1:],
+            *[make_row(7)] * 2,
+        ]
+
+
+@pytest.mark.parametrize("text", ["model,data", "\n", "model,data\n", "\ufeff", "\r"])
+def test_what_is_no_header_is_refused_and_kept(tmp_path, text):
+    file = tmp_path / "a.csv"
+    file.write_text(text, newline="")
+    before = file.read_bytes()
+    for attempt in (
+        lambda: results.check(file, COLUMNS),
+        lambda: results.append(file, COLUMNS, [make_row(0)]),
+        lambda: results.replace(file, COLUMNS, [make_row(0)]),
+    ):
+        with pytest.raises(results.ResultFileError, match=r"a\.csv: its columns are not"):
+            attempt()
+    assert file.read_bytes() == before
+
+
+def test_pandas_and_spreadsheets_leave_a_run_what_it_is(tmp_path):
+    """The first writes whole numbers beside an empty cell as floats, the others TRUE and 0,980."""
+    file = tmp_path / "a.csv"
+    trained = {"training": True, "epochs": 4, "batch_size": 32, "lr": 1.0, "accuracy": 0.5}
+    rows = [
+        make_row(0, sparsity=0.0, motifs=3),
+        make_row(2**32 - 1, motifs=2**53 - 1) | trained,
+        make_row(1, nodes=None, motifs=None) | trained,
+    ]
+    results.append(file, COLUMNS, rows)
+    pd.read_csv(file).to_csv(file, index=False)
+    text = file.read_text()
+    assert ",4.0,32.0,1.0," in text
+    assert ",9007199254740991.0," in text
+    assert results.read(file) == rows  # equal as numbers
+    assert results.identities(file) == {results.identity(row): 1 for row in rows}
+    assert results.find(file, rows[1]) == [rows[1]]
+    results.replace(file, COLUMNS, [rows[1] | {"nodes": 5}])
+    assert results.read(file) == [rows[0], rows[1] | {"nodes": 5}, rows[2]]
+
+    file.write_text(
+        text.replace("True", "TRUE")
+        .replace("False", "false")
+        .replace(",0.98,", ",.980,")
+        .replace(",0.0,", ",0,")
+        .replace(",4294967295,", ",4294967295.0,")
+        .replace(",32.0,", ",3.2e1,")
+    )
+    assert results.identities(file) == {results.identity(row): 1 for row in rows}
 
 
 def test_append_reads_only_the_ends_of_the_file(tmp_path, monkeypatch):

@@ -409,6 +409,40 @@ def test_what_cannot_be_followed_is_refused(function, said):
     assert not hasattr(model.buffer, "_topology")
 
 
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda s, x: s.head(torch.flatten(s.a(x))), "mixed; keep .* as torch.flatten"),
+        (lambda s, x: s.head(s.a(x).view(1, -1)), "mixed; keep"),
+        (lambda s, x: s.head(s.a(x).mean((2, 3)).flatten()), "mixed; keep"),
+        (lambda s, x: s.head(s.a(x).reshape(8, -1).t()), "mixed; keep"),
+        (
+            lambda s, x: s.head(torch.cat([s.a(x).flatten(1), s.b(x).flatten(1).flip(0)], 1)),
+            "mixed",
+        ),
+        (lambda s, x: s.last(s.a(x).reshape(1, -1, 4, 5)), "mixed; keep"),
+        (lambda s, x: s.last(s.a(x).transpose(0, 1).reshape(2, 4, 4, 5)), "mixed; keep"),
+        (lambda s, x: s.head(s.a(x)[0].flatten()), "one image of a batch without the others"),
+    ],
+)
+def test_images_that_a_forward_pass_mixes(function, said):
+    """It works on batches of one image only; the layer that reads them and the cause are named."""
+    layers = {"a": conv(3, 4), "b": conv(3, 4), "last": conv(8, 2), "head": nn.Linear(80, 3)}
+    with pytest.raises(ValueError, match=rf"^(head \(Linear\)|last \(Conv2d\)): .*{said}"):
+        encode(Net(function, **layers), "unrolled", (3, 4, 5))
+
+
+def test_images_that_are_apart_again_before_they_are_read():
+    model = positive(
+        Net(
+            lambda s, x: s.head(torch.flatten(s.a(x)).reshape(len(x), -1)),
+            a=conv(3, 4),
+            head=nn.Linear(80, 3, bias=False),
+        )
+    )
+    assert differs(model, (3, 4, 5)) < 1e-12
+
+
 def test_numbers_at_the_edges_of_channels():
     def forward(s, x):
         return s.last(s.first(x).view(-1, 1, 1, 2))

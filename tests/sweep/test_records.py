@@ -1,6 +1,7 @@
 """The log of runs: what it says of the machine, and that old files go on as they are."""
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,11 +45,101 @@ def test_the_processor_is_recorded(record):
     assert (second[1]["threads"], second[1]["prune_seconds"]) == ("3", "1.5")
 
 
-@pytest.mark.parametrize("start", ["", "model,dataset", ",".join(records.WITHOUT_CPU)])
-def test_a_file_without_a_whole_line_begins_anew(record, tmp_path, start):
-    (tmp_path / "runs.csv").write_text(start)
+def test_an_empty_file_begins_anew(record, tmp_path):
+    (tmp_path / "runs.csv").touch()
     (row,) = record()
     assert list(row) == list(records.RUNS)
+
+
+@pytest.mark.parametrize("columns", [records.WITHOUT_CPU, records.RUNS])
+@pytest.mark.parametrize("ends", ["", "\n", "\r", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_an_edited_file_keeps_its_columns(record, tmp_path, columns, ends, mark):
+    text = mark + ",".join(columns) + ends
+    (tmp_path / "runs.csv").write_text(text, newline="")
+    records.check(tmp_path)
+    record()
+    with open(tmp_path / "runs.csv", newline="", encoding="utf-8-sig") as stream:
+        (row,) = csv.DictReader(stream, strict=True)
+    assert (tmp_path / "runs.csv").read_bytes().startswith(text.encode())
+    assert tuple(row) == columns
+    assert (row["threads"], row["prune_seconds"]) == ("3", "1.5")
+
+
+@pytest.mark.parametrize("name", ["runs", "training", "failures"])
+@pytest.mark.parametrize("text", ["host,cpu\n", "model,dataset"])
+def test_logs_that_cannot_be_written_are_noticed_before_the_work(tmp_path, name, text):
+    records.check(tmp_path)
+    (tmp_path / f"{name}.csv").write_text(text)
+    with pytest.raises(results.ResultFileError, match=rf"{name}\.csv: its columns are not"):
+        records.check(tmp_path)
+
+
+def test_a_reason_with_a_name_that_is_no_text(tmp_path):
+    records.record_failure(tmp_path, NETWORK, [MEASUREMENT], "load", "OSError", "no file \udcff.pt")
+    (row,) = csv.DictReader((tmp_path / "failures.csv").read_text().splitlines())
+    assert row["reason"] == "no file \\udcff.pt"
+
+
+@pytest.fixture
+def git(monkeypatch):
+    """Run git in a folder; gives what it prints."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(folder, *arguments):
+        identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        command = ["git", *identity, *arguments]
+        done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    return run
+
+
+def make_repository(git, folder):
+    """A repository with a `main.py`; its commit."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "--quiet")
+    (folder / "main.py").write_text("1\n")
+    git(folder, "add", "main.py")
+    git(folder, "commit", "--quiet", "--message", "first")
+    return git(folder, "rev-parse", "HEAD")
+
+
+def test_the_commit_is_that_of_the_projects_own_repository(git, tmp_path, monkeypatch):
+    folder = tmp_path / "a folder, é"
+    first = make_repository(git, folder)
+    (tmp_path / "link").symlink_to(folder)
+    (folder / "results").mkdir()
+    (folder / "results" / "untracked").touch()
+    assert records.commit(folder) == records.commit(tmp_path / "link") == first
+    make_repository(git, tmp_path / "other")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))  # as in a hook of another
+    assert records.commit(folder) == first
+    (folder / "main.py").write_text("2\n")
+    assert records.commit(folder) == f"{first}-dirty"
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_an_unpacked_archive_has_no_commit_of_the_repository_around_it(git, tmp_path, tracked):
+    make_repository(git, tmp_path / "home")
+    folder = tmp_path / "home" / "project"
+    folder.mkdir()
+    (folder / "main.py").touch()
+    if tracked:
+        git(folder, "add", "main.py")
+        git(folder, "commit", "--quiet", "--message", "second")
+    assert records.commit(folder) == ""
+
+
+def test_a_repository_without_the_projects_files_gives_no_commit(git, tmp_path):
+    make_repository(git, tmp_path / "home")
+    git(tmp_path / "home", "mv", "main.py", "notes.py")
+    (tmp_path / "home" / "main.py").touch()
+    assert records.commit(tmp_path / "home") == ""
+    assert records.commit(tmp_path) == ""
 
 
 def test_a_file_from_before_keeps_its_columns(record, tmp_path):

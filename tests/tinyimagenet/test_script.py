@@ -248,6 +248,36 @@ def test_unpacked_by_hand_and_half_sorted(tmp_path, server):
     assert server.starts == []
 
 
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda folder: folder.rename(folder / ".." / "inner"), "another tiny-imagenet-200: move"),
+        (lambda folder: (folder / "wnids.txt").unlink(), "has no wnids.txt: remove"),
+        (lambda folder: shutil.rmtree(folder / "train"), "train/n02/images has no images: remove"),
+        (lambda folder: (folder / "val/n03/images/val_2.JPEG").unlink(), None),
+        (
+            lambda folder: shutil.rmtree(folder / "val/n03/images"),
+            "val/n03/images has no images: remove",
+        ),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_not_said_to_be_ready(tmp_path, server, spoil, said):
+    folder = tmp_path / "tiny-imagenet-200"
+    with zipfile.ZipFile(io.BytesIO(ARCHIVE)) as archive:
+        archive.extractall(tmp_path)
+    assert run(tmp_path, server.url).returncode == 0
+    spoil(folder)
+    if not folder.exists():  # unpacked into a folder of the same name
+        folder.mkdir()
+        (tmp_path / "inner").rename(folder / "tiny-imagenet-200")
+    done = run(tmp_path, server.url)
+    assert (done.returncode == 0) == (said is None)
+    assert ("is ready" in done.stdout) == (said is None)
+    if said:
+        assert said in done.stderr
+    assert server.starts == []
+
+
 def test_missing_validation_image_is_noticed(tmp_path, server):
     root = tmp_path / "data"
     root.mkdir()

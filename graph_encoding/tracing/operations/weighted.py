@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from .. import connections
 from ..tensors import value_of
-from ..values import Value
+from ..values import MIXED, Value, is_mixed
 from .arguments import OF_INPUT, map_size, pair, read
 from .registry import Call, handles
 
@@ -59,8 +59,11 @@ def linear(call: Call, input: Any, weight: torch.Tensor, bias: Any = None) -> Va
     """A node layer of a linear layer's outputs."""
     if value_of(weight) is not None:
         raise NotImplementedError(OF_INPUT)
+    value = read(input)
+    if is_mixed(value):
+        raise NotImplementedError(MIXED)
     if input.shape[-1] != weight.shape[1]:
         raise NotImplementedError(
             f"a linear layer of {weight.shape[1]} features reads {input.shape[-1]}"
         )
-    return connections.linear(call.network, read(input), weight)
+    return connections.linear(call.network, value, weight)
