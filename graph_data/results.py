@@ -407,6 +407,32 @@ def replace(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, 
         _rewrite(file, "".join([_line(names), *before, *new, *after]))
 
 
+def add_columns(file: str | Path, names: Sequence[str]) -> None:
+    """Give a file from before the columns that it lacks, empty; its rows are written anew, once.
+
+    Parameters
+    ----------
+    file : str or Path
+    names : sequence of str
+        The columns, in order. A file that has others, or does not exist, is left as it is.
+
+    Raises
+    ------
+    ResultFileError, OSError
+        As `append`.
+    """
+    file = Path(file)
+    with contextlib.suppress(ResultFileError):
+        _check_header(file, names)
+        return
+    with _locked(file):
+        header, table = _table(file)
+        if set(header) < set(names) and len(set(header)) == len(header):
+            old = (dict(zip(header, cells, strict=True)) for _, cells in table)
+            lines = [_line(row.get(name, "") for name in names) for row in old]
+            _rewrite(file, "".join([_line(names), *lines]))
+
+
 def _line(values: Iterable[object]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(map(format_cell, values))

@@ -16,23 +16,28 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from pruning.collapse import Gaps, gaps
     from pruning.masks import Masks, achieved_sparsity, apply_masks, without_zeros
     from pruning.settings import Settings
 
 __all__ = [
     "PRUNERS",
+    "Gaps",
     "Pruner",
     "Settings",
     "achieved_sparsity",
     "apply_masks",
+    "gaps",
     "prune",
     "without_zeros",
 ]
 
 _LATER = {
+    "Gaps": "pruning.collapse",
     "Settings": "pruning.settings",
     "achieved_sparsity": "pruning.masks",
     "apply_masks": "pruning.masks",
+    "gaps": "pruning.collapse",
     "without_zeros": "pruning.masks",
 }
 
