@@ -74,6 +74,9 @@ ASIDE = _names(
 )
 """Functions that have no part in the flow."""
 
+NUMBERS = _names("__float__ __int__ __array__ item tolist numpy")
+"""Functions of which Python goes on with the numbers."""
+
 ATTENTION = _names("scaled_dot_product_attention multi_head_attention_forward")
 """On an input of ones every position attends alike, and it would pass for linear."""
 
@@ -243,6 +246,8 @@ class _Flow(TorchFunctionMode):
         name = getattr(func, "__name__", str(func))
         in_place = name in IN_PLACE or (name.endswith("_") and not name.endswith("__"))
         plain = func.__self__.__name__ if name == "__get__" else name.strip("_")
+        if name in NUMBERS:
+            raise NotLinear(f"{plain} depends on the data")
         if plain in ASIDE or plain in CREATED or name in ASIDE:
             return func(*args, **kwargs)
         if plain == "iter":
@@ -328,6 +333,7 @@ class _Flow(TorchFunctionMode):
         momentum=0.1,
         eps=1e-5,
         *rest,
+        **more,
     ) -> torch.Tensor:
         """Batch and instance normalisation by running statistics, where there are any."""
         if running_var is None:

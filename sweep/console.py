@@ -71,19 +71,17 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
                     line += f": {outcome.stage}: {outcome.error}: {outcome.reason}"
                 if outcome.warning:
                     warned += 1
-                    line += f": warning: {outcome.warning}"
+                    line = f"{outcome.status}: {outcome.warning}"
                 log(line, show=outcome.status == FAILED)
                 bar.set_description_str(str(task.network), refresh=False)
                 bar.set_postfix_str(_counted(counts), refresh=False)
                 bar.update()
         log(_counted(counts))
+        if warned:
+            text = "networks with layers without a weight or classes that no input reaches"
+            file = options.output_dir / "runs.csv"
+            log(f"main.py: warning: {text}: {warned}; {file} has which", show=True)
     print(_counted(counts) + f"; results in {options.output_dir}")
-    if warned:
-        print(
-            f"main.py: warning: networks with layers without a weight or classes that no input "
-            f"reaches: {warned}; which, is in {options.output_dir / 'runs.csv'}",
-            file=sys.stderr,
-        )
     if counts[FAILED]:
         print(f"what failed, and why: {options.output_dir / 'failures.csv'}", file=sys.stderr)
     return counts[FAILED]
