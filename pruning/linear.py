@@ -171,10 +171,6 @@ def reached(model: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:
     """
     twin = working_copy(model, device_of(model)).float().eval().requires_grad_(False)
     with torch.no_grad():
-        for parameter in twin.parameters():
-            parameter.fill_(1.0)
-        for name, weight in prunable_weights(model).items():
-            twin.get_parameter(name).copy_(weight != 0)
         ones = torch.ones((1, *input_shape), device=device_of(twin))
         arrived = torch.atleast_1d(_run(twin, ones, _Reach())[0]) > 0
     return arrived.reshape(len(arrived), -1).any(dim=1).cpu()
@@ -316,10 +312,10 @@ class _Flow(TorchFunctionMode):
         """A convolution or a linear layer."""
         if not _flows(input) or _flows(weight):
             raise NotLinear("weights that depend on the input cannot be made linear")
-        return self.through(func, input, weight.abs(), None, *rest, **kwargs)
+        return self.through(func, input, weight, None, *rest, **kwargs)
 
     def through(self, func, input, weight, *rest, **kwargs) -> torch.Tensor:
-        return func(input, weight, *rest, **kwargs)
+        return func(input, weight.abs(), *rest, **kwargs)
 
     def batch_norm(
         self,
@@ -349,13 +345,15 @@ class _Flow(TorchFunctionMode):
         return self.rms_norm(func, input, normalized_shape, weight)
 
     def rms_norm(self, func, input, normalized_shape, weight=None, eps=None):
-        return self.product(func, input, 1.0 if weight is None else weight)
+        return self.scaled(input, weight)
 
     def channels(self, input: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-        """Channels times the moduli of their factors."""
-        if weight is None:
-            return self.product(None, input, 1.0)
-        return self.product(None, input, weight.reshape(-1, *(1 for _ in input.shape[2:])))
+        dims = (1 for _ in input.shape[2:])
+        return self.scaled(input, None if weight is None else weight.reshape(-1, *dims))
+
+    def scaled(self, input: torch.Tensor, factors: torch.Tensor | None) -> torch.Tensor:
+        """What a norm leaves: its factors."""
+        return input.clone() if factors is None else input * factors.abs()
 
     def added(self, func, input, other, alpha=1) -> torch.Tensor:
         """A sum or a difference; constants add nothing but their shape."""
@@ -393,11 +391,14 @@ class _Reach(_Flow):
 
     def through(self, func, input, weight, *rest, **kwargs) -> torch.Tensor:
         # Whole numbers; a fast algorithm of convolution may leave something near 0 instead of 0.
-        found = func((input > 0).to(input.dtype), weight, *rest, **kwargs)
-        return (found > 0.5).to(input.dtype)
+        ones, edges = ((numbers != 0).to(input.dtype) for numbers in (input, weight))
+        return (func(ones, edges, *rest, **kwargs) > 0.5).to(input.dtype)
 
     def batch_norm(self, func, input, *args, **kwargs) -> torch.Tensor:
-        return self.channels(input, None)
+        return input.clone()
+
+    def scaled(self, input: torch.Tensor, factors: torch.Tensor | None) -> torch.Tensor:
+        return input.clone()
 
 
 def _marked(value: torch.Tensor, flow: object) -> torch.Tensor:

@@ -331,5 +331,11 @@ def test_maps_and_numbers_of_outputs():
     assert reached(maps, SHAPE).tolist() == [True, True, False, True]
     one = nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.Flatten(0))
     assert reached(one, SHAPE).tolist() == [True]
+    norm = nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 2, 3), nn.GroupNorm(1, 2)
+    )
+    for layer in (norm[1], norm[3]):
+        nn.init.zeros_(layer.weight)  # training may change it
+    assert reached(norm, SHAPE).tolist() == [True, True]
     with pytest.raises(NotLinear, match="its output is not one tensor"):
         reached(own(lambda x: x.detach().new_ones(1, 8, 8, 8)), SHAPE)
