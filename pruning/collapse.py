@@ -45,9 +45,12 @@ class Gaps:
                 f"({_listed(self.empty_layers)})"
             )
         if self.unreached:
+            which = f"{len(self.unreached)} of {self.outputs} classes ({_listed(self.unreached)})"
+            if len(self.unreached) == self.outputs:
+                which = f"any of the {self.outputs} classes"
             found.append(
-                f"no input reaches {len(self.unreached)} of {self.outputs} classes "
-                f"({_listed(self.unreached)}), whose values are the same for every image"
+                f"no input reaches {which}: what the network says of them is the same for every "
+                "image"
             )
         return "; ".join(found)
 

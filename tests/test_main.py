@@ -221,7 +221,7 @@ def test_a_full_disk_names_the_picture(job, monkeypatch):
     monkeypatch.setattr(multipartite, "draw", lambda *_, **__: None)
     monkeypatch.setattr(style, "write", fail)
     message = "error: graph.png: No space left on device; mend that.*--figure$"
-    assert_one_line(*job("--pruning=erk", "--sparsity=0.999", "--figure=graph.png"), message)
+    assert_one_line(*job("--pruning=erk", "--sparsity=0.98", "--figure=graph.png"), message)
 
 
 @pytest.mark.parametrize("name", ["graph.PNG", "graph.Svg", "GRAPH.PDF"])

@@ -31,8 +31,8 @@ def test_a_layer_beside_a_shortcut_and_one_class():
     found = cut(small_residual(), ("a2", ...), ("linear", 1))
     assert (found.empty_layers, found.unreached) == (("a2",), (1,))
     assert found.warning == (
-        "no weight is left in 1 of 7 layers (a2); no input reaches 1 of 3 classes (1), whose "
-        "values are the same for every image"
+        "no weight is left in 1 of 7 layers (a2); no input reaches 1 of 3 classes (1): "
+        "what the network says of them is the same for every image"
     )
 
 
