@@ -9,10 +9,15 @@ run, under a ``TorchFunctionMode`` that sees modules and functional calls alike:
 - normalisations by what flows itself (of layers, groups, instances, positions) are the identity up
   to the modulus of their own factor; batch normalisation keeps abs(gamma) / sqrt(running variance
   + eps), and has no other statistics;
+- what divides by a value that depends on the input normalises, and is left out;
 - what is constant adds nothing (biases, shifts, embeddings) and multiplies by its modulus; a
   difference is a sum;
 - a product of two values that depend on the input, as of squeeze-and-excitation, is their sum: so
   both carry, and what runs once is not squared. A value times itself (x * sigmoid(x)) is itself.
+
+The authors' code gives all tensors of the state their moduli, the shifts of batch normalisation
+(beta, running mean) too. At initialisation these are zero; later they would subtract from the flow,
+which then is neither conserved nor positive, and are left out here.
 
 Every other function runs as it is and must prove linear: twice the input gives twice the output,
 none of it negative. Pooling, reshaping and the like are; softmax attention and cells are not.
