@@ -206,6 +206,7 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
     if network.file:
         with stages.stage("load", network.file):
             model, masks, known = steps.load(network)
+            gaps = steps.gaps(network, model, masks, stages)
     else:
         needs_data = steps.needs_images(network.training, network.pruning)
         with stages.stage("data", network.dataset if needs_data else "none needed"):
@@ -216,6 +217,7 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
             masks = steps.prune(options, network, model, loader, report)
             pruning.apply_masks(model, masks)
             known["achieved_sparsity"] = pruning.achieved_sparsity(masks)
+            gaps = steps.gaps(network, model, masks, stages)
         if network.training:
             with stages.stage("train", f"{network.model} on {network.dataset}"):
                 known["accuracy"] = steps.train(options, network, model, masks, stages)
@@ -240,7 +242,7 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
                 rows = steps.measure(options, measurement, row, graphs, report)
             file = plan.file_of(options.output_dir, network, measurement)
             with stages.stage("write", str(file)):
-                steps.write(options, network, measurement, rows, stages.last)
+                steps.write(options, network, measurement, rows, stages.last, gaps)
             if options.report and encoding == "unrolled":
                 with stages.stage("report", str(options.report)):
                     steps.report(options, network, measurement, rows, graphs, model)

@@ -72,6 +72,8 @@ class Stages:
         Seconds and the process's peak memory in MB of each stage, the last time.
     ended : collections.Counter
         How many times each stage has ended.
+    warnings : list of str
+        What `warning` was told.
     """
 
     def __init__(self, names: Sequence[str], *, quiet: bool = False):
@@ -83,6 +85,7 @@ class Stages:
         self.terminal = sys.stderr.isatty() and not quiet
         self._started = 0
         self.ended: collections.Counter[str] = collections.Counter()
+        self.warnings: list[str] = []
         # Only where it is drawn: a bar holds a lock, which a killed worker of a sweep would leave.
         self._bar = None
         if self.terminal:
@@ -125,6 +128,12 @@ class Stages:
         self.ended[name] += 1
         if self._bar is not None:
             self._bar.update()
+
+    def warning(self, text: str) -> None:
+        """Say and remember what the user should know of the network."""
+        self.warnings.append(text)
+        if not self.quiet:
+            tqdm.write(f"main.py: warning: {text}", file=sys.stderr)  # above the bars
 
     def line(self, text: str) -> None:
         """Print a plain line about the stage that runs, where plain lines are printed."""

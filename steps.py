@@ -91,6 +91,16 @@ def prune(options: argparse.Namespace, network: plan.Network, model, loader, rep
     return pruning.without_zeros(model, masks) if network.source else masks
 
 
+def gaps(network: plan.Network, model, masks, stages):
+    """What pruning has cut off, which the user is told of."""
+    import pruning
+
+    found = pruning.gaps(model, masks, network.input_shape)
+    if found.warning:
+        stages.warning(f"{network}: {found.warning}")
+    return found
+
+
 def train(options: argparse.Namespace, network: plan.Network, model, masks, stages) -> float:
     """Train by the network's schedule, from its checkpoint if there is one; the test accuracy."""
     import datasets
@@ -195,10 +205,10 @@ def columns(measurement: plan.Measurement) -> tuple[str, ...]:
     return results.columns(measurement.encoding, names)
 
 
-def write(options, network: plan.Network, measurement: plan.Measurement, rows, took) -> None:
+def write(options, network: plan.Network, measurement: plan.Measurement, rows, took, gaps) -> None:
     """Put the rows of a run into its file; before them, what it took into ``runs.csv``."""
     records.record_run(
-        options.output_dir, network, measurement, took, options.device, threads(options)
+        options.output_dir, network, measurement, took, options.device, threads(options), gaps
     )
     # Appending does not read the file; what is written for the first time is not looked for in it.
     may_be_there = any(getattr(options, flag) for flag in ANEW)

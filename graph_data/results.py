@@ -393,7 +393,7 @@ def check(file: str | Path, names: Sequence[str]) -> None:
         data = content(file)
         tail = data[_end_of_lines(data) :]
         if len(tail) < len(data):
-            _require_whole_row(file, tail, names)
+            _require_whole_row(file, tail, columns_of(file))
 
 
 def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -420,7 +420,7 @@ def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, o
     lines = [_line(row[name] for name in names) for row in rows]
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file):
-        _check_header(file, names)
+        _fit(file, names)
         _append(file, names, lines)
 
 
@@ -443,7 +443,7 @@ def replace(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, 
     new = [_line(row[name] for name in names) for row in rows]
     file.parent.mkdir(parents=True, exist_ok=True)
     with _locked(file):
-        _check_header(file, names)
+        _fit(file, names)
         _, table = _parse(file)
         old = [i for i, (_, row) in enumerate(table) if identity(row) == identity(rows[0])]
         if not old:
@@ -547,13 +547,26 @@ def _require_identity(file: Path, header: Sequence[str]) -> None:
         raise ResultFileError(f"{file}: not a result file: it has no column {missing[0]}")
 
 
-def _check_header(file: Path, names: Sequence[str]) -> None:
+def _check_header(file: Path, names: Sequence[str]) -> bool:
+    """Whether the file lacks columns that an earlier version did not have; it may have no others."""
     found = columns_of(file)
-    if found and found != tuple(names):
+    if not found or found == tuple(names):
+        return False
+    if found[0] != names[0] or not set(found) < set(names) or len(set(found)) < len(found):
         raise ResultFileError(
             f"{file}: its columns are not those written now; move the file away, or give another "
             "output folder"
         )
+    return True
+
+
+def _fit(file: Path, names: Sequence[str]) -> None:
+    """Give a file from before the columns that it lacks, empty: it is written anew, once."""
+    if _check_header(file, names):
+        header, table = _table(file)
+        old = (dict(zip(header, cells, strict=True)) for _, cells in table)
+        lines = [_line(row.get(name, "") for name in names) for row in old]
+        _rewrite(file, "".join([_line(names), *lines]))
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from pruning.collapse import Gaps, gaps
     from pruning.masks import Masks, achieved_sparsity, apply_masks, without_zeros
     from pruning.settings import Settings
 
@@ -23,18 +24,22 @@ __all__ = [
     "CHEAP",
     "PRUNERS",
     "Cost",
+    "Gaps",
     "Pruner",
     "Settings",
     "achieved_sparsity",
     "apply_masks",
+    "gaps",
     "prune",
     "without_zeros",
 ]
 
 _LATER = {
+    "Gaps": "pruning.collapse",
     "Settings": "pruning.settings",
     "achieved_sparsity": "pruning.masks",
     "apply_masks": "pruning.masks",
+    "gaps": "pruning.collapse",
     "without_zeros": "pruning.masks",
 }
 

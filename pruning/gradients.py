@@ -5,7 +5,9 @@ The loss of a batch of n samples is *defined* here as the sum over micro-batches
 training mode, each micro-batch normalised by its own statistics ("ghost" batch normalisation). The
 micro-batches have a fixed size, so that the loss is well defined and does not depend on how much
 memory there is; gradients and Hessian-vector products are the exact ones of this loss. Without
-batch normalisation it is the plain mean cross-entropy of the batch.
+batch normalisation it is the plain mean cross-entropy of the batch. A network that draws random
+numbers (dropout) draws the same ones for the k-th micro-batch each time: one loss, not another one
+for the gradient than for the product with its Hessian.
 
 Memory is that of one micro-batch, since each one's graph is freed before the next is built.
 """
@@ -38,15 +40,19 @@ def _parts(
     device = next(model.parameters()).device
     samples = len(batch[1])
 
-    def part(piece: Batch) -> Callable[[Tensors], torch.Tensor]:
+    seed = torch.initial_seed()
+
+    def part(number: int, piece: Batch) -> Callable[[Tensors], torch.Tensor]:
         def loss(parameters: Tensors) -> torch.Tensor:
             images, labels = piece[0].to(device), piece[1].to(device)
-            logits = functional_call(model, parameters, (images,)) / temperature
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                torch.manual_seed((seed + number) % 2**63)
+                logits = functional_call(model, parameters, (images,)) / temperature
             return nn.functional.cross_entropy(logits, labels) * (len(labels) / samples)
 
         return loss
 
-    return [part(piece) for piece in micro_batches(batch, size)]
+    return [part(number, piece) for number, piece in enumerate(micro_batches(batch, size))]
 
 
 def gradient(

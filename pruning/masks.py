@@ -74,6 +74,28 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
     return _split(kept, scores)
 
 
+def require_scores(scores: Mapping[str, torch.Tensor], pruner: str) -> None:
+    """Refuse scores that are all zero: they would keep whatever comes first.
+
+    Parameters
+    ----------
+    scores : mapping of str to torch.Tensor
+        By parameter name.
+    pruner : str
+        Name used in the error message.
+
+    Raises
+    ------
+    ValueError
+        If no score differs from zero.
+    """
+    if not any(bool(s.any()) for s in scores.values()):
+        raise ValueError(
+            f"{pruner}: every score is zero, so no weight counts more than another (a layer or a "
+            "norm that is all zero cuts the network); take another pruner"
+        )
+
+
 def _split(flat: torch.Tensor, like: Mapping[str, torch.Tensor]) -> Masks:
     """Cut a flat tensor into tensors of the names and shapes of `like`."""
     pieces = flat.split([t.numel() for t in like.values()])

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pruning.gradients import gradient
-from pruning.masks import Masks, keep_highest, kept_count
+from pruning.masks import Masks, keep_highest, kept_count, require_scores
 from pruning.samples import Batch, take_batches
 from pruning.settings import Settings
 from pruning.weights import prunable_weights
@@ -66,9 +66,10 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     Raises
     ------
     ValueError
-        If the loader has fewer than 128 samples.
+        If the loader has fewer than 128 samples, or all scores are zero.
     """
     [batch] = take_batches(settings.loader, BATCH_SIZE, 1, "snip")
     result = scores(model, batch, settings.device)
+    require_scores(result, "snip")
     settings.report(1, 1, "snip: connection sensitivity")
     return keep_highest(result, kept_count(sum(s.numel() for s in result.values()), sparsity))

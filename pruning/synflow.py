@@ -4,53 +4,19 @@ Tanaka, Kunin, Yamins and Ganguli, Pruning neural networks without any data by i
 conserving synaptic flow, NeurIPS 2020, section 6 and algorithm 1.
 """
 
+import math
+
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from pruning.masks import Masks, keep_highest, kept_count
+from pruning.linear import NotLinear, linearised, outputs
+from pruning.masks import Masks, keep_highest, kept_count, require_scores
 from pruning.settings import Settings
 from pruning.weights import prunable_weights
-from pruning.working_copy import device_of, working_copy
+from pruning.working_copy import device_of
 
 ROUNDS = 100
-
-
-def linearised(model: nn.Module, device: torch.device | None = None) -> nn.Module:
-    """Return a float64 copy of `model` in which signal flows through absolute weights only.
-
-    All parameters are replaced by their moduli and all biases by zero. Batch normalisation is in
-    evaluation mode and reduced to its positive scale, abs(gamma) / sqrt(running variance + eps):
-    its shifts (beta and running mean) are set to zero. At initialisation they are zero anyway; in a
-    trained network they would break the conservation of flow on which the method rests, since the
-    network would no longer be homogeneous in each layer's weights.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-        The network; not altered. Its activations must be the identity on positive numbers.
-    device : torch.device or None
-        Where the copy lives; the model's device if None.
-
-    Returns
-    -------
-    torch.nn.Module
-        The copy, in evaluation mode; only its prunable weights require gradients.
-    """
-    twin = working_copy(model, device or device_of(model)).double().eval()
-    with torch.no_grad():
-        for name, parameter in twin.named_parameters():
-            parameter.requires_grad_(False)
-            if name.rpartition(".")[2] == "bias":
-                parameter.zero_()
-            else:
-                parameter.abs_()
-        for module in twin.modules():
-            if isinstance(module, _BatchNorm) and module.running_mean is not None:
-                module.running_mean.zero_()
-    for weight in prunable_weights(twin).values():
-        weight.requires_grad_(True)
-    return twin
+ROUNDING = 1e-6
 
 
 def scores(linear: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, torch.Tensor]:
@@ -73,10 +39,39 @@ def scores(linear: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, to
         Non-negative float64 scores by parameter name.
     """
     weights = prunable_weights(linear)
-    ones = torch.ones((1, *input_shape), dtype=torch.float64, device=device_of(linear))
-    flow = linear(ones).sum()
+    flow = outputs(linear, _ones(linear, input_shape)).sum()
     gradients = torch.autograd.grad(flow, list(weights.values()), materialize_grads=True)
     return {name: w.detach() * g for (name, w), g in zip(weights.items(), gradients)}
+
+
+def _ones(linear: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.ones((1, *input_shape), dtype=torch.float64, device=device_of(linear))
+
+
+def _require_flow(linear: nn.Module, input_shape: tuple[int, ...]) -> None:
+    """Refuse a network in which no flow is conserved: its scores would rank nothing.
+
+    Of a linear network what the inputs carry (each times its derivative) is what arrives.
+    """
+    try:
+        ones = _ones(linear, input_shape).requires_grad_()
+        whole = outputs(linear, ones).sum()
+    except NotLinear as error:
+        raise ValueError(
+            f"synflow needs a network that can be made linear: {error}; take another pruner"
+        ) from error
+    weights = prunable_weights(linear)
+    sent, *gradients = torch.autograd.grad(whole, [ones, *weights.values()], materialize_grads=True)
+    require_scores({"R": whole}, "synflow")
+    arriving = float(whole.detach())
+    # A weight from which another is computed may have a negative one.
+    least = min(float(gradient.min() / gradient.abs().max()) for gradient in gradients)
+    conserved = math.isclose(sent.sum(), arriving, rel_tol=ROUNDING) and not least < -ROUNDING
+    if math.isfinite(arriving) and not conserved:
+        raise ValueError(
+            "synflow needs a network that can be made linear: this one computes its weights, or "
+            "hides from torch's functions what it computes; take another pruner"
+        )
 
 
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
@@ -104,8 +99,14 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     -------
     dict of str to torch.Tensor
         Boolean CPU masks.
+
+    Raises
+    ------
+    ValueError
+        If no linear network can be made of the model, or nothing flows through it.
     """
     linear = linearised(model, settings.device)
+    _require_flow(linear, settings.input_shape)
     weights = prunable_weights(linear)
     total = sum(w.numel() for w in weights.values())
     masks = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}

@@ -48,6 +48,7 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
     for name in ("output_dir", "data_root", "save_snn", "save_graph"):  # as workers see them
         if getattr(options, name):
             setattr(theirs, name, getattr(options, name).resolve())
+    warned = 0
     work = functools.partial(attempt, options=theirs)
     with _log(options.log_file) as log:
         where = f"on {options.scheduler}" if options.scheduler else f"{jobs} at once"
@@ -68,11 +69,18 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
                 line = f"{outcome.status}: {task.network}"
                 if outcome.status == FAILED:
                     line += f": {outcome.stage}: {outcome.error}: {outcome.reason}"
+                if outcome.warning:
+                    warned += 1
+                    line = f"{outcome.status}: {outcome.warning}"
                 log(line, show=outcome.status == FAILED)
                 bar.set_description_str(str(task.network), refresh=False)
                 bar.set_postfix_str(_counted(counts), refresh=False)
                 bar.update()
         log(_counted(counts))
+        if warned:
+            text = "networks with layers without a weight or classes that no input reaches"
+            file = options.output_dir / "runs.csv"
+            log(f"main.py: warning: {text}: {warned}; {file} has which", show=True)
     print(_counted(counts) + f"; results in {options.output_dir}")
     if counts[FAILED]:
         print(f"what failed, and why: {options.output_dir / 'failures.csv'}", file=sys.stderr)
@@ -134,7 +142,7 @@ def attempt(task: plan.Task, options: argparse.Namespace) -> Outcome:
             unwritten = todo.measurements[stages.ended["write"] :]
             _record(options, plan.Task(task.network, unwritten), outcome)
             return outcome
-    return Outcome(DONE)
+    return Outcome(DONE, warning="; ".join(stages.warnings))
 
 
 def _record(options: argparse.Namespace, task: plan.Task, outcome: Outcome) -> None:

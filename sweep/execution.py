@@ -41,6 +41,8 @@ class Outcome(NamedTuple):
         Of a failure.
     recorded : bool
         Whether a failure is in ``failures.csv``; a worker that died could not write it.
+    warning : str
+        What the user should know of a network that is done.
     """
 
     status: str
@@ -48,6 +50,7 @@ class Outcome(NamedTuple):
     error: str = ""
     reason: str = ""
     recorded: bool = True
+    warning: str = ""
 
 
 class SchedulerError(Exception):

@@ -1,6 +1,7 @@
 """What was run where, how training went, what failed: three logs beside the results.
 
-``runs.csv``, ``training.csv`` and ``failures.csv``; lines are only ever added.
+``runs.csv``, ``training.csv`` and ``failures.csv``; lines are only ever added, and columns that a
+``runs.csv`` from before lacks.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import socket
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from graph_data import results
 
 from .plan import Measurement, Network, configuration
+
+if TYPE_CHECKING:
+    from pruning import Gaps
 
 STAGES = ("data", "model", "prune", "train", "encode", "measure")
 RUN = (*results.IDENTITY, "graph_metrics")
@@ -34,9 +39,12 @@ RUNS = (
     *(f"{stage}_seconds" for stage in STAGES),
     *(f"{stage}_megabytes" for stage in STAGES),
     "cpu",
+    "empty_layers",
+    "empty_layer_names",
+    "unreached_classes",
+    "unreached_class_numbers",
 )
-WITHOUT_CPU = RUNS[:-1]
-"""Of files from before there was that column, which keep their columns."""
+"""Files from before there were some of these are given them, empty."""
 NETWORK = tuple(name for name in results.IDENTITY if name not in ("encoding", "wiring", "training"))
 TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE")
@@ -58,7 +66,7 @@ def check(output_dir: str | Path) -> None:
     runs, training, failures = (
         Path(output_dir) / f"{name}.csv" for name in ("runs", "training", "failures")
     )
-    results.check(runs, _columns_of_runs(runs))
+    results.check(runs, RUNS)
     results.check(training, TRAINING)
     results.check(failures, FAILURES)
 
@@ -70,6 +78,7 @@ def record_run(
     took: Mapping[str, tuple[float, float]],
     device: str,
     threads: int,
+    gaps: Gaps,
 ) -> None:
     """Add a line to ``runs.csv``: what is needed to repeat a run, and what it took.
 
@@ -82,6 +91,8 @@ def record_run(
         Seconds of wall time and peak memory (of the process, 10^6 bytes) by stage.
     device : str
     threads : int
+    gaps : pruning.Gaps
+        What pruning has cut off.
     """
     row = _run(network, measurement) | {
         "finished": _now(),
@@ -90,13 +101,14 @@ def record_run(
         **versions(),
         "device": device,
         "threads": threads,
+        **_missing(gaps),
     }
     for stage in STAGES:
         seconds, megabytes = took.get(stage, (None, None))
         row[f"{stage}_seconds"] = _rounded(seconds, 3)
         row[f"{stage}_megabytes"] = _rounded(megabytes, 1)
     file = Path(output_dir) / "runs.csv"
-    results.append(file, _columns_of_runs(file), [row])
+    results.append(file, RUNS, [row])
 
 
 def record_epoch(
@@ -212,8 +224,18 @@ def cpu() -> str:
     return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
 
 
-def _columns_of_runs(file: Path) -> tuple[str, ...]:
-    return WITHOUT_CPU if results.columns_of(file) == WITHOUT_CPU else RUNS
+def _missing(gaps: Gaps) -> dict[str, object]:
+    """How many, and which; empty where it is not known."""
+    row: dict[str, object] = {
+        "empty_layers": len(gaps.empty_layers),
+        "empty_layer_names": " ".join(gaps.empty_layers),
+        "unreached_classes": None,
+        "unreached_class_numbers": None,
+    }
+    if gaps.unreached is not None:
+        row["unreached_classes"] = len(gaps.unreached)
+        row["unreached_class_numbers"] = " ".join(map(str, gaps.unreached))
+    return row
 
 
 def _run(network: Network, measurement: Measurement) -> dict[str, object]:

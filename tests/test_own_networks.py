@@ -335,3 +335,63 @@ def test_modules_of_torchvision_need_no_more_than_their_name(job):
     assert isinstance(
         own.build(own.Source("torchvision.models:mobilenet_v3_small"), 0, 0), nn.Module
     )
+
+
+RUN = ("--model", "nets:small", "--pruning", "dense", "--encoding", "rolled")
+CUT = "no weight is left in 1 of 2 layers (5); no input reaches any of the 5 classes: "
+
+
+def test_what_is_cut_off_is_told_and_recorded(job):
+    model = small()
+    with torch.no_grad():
+        model[5].weight.zero_()
+    torch.save(model.state_dict(), "w.pt")
+    status, _out, err = job(*RUN, "--weights", "w.pt")
+    assert status == 0
+    (warning,) = (line for line in err.splitlines() if not line.startswith("["))
+    assert warning.startswith("main.py: warning: nets.small-w.pt-")
+    assert warning.endswith(f"{CUT}what the network says of them is the same for every image")
+    (row,) = rows(Path("results"))
+    assert (row["empty_layers"], row["empty_layer_names"]) == ("1", "5")
+    assert (row["unreached_classes"], row["unreached_class_numbers"]) == ("5", "0 1 2 3 4")
+
+
+def test_what_is_cut_off_of_a_saved_network_is_told_again(job):
+    flags = ("--pruning", "uniform", "--sparsity", "0.9998", "--encoding", "rolled")
+    _status, _out, first = job(*flags, "--save-snn", "snn")
+    (file,) = Path("snn").iterdir()
+    _status, _out, again = job("--snn", str(file), "--encoding", "rolled", "--output-dir", "again")
+    told = [[line for line in err.splitlines() if "warning" in line] for err in (first, again)]
+    assert told[0] == told[1] and len(told[0]) == 1
+    (row,), (same,) = rows(Path("results")), rows(Path("again"))
+    names = ("empty_layers", "empty_layer_names", "unreached_classes", "unreached_class_numbers")
+    assert [row[name] for name in names] == [same[name] for name in names]
+    assert int(row["empty_layers"]) == len(row["empty_layer_names"].split()) > 0
+
+
+def test_nothing_is_told_of_a_whole_network(job):
+    status, _out, err = job(*RUN)
+    assert status == 0
+    assert "warning" not in err
+    (row,) = rows(Path("results"))
+    assert (row["empty_layers"], row["unreached_classes"]) == ("0", "0")
+
+
+def test_a_sweep_records_what_is_cut_off_and_counts_it(job):
+    status, _out, err = job(*RUN, "--pruning", "dense", "uniform", "--sparsity", "0.99")
+    assert status == 0
+    assert err.count("warning") == 1
+    assert "that no input reaches: 1; results/runs.csv has which" in err
+    cut = {row["pruning"]: row["unreached_classes"] for row in rows(Path("results"))}
+    assert cut["dense"] == "0"
+    assert int(cut["uniform"]) > 2
+
+
+def test_synflow_refuses_attention_in_one_line(job):
+    Path("heads.py").write_text(
+        "from torch import nn\ndef make(): return nn.TransformerEncoderLayer(8, 2, dropout=0.0)\n"
+    )
+    flags = ("--model", "heads:make", "--input-shape", "4", "8", "--pruning", "synflow")
+    status, _out, err = job(*flags)
+    assert status == 2
+    assert err.splitlines()[-1].startswith("main.py: error: synflow needs a network that can be ")

@@ -62,3 +62,33 @@ def test_hessian_vector_product_equals_the_derivative_of_the_gradient():
             difference = (ahead[name] - behind[name]) / (2 * h)
             assert float(difference.abs().max()) > 0
             assert_allclose(product[name], difference, rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_is_the_same_for_a_gradient_and_its_product_with_the_hessian():
+    """So the product is the derivative of that very gradient; the noise is no constant, though."""
+    torch.manual_seed(3)
+    model = nn.Sequential(
+        *(nn.Flatten(), nn.Linear(192, 20), nn.Tanh(), nn.Dropout(0.5), nn.Linear(20, 3))
+    ).double()
+    weights, [batch] = prunable_weights(model), data(20, 20, dtype=torch.float64)
+    vector = {name: torch.randn_like(w) for name, w in weights.items()}
+    state = torch.get_rng_state()
+    product = hessian_vector_product(model, weights, vector, batch, micro_batch=8)
+    h = 1e-6
+    ahead, behind = (
+        gradient(
+            model,
+            {n: w.detach() + s * h * vector[n] for n, w in weights.items()},
+            batch,
+            micro_batch=8,
+        )
+        for s in (1, -1)
+    )
+    for name in weights:
+        assert_allclose(product[name], (ahead[name] - behind[name]) / (2 * h), rtol=1e-5, atol=1e-8)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(4)
+    other = gradient(model, weights, batch, micro_batch=8)
+    assert not torch.equal(
+        other["1.weight"], gradient(model.eval(), weights, batch, micro_batch=8)["1.weight"]
+    )

@@ -11,10 +11,12 @@ import torch
 
 import main
 from graph_data import results
+from pruning import Gaps
 from sweep import plan, records
 
 OURS = Path(main.__file__).parent / "graph_data/digits/runs.csv"
 NETWORK = plan.Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
+NOTHING = Gaps((), 22, (), 10)
 MEASUREMENT = plan.Measurement("unrolled", "exact", "topometrics")
 
 
@@ -22,8 +24,8 @@ MEASUREMENT = plan.Measurement("unrolled", "exact", "topometrics")
 def record(tmp_path):
     """Add a line to a log; gives all its lines."""
 
-    def run():
-        records.record_run(tmp_path, NETWORK, MEASUREMENT, {"prune": (1.5, 200.0)}, "cpu", 3)
+    def run(gaps=NOTHING):
+        records.record_run(tmp_path, NETWORK, MEASUREMENT, {"prune": (1.5, 200.0)}, "cpu", 3, gaps)
         with open(tmp_path / "runs.csv", newline="") as stream:
             return list(csv.DictReader(stream, strict=True))
 
@@ -51,23 +53,22 @@ def test_an_empty_file_begins_anew(record, tmp_path):
     assert list(row) == list(records.RUNS)
 
 
-@pytest.mark.parametrize("columns", [records.WITHOUT_CPU, records.RUNS])
 @pytest.mark.parametrize("ends", ["", "\n", "\r", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_an_edited_file_keeps_its_columns(record, tmp_path, columns, ends, mark):
-    text = mark + ",".join(columns) + ends
+def test_an_edited_file_is_written_to(record, tmp_path, ends, mark):
+    text = mark + ",".join(records.RUNS) + ends
     (tmp_path / "runs.csv").write_text(text, newline="")
     records.check(tmp_path)
     record()
     with open(tmp_path / "runs.csv", newline="", encoding="utf-8-sig") as stream:
         (row,) = csv.DictReader(stream, strict=True)
     assert (tmp_path / "runs.csv").read_bytes().startswith(text.encode())
-    assert tuple(row) == columns
+    assert tuple(row) == records.RUNS
     assert (row["threads"], row["prune_seconds"]) == ("3", "1.5")
 
 
 @pytest.mark.parametrize("name", ["runs", "training", "failures"])
-@pytest.mark.parametrize("text", ["host,cpu\n", "model,dataset"])
+@pytest.mark.parametrize("text", ["host,cpu\n", "model,colour"])
 def test_logs_that_cannot_be_written_are_noticed_before_the_work(tmp_path, name, text):
     records.check(tmp_path)
     (tmp_path / f"{name}.csv").write_text(text)
@@ -142,18 +143,31 @@ def test_a_repository_without_the_projects_files_gives_no_commit(git, tmp_path):
     assert records.commit(tmp_path) == ""
 
 
-def test_a_file_from_before_keeps_its_columns(record, tmp_path):
+def test_what_is_cut_off_is_recorded(record):
+    names = ("empty_layers", "empty_layer_names", "unreached_classes", "unreached_class_numbers")
+    record(Gaps(("conv1", "a,b"), 22, (0, 7), 10))
+    record(Gaps((), 22))
+    rows = [tuple(row[name] for name in names) for row in record()]
+    assert rows == [("2", "conv1 a,b", "2", "0 7"), ("0", "", "", ""), ("0", "", "0", "")]
+
+
+def test_a_file_from_before_is_given_the_new_columns(record, tmp_path):
     """That of the study on the digits is one."""
-    before = OURS.read_text()
-    (tmp_path / "runs.csv").write_text(before)
-    *_, row = record()
-    assert (tmp_path / "runs.csv").read_text().startswith(before)
-    assert tuple(row) == records.WITHOUT_CPU
+    file = tmp_path / "runs.csv"
+    with open(OURS, newline="") as stream:
+        before = list(csv.DictReader(stream))
+    file.write_bytes(OURS.read_bytes())
+    *rows, row = record()
+    assert [dict.fromkeys(records.RUNS, "") | old for old in before] == rows
     assert (row["threads"], row["prune_seconds"], row["measure_megabytes"]) == ("3", "1.5", "")
+    written = file.read_bytes()
+    record()
+    assert file.read_bytes().startswith(written)
 
 
-def test_a_foreign_file_is_refused(record, tmp_path):
-    (tmp_path / "runs.csv").write_text("host,cpu\n")
+@pytest.mark.parametrize("foreign", ["host,cpu,colour\n", "host,host\n1,2\n"])
+def test_a_foreign_file_is_refused(record, tmp_path, foreign):
+    (tmp_path / "runs.csv").write_text(foreign)
     with pytest.raises(results.ResultFileError, match="its columns are not those written now"):
         record()
 

@@ -155,14 +155,22 @@ def test_every_run_is_there_once(big):
     assert not list(folder.rglob(".*.journal"))
 
 
+def is_cut(row):
+    return row["empty_layers"] != "0" or row["unreached_classes"] != "0"
+
+
 def test_plain_lines_without_a_terminal(big):
     folder, _, out, err = big
     assert out == f"{BIG_SIZE} done, 0 skipped, 0 failed; results in results\n"
-    first, *lines, last = err.splitlines()
+    first, *lines, last, warning = err.splitlines()
     assert first == f"{BIG_SIZE} networks, 0 done already, 2 at once"
     assert last == f"{BIG_SIZE} done, 0 skipped, 0 failed"
     networks = {str(task.network) for task in plan.tasks(arguments.parse(BIG), ["CIFAR-10"])}
-    assert sorted(lines) == sorted(f"done: {network}" for network in networks)
+    named = [re.fullmatch(r"done: (.* seed \d)(: .*)?", line) for line in lines]
+    assert sorted(line[1] for line in named) == sorted(networks)
+    cut = [row for row in table(folder / "results/runs.csv") if is_cut(row)]
+    assert 0 < len(cut) == sum(line[2] is not None for line in named) < BIG_SIZE
+    assert warning.endswith(f" no input reaches: {len(cut)}; results/runs.csv has which")
     log = (folder / "sweep.log").read_text().splitlines()
     assert [line.split(" ", 1)[1] for line in log] == err.splitlines()
     stamps = [line.split(" ", 1)[0] for line in log]
