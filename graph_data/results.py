@@ -548,7 +548,7 @@ def _require_identity(file: Path, header: Sequence[str]) -> None:
 
 
 def _check_header(file: Path, names: Sequence[str]) -> bool:
-    """Whether the file lacks columns that an earlier version did not have; it may have no others."""
+    """Whether the file is of an earlier version, with fewer columns; it may have no others."""
     found = columns_of(file)
     if not found or found == tuple(names):
         return False
