@@ -33,15 +33,15 @@ if __name__ == "__main__":  # before the rooms are imported: an interrupt then i
     gc.freeze()
     sys.exit(status)
 
-import arguments
 import steps
-import streams
-from arguments import UsageError
-from graph_data import results
+from command_line import flags
+from command_line.flags import UsageError
+from runs import results
 from sweep import plan
+from system import streams
 
 if TYPE_CHECKING:
-    from progress import Stages
+    from command_line.progress import Stages
 
 # torch and the rooms built on it are imported inside functions: --help and errors are instant.
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     streams.prepare()
     options = None
     try:
-        options = arguments.parse(sys.argv[1:] if argv is None else argv)
+        options = flags.parse(sys.argv[1:] if argv is None else argv)
         failed = run(options)
         streams.flush()
         return 100 + min(failed, 25) if failed else 0
@@ -156,7 +156,7 @@ def run_all(options: argparse.Namespace, tasks: list[plan.Task]) -> int:
         print(estimate.table(tasks, todo))
         return 0
 
-    from sweep import console
+    from command_line import console
 
     steps.open_all_images(options, todo)
     return console.run(options, tasks, todo)
@@ -164,8 +164,8 @@ def run_all(options: argparse.Namespace, tasks: list[plan.Task]) -> int:
 
 def run_and_show(options: argparse.Namespace, task: plan.Task) -> None:
     """Run one network, if anything of it is undone, and show all its rows."""
-    import progress
-    import summary
+    from command_line import progress
+    from runs import summary
 
     computed, seconds = (), {}
     with steps.claimed(options, task.network):

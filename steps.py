@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import faults
-from arguments import UsageError
-from graph_data import results
-from graph_data.claims import claim
-from sweep import plan, records
+from command_line.flags import UsageError
+from runs import records, results
+from runs.locks import claim
+from sweep import plan
+from system import errors
 
 PRUNING_BATCH = 128  # a pruner puts batches together as it needs
 TEST_BATCH = 128
@@ -104,10 +104,10 @@ def gaps(network: plan.Network, model, masks, stages):
 def train(options: argparse.Namespace, network: plan.Network, model, masks, stages) -> float:
     """Train by the network's schedule, from its checkpoint if there is one; the test accuracy."""
     import datasets
-    from models import training
-    from progress import epoch_lines
+    from command_line.progress import epoch_lines
+    from training import loop
 
-    schedule = training.schedule(
+    schedule = loop.schedule(
         network.model,
         network.dataset,
         epochs=network.epochs,
@@ -126,7 +126,7 @@ def train(options: argparse.Namespace, network: plan.Network, model, masks, stag
         records.record_epoch(options.output_dir, network, epoch)
         show(epoch)
 
-    return training.train(
+    return loop.train(
         model,
         masks,
         datasets.batches(train_set, schedule.batch_size, seed=network.seed),
@@ -351,20 +351,21 @@ def graph_file(
 
 def draw(options: argparse.Namespace, network: plan.Network, graphs) -> None:
     """Draw the multipartite graph into ``--figure``."""
-    from figures import multipartite, style, titles
+    from figures import multipartite, style
+    from runs import naming
 
-    title = titles.title(dataclasses.asdict(network))
+    title = naming.title(dataclasses.asdict(network))
     style.write(multipartite.draw(graphs[0], title=title), options.figure)
 
 
 def report(options, network: plan.Network, measurement, rows, graphs, model) -> None:
     """Write the page of one network, ``--report``."""
     import graph_encoding
-    from atomic import replacing
     from figures import layers, multipartite
     from figures.collapse import warnings_of
     from figures.page import page
     from metrics.by_layer import by_layer, whole
+    from system.files import replacing
 
     (graph,), (row,) = graphs, rows
     (flow,) = graph_encoding.encode(model, "unrolled", network.input_shape, "identity")
@@ -410,7 +411,7 @@ def one_line(error: BaseException, options: argparse.Namespace | None) -> str | 
         given = [place for place in PLACES if getattr(options, place, None)]
         given = [place for place in given if _is_within(error, getattr(options, place))] or given
         others = " or ".join(f"--{place.replace('_', '-')}" for place in given)
-        return f"{faults.of_system(error)}; mend that, or give another {others}"
+        return f"{errors.of_system(error)}; mend that, or give another {others}"
     # The exceptions that the rooms define are for the user; their messages say what to do.
     if type(error).__module__.partition(".")[0] in ROOMS:
         return " ".join(str(error).split())

@@ -16,7 +16,7 @@ import torch
 
 from datasets.augmentation import Augmentation
 from datasets.images import ImageDataset, black
-from datasets.network import why_unreachable
+from datasets.internet import why_unreachable
 from datasets.torchvision_import import import_torchvision
 from datasets.unavailable import DataUnavailable
 

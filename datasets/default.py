@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from datasets.cifar import CIFAR10, is_on_disk
-from datasets.network import why_unreachable
+from datasets.internet import why_unreachable
 
 
 def choose_default(root: str | Path) -> tuple[str, str | None]:

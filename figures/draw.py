@@ -15,16 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import faults
-import streams
-from arguments import Parser, UsageError, file_ending_in, path, whole_number
-from graph_data import results
+from command_line.flags import Parser, UsageError, file_ending_in, path, whole_number
 from graph_encoding import StorageError
+from runs import results
+from runs.naming import say, title
+from system import errors, streams
 
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
 from .style import FORMATS, write
-from .titles import say, title
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
@@ -55,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, StorageError) as error:
         message = str(error)
     except OSError as error:
-        message = faults.of_system(error)
+        message = errors.of_system(error)
     except MemoryError:
         message = "out of memory: a smaller graph needs less"
     except KeyboardInterrupt:

@@ -16,12 +16,11 @@ from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
 import metrics
-from graph_data import results
 from metrics.by_layer import LayerSummary
 from metrics.registry import columns_of
 from models import MODELS
-from summary import compact, network_of, number
-from sweep import records
+from runs import records, results
+from runs.summary import compact, network_of, number
 
 from .collapse import warnings_of
 

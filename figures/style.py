@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
 
-from atomic import replacing
 from pruning import PRUNERS
+from system.files import replacing
 
 DPI = 150
 FORMATS = (".png", ".svg", ".pdf")

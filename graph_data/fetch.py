@@ -28,10 +28,9 @@ from typing import BinaryIO
 import filelock
 from tqdm import tqdm
 
-import faults
-import streams
-from arguments import Parser, UsageError, path
-from atomic import replacing
+from command_line.flags import Parser, UsageError, path
+from system import errors, streams
+from system.files import replacing
 
 REPOSITORY = "eliacunegatti/mge-snn"
 RAW = f"https://raw.githubusercontent.com/{REPOSITORY}/HEAD/graph_data/{{path}}"
@@ -209,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (FetchError, UsageError) as error:
         message = str(error)
     except OSError as error:  # a full disk, a folder without permission
-        message = f"{faults.of_system(error)}; mend that, or give another folder with --to"
+        message = f"{errors.of_system(error)}; mend that, or give another folder with --to"
     except KeyboardInterrupt:
         print("graph_data.fetch: interrupted; run again to go on", file=sys.stderr)
         return 130

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from . import results
+from runs import results
 
 
 class TableError(ValueError):

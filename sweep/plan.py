@@ -9,10 +9,10 @@ from itertools import product
 from pathlib import Path
 
 from datasets import about
-from graph_data import results
 from models import MODELS
 from models.own import Source
-from models.schedules import schedule
+from runs import results
+from training.schedules import schedule
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Network:
     epochs, batch_size : int, optional
     lr : float, optional
         Of a trained network; the rest of its schedule follows from model and data set
-        (`models.schedules`).
+        (`training.schedules`).
     file : str, optional
         A saved network that is loaded and not made anew.
     source : Source, optional

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-import arguments
-import atomic
 import main
-import progress
 import steps
-from graph_data import results
+from command_line import flags, progress
+from runs import results
 from sweep import plan
+from system import files
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET = progress.Stages([], quiet=True)
@@ -84,14 +83,14 @@ def assert_one_line(status, out, err, message):
 def test_a_registered_pruner_is_a_choice_at_once(monkeypatch):
     import pruning
 
-    with pytest.raises(arguments.UsageError):
-        arguments.parse(["--pruning", "random-again"])
+    with pytest.raises(flags.UsageError):
+        flags.parse(["--pruning", "random-again"])
     monkeypatch.setitem(pruning.PRUNERS, "random-again", pruning.PRUNERS["uniform"])
-    assert arguments.parse(["--pruning", "random-again"]).pruning == ["random-again"]
+    assert flags.parse(["--pruning", "random-again"]).pruning == ["random-again"]
 
 
 def test_defaults():
-    options = vars(arguments.parse([]))
+    options = vars(flags.parse([]))
     assert options == {
         "model": ["Resnet-20"],
         "weights": None,
@@ -129,7 +128,7 @@ def test_defaults():
 @pytest.mark.parametrize("equals", [False, True])
 def test_hyphens_and_underscores(spelling, equals):
     argv = [f"{spelling}=my_data"] if equals else [spelling, "my_data"]
-    assert arguments.parse(argv).data_root == Path("my_data")
+    assert flags.parse(argv).data_root == Path("my_data")
 
 
 @pytest.mark.parametrize(
@@ -143,11 +142,11 @@ def test_hyphens_and_underscores(spelling, equals):
     ],
 )
 def test_training_takes_words(argv, value):
-    assert arguments.parse(argv).training is value
+    assert flags.parse(argv).training is value
 
 
 def test_the_papers_spelling_of_ramanujan():
-    options = arguments.parse(["--graph_metrics", "ramanunjan", "--encoding", "rolled"])
+    options = flags.parse(["--graph_metrics", "ramanunjan", "--encoding", "rolled"])
     assert options.graph_metrics == ["ramanujan"]
 
 
@@ -215,7 +214,7 @@ def test_a_full_disk_names_the_picture(job, monkeypatch):
     from figures import multipartite, style
 
     def fail(figure, file):
-        with atomic.replacing(file):
+        with files.replacing(file):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(multipartite, "draw", lambda *_, **__: None)
@@ -226,13 +225,13 @@ def test_a_full_disk_names_the_picture(job, monkeypatch):
 
 @pytest.mark.parametrize("name", ["graph.PNG", "graph.Svg", "GRAPH.PDF"])
 def test_endings_in_any_case_of_letters(name):
-    options = arguments.parse(["--figure", name, "--report", "PAGE.HTML"])
+    options = flags.parse(["--figure", name, "--report", "PAGE.HTML"])
     assert (options.figure, options.report) == (Path(name), Path("PAGE.HTML"))
 
 
 @pytest.mark.parametrize("wiring", ["exact", "identity"])
 def test_a_page_of_the_other_wirings(wiring):
-    assert arguments.parse(["--report", "a.htm", "--wiring", wiring]).report == Path("a.htm")
+    assert flags.parse(["--report", "a.htm", "--wiring", wiring]).report == Path("a.htm")
 
 
 def test_folder_without_permission_is_one_line(job, monkeypatch):
@@ -265,7 +264,7 @@ def test_a_csv_that_cannot_be_written_is_one_line_before_the_work(job, monkeypat
     ],
 )
 def test_an_error_names_the_flags_that_it_is_about(job, file, flags):
-    options = arguments.parse(["--output-dir=here", "--report=page.html"])
+    options = flags.parse(["--output-dir=here", "--report=page.html"])
     error = PermissionError(errno.EACCES, "Permission denied", file and str(file))
     line = steps.one_line(error, options)
     assert line.endswith(f"Permission denied; mend that, or give another {flags}")
@@ -280,7 +279,7 @@ def test_home_is_known_where_the_shell_leaves_it(monkeypatch, tmp_path):
     places = ("data_root", "output_dir", "save_snn", "save_graph", "log_file")
     flags = [f"--{place.replace('_', '-')}=~/a" for place in places]
     flags += ["--figure=~/a.png", "--report=~/a.html", "--snn", "~/a", "~/b", "--weights=~/a"]
-    found = arguments.parser().parse_args(flags)
+    found = flags.parser().parse_args(flags)
     assert {getattr(found, place) for place in places} == {tmp_path / "a"}
     assert (found.figure, found.report) == (tmp_path / "a.png", tmp_path / "a.html")
     assert (found.snn, found.weights) == ([tmp_path / "a", tmp_path / "b"], f"{tmp_path}/a")
@@ -290,7 +289,7 @@ def test_home_is_known_where_the_shell_leaves_it(monkeypatch, tmp_path):
     assert {found.source, found.to} == {tmp_path / "a"}
     found = draw.parser().parse_args(["~/a", "--output=~/a.png"])
     assert [*found.files, found.output] == [tmp_path / "a", tmp_path / "a.png"]
-    assert arguments.path("~nobody-has-this-name/a") == Path("~nobody-has-this-name/a")
+    assert flags.path("~nobody-has-this-name/a") == Path("~nobody-has-this-name/a")
 
 
 def test_cuda_where_there_is_none_is_one_line(job, monkeypatch):
@@ -318,7 +317,7 @@ def test_help_shows_every_flag_with_its_default(capsys):
         main.main(["--help"])
     assert leaving.value.code == 0
     text = capsys.readouterr().out
-    for flag in vars(arguments.parse([])):
+    for flag in vars(flags.parse([])):
         entry = re.search(rf"^  --{flag.replace('_', '-')} .*?(?=^  -|\Z|^\S)", text, re.M | re.S)
         assert entry, flag
         assert "default" in entry[0], flag
@@ -487,10 +486,10 @@ def test_a_graph_saved_without_its_edges_or_not_whole_is_saved_again(job):
 
 
 def test_a_network_that_another_process_computes_is_waited_for(job, monkeypatch):
-    from graph_data.claims import claim
+    from runs.locks import claim
 
     argv = ["--pruning=erk", "--encoding=rolled-channel"]
-    (task,) = plan.tasks(arguments.parse(argv), ["CIFAR-10"])
+    (task,) = plan.tasks(flags.parse(argv), ["CIFAR-10"])
     waits = []
     with contextlib.ExitStack() as other:
         assert other.enter_context(claim("results", task.network.key))
@@ -661,9 +660,9 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
     import dataclasses
 
     import datasets
-    from models import training
+    from training import loop
 
-    paper = training.paper_schedule("Resnet-20", "CIFAR-10")
+    paper = loop.paper_schedule("Resnet-20", "CIFAR-10")
     assert paper.epochs == 160
     monkeypatch.setattr(datasets, "load", lambda *_, **__: [])
     monkeypatch.setattr(datasets, "batches", lambda data, size, **__: size)
@@ -673,9 +672,9 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
         seen.update(kwargs, batch_size=train_loader)
         return 0.5
 
-    monkeypatch.setattr(training, "train", remember)
+    monkeypatch.setattr(loop, "train", remember)
     for argv in ([], ["--epochs=16", "--batch-size=7", "--lr=0.5"]):
-        options = arguments.parse(["--training", *argv])
+        options = flags.parse(["--training", *argv])
         (task,) = plan.tasks(options, ["CIFAR-10"])
         assert steps.train(options, task.network, None, None, QUIET) == 0.5
         if not argv:
@@ -688,16 +687,15 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
 @pytest.mark.parametrize("force", [False, True])
 def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     import datasets
-    from models import training
 
     monkeypatch.setattr(steps, "open_images", lambda *_, **__: [])
     monkeypatch.setattr(datasets, "batches", lambda *_, **__: None)
     found = []
     monkeypatch.setattr(
-        training, "train", lambda *_, checkpoint, **__: found.append(checkpoint.exists())
+        loop, "train", lambda *_, checkpoint, **__: found.append(checkpoint.exists())
     )
     argv = ["--training", "--output-dir", str(tmp_path), *(["--force"] if force else [])]
-    options = arguments.parse(argv)
+    options = flags.parse(argv)
     (task,) = plan.tasks(options, ["CIFAR-10"])
     checkpoint = steps.checkpoint_file(options, task.network)
     checkpoint.parent.mkdir()

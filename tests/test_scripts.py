@@ -97,14 +97,14 @@ SWEEPS = [script for script in SHELL if script.name != "pictures.sh"]
 
 @pytest.mark.parametrize("script", SWEEPS, ids=lambda script: script.name)
 def test_their_flags_and_values_are_those_of_main(script):
-    import arguments
+    from command_line import flags
 
     text = script.read_text()
     defaults = dict(re.findall(r"\$\{([A-Z]+):-([^}]*)\}", text))
     argv = ["--pruning", *defaults["PRUNERS"].split(), "--seed", *defaults["SEEDS"].split()]
     argv += ["--sparsity", *defaults["SPARSITIES"].split()]
     argv += ["--encoding", *defaults["ENCODINGS"].split()]
-    options = vars(arguments.parse(argv))
+    options = vars(flags.parse(argv))
     assert Path(defaults["OUTPUT"]).parts[0] == str(options["output_dir"])
     command = re.search(r'"\$PYTHON" main\.py(.*?[^\\])\n', text, re.S)[1]
     flags = re.findall(r"--([a-z-]+)", command.partition(":::")[0])

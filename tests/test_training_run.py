@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import arguments
 import main
-import progress
 import steps
-from models import training
-from sweep import console, plan
+from command_line import console, flags, progress
+from sweep import plan
+from training import loop
 
 NETS = """
 from torch import nn
@@ -63,7 +62,7 @@ def job(capsys):
 def attempt(*argv, monkeypatch):
     """Run one network as a worker of a sweep does, but in this process."""
     monkeypatch.setattr(steps, "use_threads", lambda count: None)
-    options = arguments.parse(argv)
+    options = flags.parse(argv)
     (task,) = plan.tasks(options, ["digits"])
     return console.attempt(task, options)
 
@@ -83,7 +82,7 @@ def test_trained_on_augmented_images_and_measured_on_plain_ones(job, monkeypatch
         )
         return 0.5
 
-    monkeypatch.setattr(training, "train", look)
+    monkeypatch.setattr(loop, "train", look)
     assert job(*TRAINED, "1")[0] == 0
     assert [len(labels) for _, _, labels in read] == [1437, 360]
     for (dataset, images, labels), plain in zip(read, (False, True), strict=True):

@@ -18,13 +18,12 @@ from joblib import Parallel, cpu_count, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-import faults
-import streams
-from arguments import path, whole_number
-from atomic import replacing
+from command_line.flags import path, whole_number
 from figures.style import TEXT, pyplot, save
 from graph_data import fetch
 from graph_data.tables import TableError
+from system import errors, streams
+from system.files import replacing
 
 from . import COMPARISONS, SECTIONS, claims, networks, report, section
 from .wording import Tables
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TableError as error:
         message = str(error)
     except OSError as error:
-        message = faults.of_system(error)
+        message = errors.of_system(error)
     except KeyboardInterrupt:
         print("graph_data.study: interrupted; nothing was written", file=sys.stderr)
         return 130

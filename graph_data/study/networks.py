@@ -11,12 +11,12 @@ import pandas as pd
 
 import metrics
 import ramanujan
-from graph_data import own, released
+from graph_data import measured, released
 from graph_data.normalisation import normalise
 from graph_data.tables import Number, TableError, Text, read, refuse_duplicates
 from metrics.registry import columns_of
 
-RUN = list(own.RUN)
+RUN = list(measured.RUN)
 CONFIGURATION = ["model", "dataset", "pruning", "sparsity"]
 CELL = ["model", "dataset", "sparsity"]
 
@@ -167,7 +167,7 @@ def load(
         wiring = "published"
         tables = released.read_all(folder)
     else:
-        tables = own.read_all(folder, wiring)
+        tables = measured.read_all(folder, wiring)
     features = {name: _topometrics(tables[name], name) for name in ENCODINGS if name in tables}
     if "ramanujan" in tables:
         features |= _ramanujan(folder, tables["ramanujan"], aggregation)

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from faults import Fault
+from system.errors import Fault
 
 from ..axis import Axis
 from ..block import Block

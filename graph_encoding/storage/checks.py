@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from faults import Fault
+from system.errors import Fault
 
 
 def require_int(value: Any, low: int, high: int, what: str) -> None:

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any, NamedTuple
 
-from faults import Fault
+from system.errors import Fault
 
 from ..axis import Axis
 from ..encodings import WIRINGS

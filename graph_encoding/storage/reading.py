@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from faults import Fault
+from system.errors import Fault
 
 from ..graph import Graph
 from . import header

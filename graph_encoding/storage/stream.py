@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-import faults
-from faults import Fault
+from system import errors
+from system.errors import Fault
 
 PIECE = 256  # compressed bytes unpacked at a time: at most 8 MiB come out of them
 WINDOW = 1 << 23  # bytes that a zstandard frame may ask to be remembered
@@ -25,7 +25,7 @@ def opened(path: str | Path) -> Iterator[Reader]:
     """A reader of a graph file; what is wrong with the file becomes a `StorageError`."""
     import zstandard
 
-    with faults.of_file(path, StorageError):
+    with errors.of_file(path, StorageError):
         if Path(path).exists() and not Path(path).is_file():
             raise Fault("not a file", "give the path of a saved file")
         with open(path, "rb") as file:

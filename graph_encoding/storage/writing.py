@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-import faults
-from atomic import replacing
-from faults import Fault
+from system import errors
+from system.errors import Fault
+from system.files import replacing
 
 from ..block import Block
 from ..graph import Graph
@@ -63,7 +63,7 @@ def save(
     """
     import zstandard
 
-    with faults.of_file(path, StorageError):
+    with errors.of_file(path, StorageError):
         text = _dump(_describe(graphs, configuration, edges))
         arrays = [_arrays(block) for graph in graphs for block in graph.blocks]
         plans = [block for plan in header.plans_of(header.parse(text)) for block in plan.blocks]

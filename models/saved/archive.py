@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, ClassVar
 
 import torch
 
-from faults import Fault
+from system.errors import Fault
 
 MAX_BYTES = 1 << 30
 MAX_OVERHEAD = 1 << 20  # of the archive's directory, and of the pickle that describes the tensors

@@ -9,7 +9,7 @@ import torch
 
 import models
 from datasets import DATASETS
-from faults import Fault
+from system.errors import Fault
 
 FORMAT = "topometrics network"
 VERSION = 1

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-import faults
 import models
-from atomic import replacing
-from faults import Fault
+from system import errors
+from system.errors import Fault
+from system.files import replacing
 
 from . import archive
 from .content import FORMAT, VERSION, SavedNetworkError, image_size, require_content
@@ -70,7 +70,7 @@ def save(
     OSError
         If the file cannot be written; an older one is then as before.
     """
-    with faults.of_file(path, SavedNetworkError):
+    with errors.of_file(path, SavedNetworkError):
         weights = [layer.weight for layer in models.prunable(model).values()]
         if not weights:
             raise Fault("the network has no prunable weights", "build it with models.build")
@@ -119,7 +119,7 @@ def load(path: str | Path) -> Saved:
     >>> saved.load("resnet.pt").configuration["pruning"]
     'dense'
     """
-    with faults.of_file(path, SavedNetworkError):
+    with errors.of_file(path, SavedNetworkError):
         if Path(path).exists() and not Path(path).is_file():
             raise Fault("not a file", "give the path of a saved network")
         with open(path, "rb") as file:

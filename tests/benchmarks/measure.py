@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweep import memory
+from system import memory
 
 ROOT = Path(__file__).resolve().parents[2]
 

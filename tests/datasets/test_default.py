@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from datasets import choose_default, default
-from datasets.network import why_unreachable
+from datasets.internet import why_unreachable
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_no_dataset_library_is_imported_before_it_is_needed():
         "assert datasets.choose_default('no/such/folder')[0] == 'digits'\n"
         "loaded = {'torchvision', 'sklearn', 'PIL', 'tinyimagenet'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
-        "import models.training\n"
+        "import training.loop\n"
         "print('fine')\n"
     )
     root = Path(__file__).parents[2]

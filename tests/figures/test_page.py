@@ -17,12 +17,11 @@ from pairs import pairs
 from torch import nn, no_grad
 
 from figures.page import LAYER_COLUMNS, page, warnings_of
-from graph_data import results
 from graph_encoding import NodeLayer, encode
 from metrics import COLUMNS, GROUPS, METRICS
 from metrics.by_layer import LayerSummary, by_layer, whole
 from metrics.registry import columns_of
-from sweep import records
+from runs import records, results
 
 VOID = {"meta", "link", "img", "wbr", "br", "hr", "input"}
 EVIL = "<script>alert('\"&')</script>"

@@ -10,7 +10,7 @@ import pandas as pd
 
 import metrics
 import ramanujan
-from graph_data import results
+from runs import results
 
 MODELS = ("CONV-6", "Resnet-20")
 DATASETS = ("CIFAR-10", "CIFAR-100")

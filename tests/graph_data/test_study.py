@@ -14,7 +14,7 @@ import pytest
 import study_folders as folders
 from threadpoolctl import threadpool_limits
 
-from graph_data import fetch, results
+from graph_data import fetch
 from graph_data.study import __main__ as study
 from graph_data.study import (
     correlation,
@@ -26,6 +26,7 @@ from graph_data.study import (
 )
 from graph_data.study import section as load_section
 from graph_data.tables import TableError
+from runs import results
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-import arguments
 import graph_encoding
 import main
 import models
 import pruning
 import steps
-from graph_data import results
+from command_line import flags
+from runs import results
 from sweep import estimate, plan
 
 
 def tasks(flags):
-    return plan.tasks(arguments.parse(flags.split()), ["CIFAR-10"])
+    return plan.tasks(flags.parse(flags.split()), ["CIFAR-10"])
 
 
 def graph_of(network, seed=0):
@@ -142,11 +142,11 @@ def test_dry_run_tells_what_is_not_saved(tmp_path, monkeypatch, capsys):
             names = steps.columns(measurement)
             row = dict.fromkeys(names) | plan.configuration(task.network, measurement)
             results.append(plan.file_of("results", task.network, measurement), names, [row])
-    options = arguments.parse([*argv.split(), "--save-graph", "graphs"])
+    options = flags.parse([*argv.split(), "--save-graph", "graphs"])
     network, measurement = task.network, task.measurements[0]
     options.save_graph.mkdir()
     steps.save_graphs(options, network, measurement, [graph_of(network)], {})
-    for flags, done in (
+    for more, done in (
         ("", "yes yes yes yes"),
         ("--save-graph graphs", "no no yes no"),
         ("--save-graph graphs --edges", "no no no no"),

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import arguments
 import steps
+from command_line import flags
 from datasets import DATASETS
-from graph_data import results
 from graph_encoding import ENCODINGS
 from models import MODELS
 from pruning import PRUNERS
+from runs import results
 from sweep import plan
 
 
 def tasks(flags="", datasets=("CIFAR-10",)):
-    return plan.tasks(arguments.parse(flags.split()), datasets)
+    return plan.tasks(flags.parse(flags.split()), datasets)
 
 
 def measurements(flags):
@@ -77,7 +77,7 @@ def test_the_schedule_is_part_of_a_trained_network():
 
 def test_all():
     argv = "--model all --pruning all --encoding all --seed 0 1 --sparsity 0.9 0.8"
-    options = arguments.parse(f"{argv} --dataset all".split())
+    options = flags.parse(f"{argv} --dataset all".split())
     assert options.dataset == list(DATASETS)
     found = plan.tasks(options, options.dataset)
     pruners = 2 * (len(PRUNERS) - 1) + 1  # dense has no sparsities
@@ -150,8 +150,8 @@ def no_measurements(flags):
 def test_every_run_is_there_once_and_the_plan_is_the_same_again(flags, datasets):
     argv = command_line(flags)
     if no_measurements(flags):
-        with pytest.raises(arguments.UsageError, match="bipartite"):
-            arguments.parse(argv.split())
+        with pytest.raises(flags.UsageError, match="bipartite"):
+            flags.parse(argv.split())
         return
     found = tasks(argv, datasets=datasets)
     keys = [task.network.key for task in found]

@@ -17,11 +17,11 @@ import clusters
 import psutil
 import pytest
 
-import arguments
 import main
 import steps
-from graph_data import results
-from sweep import console, execution, plan, records
+from command_line import console, flags
+from runs import records, results
+from sweep import execution, plan
 
 MAIN = Path(main.__file__)
 FAST = ["--encoding", "rolled-channel"]
@@ -146,7 +146,7 @@ def test_every_run_is_there_once(big):
     assert file == f"results/{ROLLED}"
     counts = results.identities(folder / file)
     assert set(counts.values()) == {LAYERS}
-    wanted = plan.tasks(arguments.parse(BIG), ["CIFAR-10"])
+    wanted = plan.tasks(flags.parse(BIG), ["CIFAR-10"])
     assert len(wanted) == BIG_SIZE
     assert set(counts) == {
         results.identity(plan.configuration(task.network, task.measurements[0])) for task in wanted
@@ -165,7 +165,7 @@ def test_plain_lines_without_a_terminal(big):
     first, *lines, last, warning = err.splitlines()
     assert first == f"{BIG_SIZE} networks, 0 done already, 2 at once"
     assert last == f"{BIG_SIZE} done, 0 skipped, 0 failed"
-    networks = {str(task.network) for task in plan.tasks(arguments.parse(BIG), ["CIFAR-10"])}
+    networks = {str(task.network) for task in plan.tasks(flags.parse(BIG), ["CIFAR-10"])}
     named = [re.fullmatch(r"done: (.* seed \d)(: .*)?", line) for line in lines]
     assert sorted(line[1] for line in named) == sorted(networks)
     cut = [row for row in table(folder / "results/runs.csv") if is_cut(row)]
@@ -275,7 +275,7 @@ def assert_saved(folder, big, times):
     import graph_encoding
     from models import saved
 
-    networks = [task.network for task in plan.tasks(arguments.parse(ERK), ["CIFAR-10"])]
+    networks = [task.network for task in plan.tasks(flags.parse(ERK), ["CIFAR-10"])]
     names = sorted(f"Resnet-20-CIFAR-10-erk-{n.sparsity}-{n.seed}" for n in networks)
     assert visible(folder / "snn") == [f"{name}.pt" for name in names]
     assert visible(folder / "graphs") == [f"rolled-channel-{name}.graph.zst" for name in names]
@@ -449,7 +449,7 @@ def attempt(tmp_path, monkeypatch):
     monkeypatch.setattr(steps, "use_threads", lambda count: None)
 
     def run(*argv):
-        options = arguments.parse(["--pruning=erk", f"--output-dir={tmp_path}", *argv])
+        options = flags.parse(["--pruning=erk", f"--output-dir={tmp_path}", *argv])
         options.threads = 1
         (task,) = plan.tasks(options, ["CIFAR-10"])
         return console.attempt(task, options)
@@ -467,7 +467,7 @@ def test_an_attempt_is_done_then_skipped(attempt, tmp_path):
 
 
 def test_an_attempt_at_what_another_process_computes_is_busy(attempt, tmp_path):
-    from graph_data.claims import claim
+    from runs.locks import claim
 
     network = plan.Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
     with claim(tmp_path, network.key):
@@ -536,13 +536,14 @@ def test_each_run_took_its_own_time(attempt, tmp_path, monkeypatch):
 
 
 def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
-    from sweep import estimate, memory
+    from sweep import estimate
+    from system import memory
 
-    todo = plan.tasks(arguments.parse(BIG), ["CIFAR-10"])
+    todo = plan.tasks(flags.parse(BIG), ["CIFAR-10"])
     needed = estimate.most_memory(todo)
     divide = console.divide
     monkeypatch.setattr(memory, "available", lambda: 100 * needed)
-    options = arguments.parse([*BIG, "--jobs", "4", "--threads", "9"])
+    options = flags.parse([*BIG, "--jobs", "4", "--threads", "9"])
     assert divide(options, todo) == (4, 2)
     assert divide(options, todo[:3]) == (3, 3)
     assert divide(options, todo[:1]) == divide(options, []) == (1, 9)
@@ -552,7 +553,7 @@ def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
         assert divide(options, todo) == (jobs, 9 // jobs)
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"main.py: warning: {jobs} of 4 jobs at once: ")
-    options = arguments.parse([*BIG, "--scheduler", "tcp://there:1", "--threads", "3"])
+    options = flags.parse([*BIG, "--scheduler", "tcp://there:1", "--threads", "3"])
     assert divide(options, todo) == (1, 3)
 
 

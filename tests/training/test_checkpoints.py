@@ -19,9 +19,9 @@ from torch import nn
 import models
 from datasets import batches
 from datasets.images import ImageDataset
-from models import checkpoints
 from models.initialisation import initialise
-from models.training import train
+from training import checkpoints
+from training.loop import train
 
 EPOCHS, STEPS = 4, 3
 
@@ -242,7 +242,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 KILLED = """
 import os, signal, sys
 import torch
-import datasets.digits, models.training
+import datasets.digits, training.loop
 from datasets.images import ImageDataset
 
 whole = datasets.digits.load_digits
@@ -253,7 +253,7 @@ def part(root=None, **kwargs):  # so that an epoch takes a second
 datasets.digits.load_digits = part
 
 epoch, step = map(int, sys.argv[1:3])
-zero, calls = models.training._zero_removed, 0
+zero, calls = training.loop._zero_removed, 0
 def count(*args):
     global calls
     calls += 1
@@ -261,7 +261,7 @@ def count(*args):
         os.kill(os.getpid(), signal.SIGKILL)
     zero(*args)
 if epoch >= 0:
-    models.training._zero_removed = count
+    training.loop._zero_removed = count
 
 import main
 sys.exit(main.main(sys.argv[3:]))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from datasets.network import why_unreachable
+from datasets.internet import why_unreachable
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 import steps
-from graph_data.claims import claim
-
-from . import execution, memory, plan, records
-from .estimate import most_memory
-from .execution import BUSY, DONE, FAILED, SKIPPED, Outcome
+from runs import records
+from runs.locks import claim
+from sweep import execution, plan
+from sweep.estimate import most_memory
+from sweep.execution import BUSY, DONE, FAILED, SKIPPED, Outcome
+from system import memory
 
 BAR = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
 SHARE_OF_MEMORY = 0.9
@@ -123,7 +124,7 @@ def attempt(task: plan.Task, options: argparse.Namespace) -> Outcome:
     Outcome
     """
     import main
-    import progress
+    from command_line import progress
 
     steps.use_threads(options.threads)
     with claim(options.output_dir, task.network.key) as mine:

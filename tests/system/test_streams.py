@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import main
-import streams
-from sweep import console
+from command_line import console
+from system import streams
 
 ROOT = Path(streams.__file__).parent
 TINY = """

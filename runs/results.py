@@ -34,7 +34,7 @@ from pathlib import Path
 
 import filelock
 
-from atomic import replacing
+from system.files import replacing
 
 CONFIGURATION = (
     "model",

@@ -14,8 +14,8 @@ import pandas as pd
 
 import metrics
 import ramanujan
+from runs import results
 
-from . import results
 from .tables import Column, Number, TableError, Text, read, refuse_duplicates
 
 RUN: dict[str, Column] = {

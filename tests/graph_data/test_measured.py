@@ -7,13 +7,14 @@ import study_folders as folders
 
 import metrics
 import ramanujan
-from graph_data import own, results
+from graph_data import measured
 from graph_data.tables import TableError
+from runs import results
 
 
 def refused(folder, **kwargs):
     with pytest.raises(TableError) as caught:
-        own.read_all(folder, **kwargs)
+        measured.read_all(folder, **kwargs)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -35,7 +36,7 @@ def unrolled_file(folder):
 
 def test_what_is_written_comes_back(tmp_path):
     table = folders.write_small(tmp_path)
-    tables = own.read_all(tmp_path)
+    tables = measured.read_all(tmp_path)
     assert sorted(tables) == ["ramanujan", "rolled", "rolled-channel", "unrolled"]
     assert len(tables["unrolled"]) == len(table)
     assert all(len(tables[n]) == folders.LAYERS * len(table) for n in tables if n != "unrolled")
@@ -54,10 +55,10 @@ OLDER = ["encoding", "wiring", "training", "epochs", "batch_size", "lr", "achiev
 
 def test_file_of_an_older_version_is_read_by_the_columns_that_it_has(tmp_path):
     folders.write_small(tmp_path, models=("CONV-6",), datasets=("CIFAR-10",))
-    full = own.read_all(tmp_path)
+    full = measured.read_all(tmp_path)
     lacks = ["motifs", "imdb", "no_params"]
     folders.strip(tmp_path, [*OLDER, "layer_name", *lacks])
-    older = own.read_all(tmp_path)
+    older = measured.read_all(tmp_path)
     assert list(older) == list(full)
     for name, table in older.items():
         assert list(table) == list(full[name])
@@ -66,7 +67,7 @@ def test_file_of_an_older_version_is_read_by_the_columns_that_it_has(tmp_path):
         kept = table.columns.difference([*OLDER, "layer_name", *gone])
         pd.testing.assert_frame_equal(table[kept], full[name][kept])
     with pytest.raises(TableError, match="--wiring published"):
-        own.read_all(tmp_path, "published")
+        measured.read_all(tmp_path, "published")
 
 
 @pytest.mark.parametrize("name", [*folders.RUN, "accuracy", "nodes", "edges"])
@@ -101,7 +102,7 @@ def test_rows_without_accuracy_are_left_out(tmp_path):
     table = small_table()
     table.loc[1, "accuracy"] = np.nan
     folders.write(tmp_path, table, folders.raw(folders.random(table)))
-    tables = own.read_all(tmp_path)
+    tables = measured.read_all(tmp_path)
     assert list(tables) == ["unrolled"]
     assert list(tables["unrolled"]["pruning"]) == ["erk"]
 
@@ -118,7 +119,7 @@ def test_wiring_is_chosen_for_unrolled_graphs_only(tmp_path):
         layers = folders.layers(table) if wiring == "exact" else None
         folders.write(tmp_path, table, graphs, None, layers, wiring=wiring)
     for wiring, nodes in (("exact", 100), ("published", 101)):
-        tables = own.read_all(tmp_path, wiring)
+        tables = measured.read_all(tmp_path, wiring)
         assert set(tables["unrolled"]["nodes"]) == {nodes}
         assert len(tables["ramanujan"]) == 4
     only = tmp_path / "only"
@@ -143,7 +144,7 @@ def test_ramanujan_is_of_the_rolled_encoding(tmp_path):
     file = results.path(tmp_path, "ramanujan", "rolled-channel", "CIFAR-10", "CONV-6")
     assert file.exists()
     file.write_text("not read")
-    tables = own.read_all(tmp_path)
+    tables = measured.read_all(tmp_path)
     assert list(tables) == ["ramanujan"]
     assert set(tables["ramanujan"]["delta_r"]) == {0.5}
 
@@ -154,7 +155,7 @@ def test_undefined_metrics_and_whole_numbers_beyond_64_bits(tmp_path):
     graphs.loc[0, "spectral-gap"] = np.nan
     graphs.at[1, "motifs"] = 2**70 + 1
     folders.write(tmp_path, table, graphs)
-    found = own.read_all(tmp_path)["unrolled"]
+    found = measured.read_all(tmp_path)["unrolled"]
     assert np.isnan(found.loc[0, "spectral-gap"])
     assert found.loc[1, "motifs"] == 2.0**70
 
@@ -178,7 +179,7 @@ def test_layer_that_stands_twice_is_refused_but_not_two_layers(tmp_path):
     table = small_table()
     folders.write(tmp_path, table, None, None, folders.layers(table))
     file = results.path(tmp_path, "ramanujan", "rolled", "CIFAR-10", "CONV-6")
-    own.read_all(tmp_path)
+    measured.read_all(tmp_path)
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join([*lines, lines[2]]))
     assert f"{file}, line 6: the run of line 3 again" in refused(tmp_path)
@@ -199,9 +200,9 @@ def test_a_table_that_pandas_or_a_spreadsheet_wrote_is_the_same(tmp_path, ends):
     table = small_table()
     folders.write(tmp_path, table, folders.raw(folders.random(table)))
     file = unrolled_file(tmp_path)
-    before = own.read_all(tmp_path)["unrolled"]
+    before = measured.read_all(tmp_path)["unrolled"]
     pd.read_csv(file).astype({"seed": float}).to_csv(file, index=False, lineterminator=ends)
-    pd.testing.assert_frame_equal(own.read_all(tmp_path)["unrolled"], before)
+    pd.testing.assert_frame_equal(measured.read_all(tmp_path)["unrolled"], before)
     text = file.read_text().replace("True", "TRUE")
     file.write_text(text, newline="", encoding="utf-8-sig")
-    pd.testing.assert_frame_equal(own.read_all(tmp_path)["unrolled"], before)
+    pd.testing.assert_frame_equal(measured.read_all(tmp_path)["unrolled"], before)

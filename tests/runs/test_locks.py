@@ -10,9 +10,9 @@ from pathlib import Path
 import filelock
 import pytest
 
-from graph_data import claims
+from runs import locks
 
-ROOT = Path(claims.__file__).parents[1]
+ROOT = Path(locks.__file__).parents[1]
 HOLD = """
 import os, sys, time
 from graph_data import claims
@@ -31,26 +31,26 @@ def start(folder, key, then="time.sleep(60)"):
 
 def test_claim_is_free_held_and_free_again(tmp_path):
     for _ in range(2):
-        with claims.claim(tmp_path, "a") as mine, claims.claim(tmp_path, "a") as again:
+        with locks.claim(tmp_path, "a") as mine, locks.claim(tmp_path, "a") as again:
             assert mine
             assert not again
-            with claims.claim(tmp_path, "b") as other:
+            with locks.claim(tmp_path, "b") as other:
                 assert other
 
 
 def test_looking_does_not_end_the_claim(tmp_path):
-    with claims.claim(tmp_path, "a"):
+    with locks.claim(tmp_path, "a"):
         for _ in range(2):
-            with claims.claim(tmp_path, "a") as again:
+            with locks.claim(tmp_path, "a") as again:
                 assert not again
 
 
 def test_claim_ends_with_an_error(tmp_path):
-    with pytest.raises(OSError, match="mine"), claims.claim(tmp_path, "a"):
+    with pytest.raises(OSError, match="mine"), locks.claim(tmp_path, "a"):
         raise OSError("mine")
-    with claims.claim(tmp_path, "a") as mine:
+    with locks.claim(tmp_path, "a") as mine:
         assert mine
-        with pytest.raises(OSError, match="theirs") as caught, claims.claim(tmp_path, "a"):
+        with pytest.raises(OSError, match="theirs") as caught, locks.claim(tmp_path, "a"):
             raise OSError("theirs")
     assert caught.value.__context__ is None
 
@@ -58,7 +58,7 @@ def test_claim_ends_with_an_error(tmp_path):
 def test_any_text_is_a_key(tmp_path):
     keys = ["", "a/b", "../a", "é\n", "x" * 5000]
     for key in keys:
-        with claims.claim(tmp_path, key) as mine:
+        with locks.claim(tmp_path, key) as mine:
             assert mine
     files = list((tmp_path / ".claims").iterdir())
     assert len(files) == len(keys)
@@ -70,13 +70,13 @@ def test_claim_of_another_process_ends_when_it_is_killed(tmp_path):
     holder = start(tmp_path, "a")
     try:
         assert holder.stdout.readline() == "True\n"
-        with claims.claim(tmp_path, "a") as mine:
+        with locks.claim(tmp_path, "a") as mine:
             assert not mine
-        with claims.claim(tmp_path, "b") as mine:
+        with locks.claim(tmp_path, "b") as mine:
             assert mine
         holder.kill()
         holder.wait()
-        with claims.claim(tmp_path, "a") as mine:
+        with locks.claim(tmp_path, "a") as mine:
             assert mine
     finally:
         holder.kill()
@@ -92,12 +92,12 @@ def test_children_of_a_killed_process_do_not_keep_its_claim(tmp_path):
     try:
         assert holder.stdout.readline() == "True\n"
         child = max(int(holder.stdout.readline()) for _ in range(2))
-        with claims.claim(tmp_path, "a") as mine:
+        with locks.claim(tmp_path, "a") as mine:
             assert not mine
         holder.kill()
         holder.wait()
         os.kill(child, 0)  # still there
-        with claims.claim(tmp_path, "a") as mine:
+        with locks.claim(tmp_path, "a") as mine:
             assert mine
     finally:
         holder.kill()
@@ -121,7 +121,7 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with (
         pytest.raises(OSError) as caught,
-        claims.claim(tmp_path / "file", "a"),
+        locks.claim(tmp_path / "file", "a"),
     ):
         pass
     assert str(tmp_path / "file") in str(caught.value.filename)
@@ -134,7 +134,7 @@ def test_file_system_without_locks_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(filelock.FileLock, "_acquire", fail)
     with (
         pytest.raises(OSError, match="no file locks here") as caught,
-        claims.claim(tmp_path, "a"),
+        locks.claim(tmp_path, "a"),
     ):
         pass
     assert str(tmp_path) in caught.value.filename

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from graph_data import results
+from runs import results
 
 ROOT = Path(results.__file__).parents[1]
 COLUMNS = results.columns("rolled", ("nodes", "motifs"))

@@ -18,9 +18,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graph_data import results
-
-from .plan import Measurement, Network, configuration
+from runs import results
+from sweep.plan import Measurement, Network, configuration
 
 if TYPE_CHECKING:
     from pruning import Gaps
@@ -121,7 +120,7 @@ def record_epoch(
     output_dir : str or Path
     network : Network
     epoch : mapping
-        Number of the epoch that has ended, its loss and accuracies (`models.training.train`). A
+        Number of the epoch that has ended, its loss and accuracies (`training.loop.train`). A
         run that is killed and goes on may write one epoch twice.
     """
     row = {name: getattr(network, name) for name in NETWORK} | epoch

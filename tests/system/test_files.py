@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from atomic import replacing
+from system.files import replacing
 
 
 @pytest.fixture

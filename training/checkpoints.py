@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from atomic import replacing
+from system.files import replacing
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph_data import results
+from runs import results
 
 METRICS = ("nodes", "motifs", "2-hop", "spectral-gap")
 COLUMNS = results.columns("unrolled", METRICS)

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from models import checkpoints
-from models.schedules import Schedule, paper_schedule, schedule
+from training import checkpoints
+from training.schedules import Schedule, paper_schedule, schedule
 
 __all__ = ["Schedule", "TrainingError", "evaluate", "paper_schedule", "schedule", "train"]
 

@@ -15,9 +15,9 @@ import models
 from datasets import batches
 from datasets.digits import load_digits
 from datasets.images import ImageDataset
-from models import training
 from models.initialisation import initialise
-from models.training import TrainingError, evaluate, train
+from training import loop
+from training.loop import TrainingError, evaluate, train
 
 SETTINGS = {"lr": 0.1, "milestones": [2], "weight_decay": 1e-2, "progress": False}
 
@@ -233,7 +233,7 @@ def test_progress_bar(capsys):
 def test_an_epoch_that_diverges_ends_training_unseen(tmp_path, monkeypatch, kind, spoilt):
     """The second epoch: the first one is watched and in the checkpoint."""
     model, watched, file = small_network(), [], tmp_path / "a.pt"
-    train_epoch = training._train_epoch
+    train_epoch = loop._train_epoch
 
     def spoil(*args):
         loss, accuracy = train_epoch(*args)
@@ -242,7 +242,7 @@ def test_an_epoch_that_diverges_ends_training_unseen(tmp_path, monkeypatch, kind
                 model[0].weight[0, 0, 0, 0] = kind
         return loss * kind if watched and spoilt == "loss" else loss, accuracy
 
-    monkeypatch.setattr(training, "_train_epoch", spoil)
+    monkeypatch.setattr(loop, "_train_epoch", spoil)
     with pytest.raises(TrainingError, match=r"^training diverged in epoch 2 \(loss .*\): .*--lr$"):
         train(
             model,
@@ -303,12 +303,12 @@ def test_more_outputs_than_classes_are_no_fault():
 @pytest.mark.parametrize("shape", [(), (0,), (2, 3, 2, 2)])
 def test_a_fingerprint_of_tensors_of_any_type(dtype, shape):
     tensor = torch.arange(24)[: math.prod(shape)].reshape(shape).to(dtype)
-    found = training._digest({"a": tensor})
+    found = loop._digest({"a": tensor})
     others = [{"b": tensor}, {"a": tensor.to(torch.complex128)}, {"a": tensor[None]}]
     others += [{"a": tensor.flip(0) if shape else ~tensor.bool()}] if tensor.numel() else []
-    assert found not in map(training._digest, others)
+    assert found not in map(loop._digest, others)
     if len(shape) == 4:
-        assert found == training._digest({"a": tensor.to(memory_format=torch.channels_last)})
+        assert found == loop._digest({"a": tensor.to(memory_format=torch.channels_last)})
 
 
 def test_a_network_of_bfloat16_is_trained_and_goes_on(tmp_path):
@@ -329,16 +329,16 @@ def test_a_network_of_bfloat16_is_trained_and_goes_on(tmp_path):
 def test_on_cuda_the_accuracy_is_measured_without_tf32(monkeypatch):
     """Without CUDA: what would be set there, and that it is set around the forward pass."""
     before = torch.backends.cudnn.allow_tf32
-    with training._cudnn(torch.device("cuda")):
+    with loop._cudnn(torch.device("cuda")):
         assert not torch.backends.cudnn.allow_tf32
         assert torch.backends.cudnn.deterministic
     assert torch.backends.cudnn.allow_tf32 == before
-    with training._cudnn(torch.device("cpu")):
+    with loop._cudnn(torch.device("cpu")):
         assert torch.backends.cudnn.allow_tf32 == before
 
     seen = []
-    cudnn, model = training._cudnn, small_network()
-    monkeypatch.setattr(training, "_cudnn", lambda device: cudnn(torch.device("cuda")))
+    cudnn, model = loop._cudnn, small_network()
+    monkeypatch.setattr(loop, "_cudnn", lambda device: cudnn(torch.device("cuda")))
     model.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
     evaluate(model, [whole(random_images(8))])
     assert seen == [False]

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import main
-from graph_data import results
 from pruning import Gaps
-from sweep import plan, records
+from runs import records, results
+from sweep import plan
 
 OURS = Path(main.__file__).parent / "graph_data/digits/runs.csv"
 NETWORK = plan.Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
@@ -195,7 +195,7 @@ def test_model_of_the_processor(cpu, monkeypatch, cpuinfo, processor, model):
 
 
 def test_records_import_no_torch():
-    code = "import sys, sweep.records; sys.exit('torch' in sys.modules)"
+    code = "import sys, runs.records; sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], cwd=Path(main.__file__).parent).returncode == 0
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tqdm import tqdm
 
-from sweep import memory
+from system import memory
 
 PLAIN_SECONDS = 30.0  # between plain lines of one stage
 OUTER = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
@@ -32,7 +32,7 @@ def epoch_lines(line: Callable[[str], None], epochs: int) -> Callable[[Mapping],
     Returns
     -------
     callable
-        Is given each epoch as it ends, as by `models.training.train`.
+        Is given each epoch as it ends, as by `training.loop.train`.
     """
     start = time.perf_counter()
     ended = 0

@@ -1,0 +1,1 @@
+"""What a person meets: flags, progress, a sweep on the screen."""

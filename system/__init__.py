@@ -1,0 +1,1 @@
+"""The machine and its user: errors, programs, files, threads, memory. Knows nothing of networks."""

@@ -1,0 +1,1 @@
+"""Weights that move under a mask."""
