@@ -152,7 +152,7 @@ def test_dry_run_tells_what_is_not_saved(tmp_path, monkeypatch, capsys):
         ("--save-graph graphs --edges", "no no no no"),
         ("--save-snn snn", "no no no no"),
     ):
-        assert main.main([*argv.split(), *flags.split(), "--dry-run"]) == 0
+        assert main.main([*argv.split(), *more.split(), "--dry-run"]) == 0
         _, *lines, total = capsys.readouterr().out.splitlines()
         assert [line.split()[-5] for line in lines] == done.split()
         assert f"4 runs, {done.split().count('yes')} done" in total
