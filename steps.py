@@ -62,13 +62,14 @@ def batches(options: argparse.Namespace, network: plan.Network, bar: bool):
     return datasets.batches(images, PRUNING_BATCH, seed=network.seed)
 
 
-def build(network: plan.Network):
+def build(options: argparse.Namespace, network: plan.Network):
     """The network, not pruned yet."""
     import datasets
     from models import own
 
     source = network.source or own.Source(network.model)
-    return own.build(source, datasets.classes_of(network.dataset), network.seed)
+    classes = datasets.classes_of(network.dataset)
+    return own.build(source, classes, network.seed, options.folder)
 
 
 def prune(options: argparse.Namespace, network: plan.Network, model, loader, report):
