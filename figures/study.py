@@ -19,9 +19,10 @@ from .style import (
     TEXT,
     WIDTH,
     YELLOW,
+    matplotlib,
     pruner_styles,
-    pyplot,
     save,
+    subplots,
 )
 
 LABELS = {
@@ -69,7 +70,7 @@ def plot(section: str, tables: dict[str, pd.DataFrame], folder: Path) -> None:
     folder : pathlib.Path
     """
     if section in PLOTS and tables:
-        with pyplot().rc_context(TEXT):
+        with matplotlib().rc_context(TEXT):
             save(PLOTS[section](tables), Path(folder) / f"study_{section}.png")
 
 
@@ -77,11 +78,10 @@ def sheet(count: int, columns: int, height: float, **shared):
     """A figure of so many panels, in rows of at most `columns`, each row `height` inches high."""
     columns = min(count, columns)
     rows = -(-count // columns)
-    figure, panels = pyplot().subplots(
+    figure, panels = subplots(
         rows,
         columns,
         figsize=(WIDTH, 0.7 + height * rows),
-        layout="constrained",
         squeeze=False,
         **shared,
     )
@@ -96,11 +96,10 @@ def accuracy(tables: dict[str, pd.DataFrame]):
     models, datasets = (list(dict.fromkeys(table[name])) for name in ("model", "dataset"))
     styles = pruner_styles([*dict.fromkeys(table["pruning"]), "dense"])
     dense_colour, _ = styles.pop("dense")
-    figure, panels = pyplot().subplots(
+    figure, panels = subplots(
         len(datasets),
         len(models),
         figsize=(WIDTH, 0.9 + (1.8 if len(models) > 2 else 2.4) * len(datasets)),
-        layout="constrained",
         sharex=True,
         squeeze=False,
     )
@@ -223,7 +222,9 @@ def regression(tables: dict[str, pd.DataFrame]):
     figure.supylabel("R$^2$ on configurations not seen", fontsize="medium")
     handles, labels = panels[0].get_legend_handles_labels()
     if (table["r2"] < lowest).any():
-        handles += [pyplot().Line2D([], [], color=GREY, **caret)]
+        from matplotlib.lines import Line2D
+
+        handles += [Line2D([], [], color=GREY, **caret)]
         labels += ["below the axis"]
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure
@@ -263,8 +264,10 @@ def importance(tables: dict[str, pd.DataFrame]):
     if missing := ", ".join(stratum for stratum in every if stratum not in strata):
         label += f"\nleft out, since no metric has any importance: sparsity {missing}"
     figure.supxlabel(label, fontsize="medium")
+    from matplotlib.patches import Rectangle
+
     handles = [
-        pyplot().Rectangle((0, 0), 1, 1, color=colour, label=group)
+        Rectangle((0, 0), 1, 1, color=colour, label=group)
         for group, colour in GROUP_COLOURS.items()
         if group in set(table["group"])
     ]

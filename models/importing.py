@@ -1,8 +1,8 @@
 """Modules of the user's own: imported from their own folder, hiding nobody else's.
 
 A folder in front of the path of imports would hide all modules of the same names, the project's
-(``models``, ``metrics``) among them, in this process and in those that it starts. So the folder goes
-to the end of the path, and a module of it whose name is taken is imported as a submodule of a
+(``models``, ``metrics``) among them, in this process and in those that it starts. So the folder
+goes to the end of the path, and a module of it whose name is taken is imported as a submodule of a
 package that has the folder as its path. Import statements of the modules in the folder find each
 other under either name, also those that run late, inside functions: such a module has an
 ``__import__`` of its own.

@@ -26,7 +26,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from .plan import Task
 
 IDLE_SECONDS = 20  # before an idle process leaves
-WORKERS_SECONDS = 60  # for the first worker of a cluster to join
+WORKERS_SECONDS = 120  # for the first worker of a cluster to join
 BUSY_SECONDS = 2.0  # before asking again for what another process computes
 
 ROOT = str(Path(sys.modules[__name__.partition(".")[0]].__file__).resolve().parents[1])
@@ -231,7 +231,7 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
             "--scheduler needs Dask: pip install -r deps/requirements-dask.txt"
         ) from None
     try:
-        client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
+        client = distributed.Client(scheduler, set_as_default=False)  # waits as Dask is set
     except (OSError, TimeoutError, ValueError) as error:
         raise SchedulerError(
             f"--scheduler {scheduler}: no Dask scheduler answers there ({error})"

@@ -62,7 +62,7 @@ def python(code, cwd):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -294,7 +294,7 @@ def test_an_interruption_is_one_line_at_any_time(tmp_path, module):
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 130
     *stages, last = done.stderr.splitlines()

@@ -16,6 +16,8 @@ import pandas as pd
 from joblib import delayed
 from sklearn.base import RegressorMixin
 
+from figures.style import matplotlib
+
 from . import agreement
 from .estimators import ols, ridge, trees
 from .intervals import interval
@@ -166,6 +168,7 @@ def shapley(model: RegressorMixin, values: np.ndarray) -> np.ndarray:
     global understanding with explainable AI for trees", Nature Machine Intelligence 2, 2020)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap imports what this does not use
+        matplotlib()  # which shap imports
         import shap
 
         explained = shap.TreeExplainer(model).shap_values(values)

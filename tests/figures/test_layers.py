@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from networks import sparsify
 from torch import nn
 
@@ -10,12 +9,6 @@ from figures.layers import MOST, PANELS, compare
 from figures.style import PRUNERS
 from graph_encoding import encode
 from metrics.by_layer import by_layer
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def rows(density, seed=0, layers=3):

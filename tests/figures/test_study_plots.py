@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from figures import study
-from figures.style import PRUNERS, TEXT, WIDTH, pyplot
+from figures.style import PRUNERS, TEXT, WIDTH, matplotlib
 
 RESULTS = Path(study.__file__).parents[1] / "graph_data" / "paper_results"
 FOLDERS = [RESULTS, RESULTS / "digits"]
@@ -22,25 +23,15 @@ def tables_of(section, folder):
 
 
 def drawn(section, tables):
-    with pyplot().rc_context(TEXT):
+    with matplotlib().rc_context(TEXT):
         figure = study.PLOTS[section](tables)
         figure.canvas.draw()
     return figure
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    pyplot().close("all")
-
-
 def texts(figure):
     """Everything written in a figure, legends included."""
-    return [
-        text
-        for text in figure.findobj(pyplot().Text)
-        if text.get_visible() and text.get_text().strip()
-    ]
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
 
 
 def legend_of(figure):

@@ -130,7 +130,7 @@ def test_damaged_and_forged_files(tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert run.returncode == 0, run.stderr[-2000:]
     report = json.loads(run.stdout)

@@ -33,8 +33,9 @@ def cluster(
 ) -> Iterator[tuple[str, list[subprocess.Popen]]]:
     """A scheduler and workers of one thread; gives its address and the workers' processes.
 
-    They work in `folder`, and nothing but `path` is on their path of imports. Without a nanny a worker is one process, and stays dead when it is killed. Work that has killed
-    more workers than `deaths` is given up.
+    They work in `folder`, and nothing but `path` is added to what they can import. Without a nanny
+    a worker is one process, and stays dead when it is killed. Work that has killed more workers
+    than `deaths` is given up.
     """
     address = f"tcp://127.0.0.1:{free_port()}"
     scheduler = ["dask_scheduler", "--host", address, "--no-dashboard", "--no-show"]
