@@ -4,11 +4,15 @@ This file also puts the folder ``tests`` on the import path, for the helper modu
 rooms share (`networks`, `reference`, `oracle`, `pairs`, `golden`).
 """
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
+
+# Tests import matplotlib themselves, which a name of what is not installed would stop.
+os.environ.pop("MPLBACKEND", None)
 
 settings.register_profile(
     "repeatable",

@@ -54,14 +54,16 @@ from pathlib import Path
 figure, panel = subplots(figsize=(3, 2))
 panel.plot([1, 2], label="x")
 save(figure, Path(sys.argv[1]))
-import shap  # imports pyplot
-assert os.environ.get("MPLBACKEND") == (sys.argv[2:] or [None])[0]
+backend = (sys.argv[2:] or [None])[0]
+assert os.environ.get("MPLBACKEND") == backend
+if backend == "nonsense":
+    import shap  # imports pyplot
 """
 
 
 def test_the_environment_names_another_backend(tmp_path):
     """Shells that Jupyter starts name one that is only in Jupyter's own environment."""
-    for number, backend in enumerate([None, "module://no_such.backend", "nonsense", "qtagg"]):
+    for number, backend in enumerate([None, "module://no_such.backend", "nonsense"]):
         environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
         environment |= {"MPLBACKEND": backend} if backend else {}
         argv = [tmp_path / f"{number}.png", *([backend] if backend else [])]
