@@ -346,7 +346,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     Returns
     -------
     argparse.Namespace
-        One attribute a flag, with underscores; and `folder`, to which relative paths belong.
+        One attribute a flag, with underscores.
 
     Raises
     ------
@@ -356,7 +356,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         After ``--help``, which is printed.
     """
     options = parser().parse_args([_with_hyphens(argument) for argument in argv])
-    options.folder = Path.cwd()
     for flag, every in (
         ("model", MODELS),
         ("dataset", DATASETS),

@@ -69,7 +69,7 @@ def build(options: argparse.Namespace, network: plan.Network):
 
     source = network.source or own.Source(network.model)
     classes = datasets.classes_of(network.dataset)
-    return own.build(source, classes, network.seed, options.folder)
+    return own.build(source, classes, network.seed, getattr(options, "folder", None))
 
 
 def prune(options: argparse.Namespace, network: plan.Network, model, loader, report):

@@ -560,7 +560,8 @@ def interruptible():
 
 def test_interruption_keeps_what_is_done(big, interruptible, tmp_path):
     sweep = start(tmp_path, *BIG, "--jobs", "2", "--log-file", "log")
-    wait_until(lambda: len(runs(tmp_path)) >= 2, sweep)
+    # A run is noted before its rows are written; with the third, two processes have written one.
+    wait_until(lambda: len(runs(tmp_path)) >= 3, sweep)
     os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does
     status, out, err = end(sweep)
     assert (status, out) == (130, ""), err
