@@ -212,7 +212,7 @@ def run_network(task: plan.Task, options: argparse.Namespace, stages: Stages) ->
         with stages.stage("data", network.dataset if needs_data else "none needed"):
             loader = steps.batches(options, network, stages.terminal) if needs_data else None
         with stages.stage("model", f"{network.model} for {network.dataset}"):
-            model = steps.build(network).to(options.device)
+            model = steps.build(options, network).to(options.device)
         with stages.stage("prune", f"{network.pruning}, sparsity {network.sparsity}") as report:
             masks = steps.prune(options, network, model, loader, report)
             pruning.apply_masks(model, masks)

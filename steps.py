@@ -62,13 +62,14 @@ def batches(options: argparse.Namespace, network: plan.Network, bar: bool):
     return datasets.batches(images, PRUNING_BATCH, seed=network.seed)
 
 
-def build(network: plan.Network):
+def build(options: argparse.Namespace, network: plan.Network):
     """The network, not pruned yet."""
     import datasets
     from models import own
 
     source = network.source or own.Source(network.model, None, network.input_shape)
-    return own.build(source, datasets.about(network.dataset).classes, network.seed)
+    classes = datasets.about(network.dataset).classes
+    return own.build(source, classes, network.seed, getattr(options, "folder", None))
 
 
 def prune(options: argparse.Namespace, network: plan.Network, model, loader, report):

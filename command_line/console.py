@@ -10,6 +10,7 @@ import datetime
 import functools
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -46,6 +47,7 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
     counts = collections.Counter({DONE: 0, SKIPPED: len(tasks) - len(todo), FAILED: 0})
     theirs = copy.copy(options)
     theirs.threads = threads
+    theirs.folder = Path.cwd()  # where networks of the user's own are; a cluster's workers are not
     for name in ("output_dir", "data_root", "save_snn", "save_graph"):  # as workers see them
         if getattr(options, name):
             setattr(theirs, name, getattr(options, name).resolve())

@@ -7,7 +7,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .style import BLUE, GREEN, ORANGE, PINK, TEXT, WIDTH, YELLOW, plain_ticks, pyplot, save
+from .style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PINK,
+    TEXT,
+    WIDTH,
+    YELLOW,
+    matplotlib,
+    plain_ticks,
+    save,
+    subplots,
+)
 
 COLOURS = {
     "ours": BLUE,
@@ -43,8 +55,8 @@ def plot_cost(whole: pd.DataFrame, metrics: pd.DataFrame, file: Path) -> None:
     file : pathlib.Path
         PNG to write; an SVG goes beside it.
     """
-    with pyplot().rc_context(TEXT):
-        figure, panels = pyplot().subplots(1, 2, figsize=(WIDTH, 4.2), layout="constrained")
+    with matplotlib().rc_context(TEXT):
+        figure, panels = subplots(1, 2, figsize=(WIDTH, 4.2))
         ours = whole[whole.run == "second run"].sort_values("edges")
         lines = {"ours": ours[["edges", "seconds", "megabytes"]]}
         for library, part in metrics[metrics.by != "ours"].groupby("by"):
@@ -80,8 +92,8 @@ def plot_scaling(table: pd.DataFrame, file: Path) -> None:
     file : pathlib.Path
         PNG to write; an SVG goes beside it.
     """
-    with pyplot().rc_context(TEXT):
-        figure, panels = pyplot().subplots(1, 2, figsize=(WIDTH, 3.8), layout="constrained")
+    with matplotlib().rc_context(TEXT):
+        figure, panels = subplots(1, 2, figsize=(WIDTH, 3.8))
         added = (table.megabytes - table.base_megabytes).clip(lower=1)
         for panel, x, y, labels in (
             (panels[0], table.edges, table.seconds, ("edges", "seconds")),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from metrics.by_layer import LayerSummary
 
 from .columns import short
-from .style import plain_ticks, pruner_styles, pyplot
+from .style import plain_ticks, pruner_styles, subplots
 
 MOST = 8
 """Lines that can be told apart."""
@@ -59,11 +59,10 @@ def compare(summaries: Mapping[str, Sequence[LayerSummary]]):
         if found != layers:
             raise ValueError(f"{label} has other layers than {first}: compare one network")
     each = 0.15 + 0.025 * len(summaries)  # inches a layer: room for every pruner's marker
-    figure, panels = pyplot().subplots(
+    figure, panels = subplots(
         len(PANELS),
         1,
         figsize=(min(max(7.0, 1.5 + each * len(layers)), 32.0), 9 if len(summaries) > 1 else 6.6),
-        layout="constrained",
         sharex=True,
     )
     styles = pruner_styles(summaries)

@@ -18,7 +18,7 @@ from .density import CHUNK, DPI, Canvas
 from .nodes import MARKS, Bins, binned
 from .paint import MARK_COLOURS, NODES, PAST, REMOVED, Paint, tint
 from .sampling import Edges, RemovedEdges, shares, spread
-from .style import pyplot
+from .style import subplots
 
 COLOURS = ("layer", "strength")
 
@@ -144,11 +144,10 @@ def _panels(columns: Columns, per_row: int | None):
     found = rows(count, per_row)
     length = found[0][1] - found[0][0]
     inches, tall = width(length + 1), (5.4 if len(found) == 1 else 4.2) - 2.6 * columns.top
-    figure, axes = pyplot().subplots(
+    figure, axes = subplots(
         len(found),
         figsize=(inches, tall * len(found)),
         dpi=DPI,
-        layout="constrained",
         squeeze=False,
     )
     gap, height = 72 * 0.95 * (inches - 1) / (length + 0.6), 72 * (tall - 2.2)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .columns import Columns
 from .nodes import Bins
-from .style import BLACK, BLUE, GREEN, ORANGE, PINK, YELLOW, pyplot
+from .style import BLACK, BLUE, GREEN, ORANGE, PINK, YELLOW, matplotlib
 
 DEPTH = ("#4B3F9E", BLUE, "#008A96", GREEN)
 """Edges from the first layers to the last, of like lightness; warm colours are left for marks."""
@@ -28,13 +28,14 @@ class Paint:
     """
 
     def __init__(self, columns: Columns, bins: list[Bins], colour: str) -> None:
+        matplotlib()
         from matplotlib.colors import LinearSegmentedColormap, ListedColormap, LogNorm
 
         self.columns, self.bins = columns, bins
         self.by_strength = colour == "strength"
         self.depth = LinearSegmentedColormap.from_list("depth", DEPTH)
         if self.by_strength:
-            bright = pyplot().get_cmap("viridis_r")(np.linspace(0.14, 1, 256))  # not on white
+            bright = matplotlib().colormaps["viridis_r"](np.linspace(0.14, 1, 256))  # not on white
             self.map = ListedColormap(bright)
             found = np.concatenate([part.strength for part in bins])
             found = found[found > 0] if (found > 0).any() else np.ones(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
@@ -53,26 +56,59 @@ def pruner_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found | dict(zip([label for label in labels if label not in found], cycle(free)))
 
 
-def pyplot():
-    """Matplotlib's pyplot, drawing to files; the same plot is the same file, to the byte."""
-    import matplotlib
+def matplotlib():
+    """Matplotlib, set so that the same plot is the same file, to the byte.
 
-    matplotlib.use("Agg")
+    ``MPLBACKEND`` may name what is not installed, as it does in shells that Jupyter starts; then
+    matplotlib cannot be imported. No backend is used here but what `subplots` names. So whatever
+    imports matplotlib first takes it from here.
+    """
+    backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend  # as matplotlib does, for others to use
     matplotlib.rcParams["svg.hashsalt"] = "topology"
-    import matplotlib.pyplot as plt
+    return matplotlib
 
-    return plt
+
+def subplots(rows: int = 1, columns: int = 1, *, figsize, dpi: int | None = None, **shared):
+    """A figure that is drawn to files, and its panels, as from ``matplotlib.pyplot.subplots``.
+
+    Parameters
+    ----------
+    rows, columns : int
+    figsize : (float, float)
+        Inches.
+    dpi : int, optional
+    **shared
+        Of ``matplotlib.figure.Figure.subplots``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure, matplotlib.axes.Axes or numpy.ndarray of them
+    """
+    matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=figsize, dpi=dpi, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, **shared)
 
 
 def sheet(count: int, columns: int, height: float, **shared):
     """A figure of so many panels, in rows of at most `columns`, each row `height` inches high."""
     columns = min(count, columns)
     rows = -(-count // columns)
-    figure, panels = pyplot().subplots(
+    figure, panels = subplots(
         rows,
         columns,
         figsize=(WIDTH, 0.7 + height * rows),
-        layout="constrained",
         squeeze=False,
         **shared,
     )
@@ -101,14 +137,12 @@ def save(figure, file: Path) -> None:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        Closed afterwards.
     file : pathlib.Path
         The PNG.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=DPI)
     figure.savefig(file.with_suffix(".svg"), metadata=UNDATED[".svg"])
-    pyplot().close(figure)
 
 
 def write(figure, file: Path, dpi: int = DPI) -> None:
@@ -117,7 +151,6 @@ def write(figure, file: Path, dpi: int = DPI) -> None:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
-        Closed afterwards.
     file : pathlib.Path
         Its suffix, one of `FORMATS` in letters of any case, says how.
     dpi : int
@@ -126,4 +159,3 @@ def write(figure, file: Path, dpi: int = DPI) -> None:
     suffix = file.suffix.lower()
     with replacing(file) as opened:
         figure.savefig(opened, format=suffix[1:], dpi=dpi, metadata=UNDATED[suffix])
-    pyplot().close(figure)

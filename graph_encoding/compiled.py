@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable
 
 from numba import njit
+from numba.core.caching import FunctionCache
 
 
 def compiled(function: Callable) -> Callable:
@@ -12,7 +15,8 @@ def compiled(function: Callable) -> Callable:
 
     The machine code is kept beside the source, in a read-only installation in the user's own
     cache, or in the folder that the environment variable ``NUMBA_CACHE_DIR`` names. Where none of
-    these can be written to, every process compiles anew: slower to start, the same results.
+    these can be written to, every process compiles anew: slower to start, the same results. So it
+    is, with a warning, where what is kept is damaged or the disk is full.
 
     Parameters
     ----------
@@ -23,9 +27,48 @@ def compiled(function: Callable) -> Callable:
     -------
     callable
     """
+    dispatcher = njit(nogil=True)(function)
     try:
-        return njit(cache=True, nogil=True)(function)
+        dispatcher._cache = _Kept(function)  # as its method enable_caching does with numba's own
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
-        return njit(nogil=True)(function)
+    return dispatcher
+
+
+class _Kept(FunctionCache):
+    """Machine code on disk; the function is compiled whatever is wrong there."""
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # whatever comes of unpickling what is no pickle
+            _tell(self.cache_path, "cannot be read", _why(error))
+        try:
+            self.flush()  # the index, which is read again before anything is added
+        except OSError:
+            self.disable()
+        return None
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            _tell(self.cache_path, "cannot be written", _why(error))
+            self.disable()
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or "damaged"
+
+
+@functools.cache  # once for a folder and what is wrong with it, not once a function
+def _tell(folder: str, what: str, why: str) -> None:
+    """Warn in one line."""
+    warnings.warn_explicit(
+        f"the compiled code that is kept here {what} ({why}): it is compiled anew; "
+        "NUMBA_CACHE_DIR names another folder",
+        RuntimeWarning,
+        folder,
+        0,
+    )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from . import MODELS, prunable, without_values
+from .importing import PLACE, resolve
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +86,9 @@ class Source:
         return "-".join(parts)
 
 
-def build(source: Source, num_classes: int, seed: int) -> nn.Module:
+def build(
+    source: Source, num_classes: int, seed: int, folder: str | Path | None = None
+) -> nn.Module:
     """Make a network and load its weights.
 
     Parameters
@@ -97,6 +98,9 @@ def build(source: Source, num_classes: int, seed: int) -> nn.Module:
         For the project's networks; others have as many as their function gives them.
     seed : int
         Of the weights that are drawn. Global random state is not touched.
+    folder : str or Path, optional
+        Where modules of the user's own and a file of weights with a relative path are; by default
+        the working folder.
 
     Returns
     -------
@@ -110,13 +114,14 @@ def build(source: Source, num_classes: int, seed: int) -> nn.Module:
     """
     import torch
 
+    folder = Path(folder or Path.cwd())
     if source.model in MODELS:
         from . import build as build_known
 
         channels, *size = source.input_shape
         model = build_known(source.model, num_classes, channels, tuple(size), seed=seed)
     else:
-        function = _function(source.model)
+        function = _function(source.model, folder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             try:
@@ -137,7 +142,7 @@ def build(source: Source, num_classes: int, seed: int) -> nn.Module:
         )
     _remove_masks(model)
     if source.weights:
-        load_weights(model, source.weights)
+        load_weights(model, folder / source.weights)
     _remove_parametrizations(model)
     return model
 
@@ -207,16 +212,13 @@ def _remove_parametrizations(model: nn.Module) -> None:
             )
 
 
-def _function(name: str) -> Any:
-    folder = str(Path.cwd())
-    if folder not in sys.path:  # as `python -m` has it
-        sys.path.insert(0, folder)
+def _function(name: str, folder: str | Path) -> Any:
     if name.startswith("torchvision."):
         from datasets.torchvision_import import import_torchvision
 
         import_torchvision()
     try:
-        return resolve_name(name)
+        return resolve(name, folder)
     except (ImportError, AttributeError, ValueError) as error:
         raise OwnNetworkError(
             f"--model {name} is not to be found: {_line(error)}; give package.module:function"
@@ -268,5 +270,6 @@ def _named(error: BaseException) -> str:
 
 def _line(error: BaseException) -> str:
     text = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # torch's messages have bold letters
+    text = re.sub(rf"{PLACE}\w+\.", "", text)
     text = " ".join(text.split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."

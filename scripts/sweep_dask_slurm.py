@@ -17,8 +17,6 @@ from dask_jobqueue import SLURMCluster
 ROOT = Path(__file__).resolve().parent.parent
 JOBS = 20
 
-sys.path.insert(0, str(ROOT))  # the scheduler is in this process, and reads what workers are sent
-
 
 def main() -> int:
     """Ask for workers, run main.py on them; gives its exit status."""

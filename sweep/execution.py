@@ -11,7 +11,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import pickle
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +26,11 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from .plan import Task
 
 IDLE_SECONDS = 20  # before an idle process leaves
-WORKERS_SECONDS = 60  # for the first worker of a cluster to join
+WORKERS_SECONDS = 120  # for the first worker of a cluster to join
 BUSY_SECONDS = 2.0  # before asking again for what another process computes
+
+ROOT = str(Path(sys.modules[__name__.partition(".")[0]].__file__).resolve().parents[1])
+"""The folder from which the project is imported."""
 
 DONE, SKIPPED, FAILED, BUSY = "done", "skipped", "failed", "busy"
 
@@ -143,8 +148,8 @@ def _processes(work: Work, jobs: int) -> Iterator[Pool]:
                         "the processes of --jobs die before they begin; is there memory left?"
                     ) from None
 
-    # Outlives the processes, which leave marks in it to their end.
-    with tempfile.TemporaryDirectory(prefix="sweep-") as marks:
+    # The directory outlives the processes, which leave marks in it to their end.
+    with _safe_path(), tempfile.TemporaryDirectory(prefix="sweep-") as marks:
         try:
             yield pool
             if workers:
@@ -152,6 +157,22 @@ def _processes(work: Work, jobs: int) -> Iterator[Pool]:
         except BaseException:
             _stop(workers)
             raise
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Keep the working folder off the path of imports of new processes, as Python itself can.
+
+    They would find its modules, whatever these are called, before those of Python.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _stop(workers) -> None:
@@ -179,6 +200,29 @@ def _marked(work: Work, number: int, task: Task, started: Path) -> tuple[int, Ou
     return number, work(task)
 
 
+def _by_value() -> Callable[[str, bytes], Outcome]:
+    """What a cluster is sent: a function within a function is pickled whole, not by its name.
+
+    So neither the scheduler, which opens all that goes through it, nor a worker needs to have this
+    project on its path beforehand.
+    """
+
+    def call_packed(root: str, packed: bytes) -> Outcome:
+        import os
+        import pickle
+        import sys
+
+        if os.path.isdir(root):  # before what else is called so, in the worker's folder say
+            sys.path[:] = [root, *(path for path in sys.path if path != root)]
+        try:
+            work, task = pickle.loads(packed)
+        except Exception as error:  # of another version of the project, too
+            raise ImportError(f"{type(error).__name__}: {error}") from None
+        return work(task)
+
+    return call_packed
+
+
 @contextlib.contextmanager
 def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
     # By Dask itself: joblib's backend for it runs the work in this process when the cluster has one
@@ -190,24 +234,39 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
             "--scheduler needs Dask: pip install -r deps/requirements-dask.txt"
         ) from None
     try:
-        client = distributed.Client(scheduler, timeout="10s", set_as_default=False)
+        client = distributed.Client(scheduler, set_as_default=False)  # waits as Dask is set
     except (OSError, TimeoutError, ValueError) as error:
         raise SchedulerError(
             f"--scheduler {scheduler}: no Dask scheduler answers there ({error})"
         ) from None
 
+    call_packed = _by_value()
+
+    def submit(task: Task):
+        return client.submit(call_packed, ROOT, pickle.dumps((work, task)), pure=False)
+
+    def outcome(call) -> Outcome:
+        try:
+            return call.result()
+        except ImportError as error:
+            raise SchedulerError(
+                f"--scheduler {scheduler}: a worker cannot import what it is to run ({error}); "
+                f"let each worker see a checkout of this project, at {ROOT} or on its PYTHONPATH, "
+                "and have the packages of deps/requirements-dask.txt"
+            ) from None
+
     def pool(tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
-        calls = {client.submit(work, task, pure=False): task for task in tasks}
+        calls = {submit(task): task for task in tasks}
         killed = []
         for call in distributed.as_completed(calls, loop=client.loop):
             task = calls.pop(call)  # a result that nobody holds is not computed again
             try:
-                yield task, call.result()
+                yield task, outcome(call)
             except distributed.KilledWorker:
                 killed.append(task)
         for task in killed:  # alone: it may have shared a worker with what killed it
             try:
-                yield task, client.submit(work, task, pure=False).result()
+                yield task, outcome(submit(task))
             except distributed.KilledWorker:
                 yield task, DIED
 

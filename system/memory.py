@@ -1,15 +1,27 @@
-"""Memory: the peak of this process, and how much the machine has left."""
+"""Memory: the peak of this process, and how much of the machine is left for it."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
 
 STATUS = Path("/proc/self/status")
 RESET = Path("/proc/self/clear_refs")
-CGROUP = Path("/sys/fs/cgroup")
+
+CGROUPS = {  # files with the limit and the use, and what of the latter can be freed, by version
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
+
+SLURM = {  # limits in MiB, and how often each counts
+    "SLURM_MEM_PER_NODE": None,
+    "SLURM_MEM_PER_CPU": "SLURM_CPUS_ON_NODE",
+    "SLURM_MEM_PER_GPU": "SLURM_GPUS_ON_NODE",
+}
 
 
 def reset_peak() -> bool:
@@ -40,18 +52,80 @@ def peak_kib() -> float:
                 return int(line.split()[1])
     except OSError:
         pass
+    taken = psutil.Process().memory_info()
+    if hasattr(taken, "peak_wset"):  # Windows
+        return taken.peak_wset / 1024
     import resource
 
     unit = 1 / 1024 if sys.platform == "darwin" else 1
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def available() -> float:
-    """Memory in MB that new processes can take: of the machine, or of the container's limit."""
-    free = psutil.virtual_memory().available
+def available(root: Path = Path("/"), environment: Mapping[str, str] = os.environ) -> float:
+    """Memory that new processes can take: of the machine, or of a limit of this process.
+
+    Parameters
+    ----------
+    root : Path
+        Where the system keeps ``proc`` and ``sys``.
+    environment : mapping of str to str
+
+    Returns
+    -------
+    float
+        In MB (10^6 bytes). The least that is left of the machine, of the control groups of this
+        process (version 1 or 2) with all those around them, and of what Slurm gives the job.
+    """
+    free = [psutil.virtual_memory().available, *_left_in_groups(root), *_left_of_job(environment)]
+    return max(0, min(free)) / 1e6
+
+
+def _left_in_groups(root: Path) -> Iterator[int]:
+    """Bytes left in each control group that has a limit; see ``man 7 cgroups``."""
+    for version, folder in _groups(root):
+        limit_file, use_file, reclaimable = CGROUPS[version]
+        try:
+            limit = int((folder / limit_file).read_text())
+            used = int((folder / use_file).read_text())
+        except (OSError, ValueError):  # no such group here, or no limit ("max")
+            continue
+        yield limit - used + _counter(folder / "memory.stat", reclaimable)
+
+
+def _groups(root: Path) -> Iterator[tuple[int, Path]]:
+    """The version and folder of each control group that this process is in, innermost first."""
     try:
-        limit = int((CGROUP / "memory.max").read_text())
-        free = min(free, limit - int((CGROUP / "memory.current").read_text()))
-    except (OSError, ValueError):  # no container, or no limit ("max")
-        pass
-    return max(free, 0) / 1e6
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            version, mounts = 1, ["memory"]
+        elif not controllers:
+            version, mounts = 2, ["", "unified"]  # alone, or beside version 1
+        else:
+            continue
+        # In a container the path may be that of the host, and its own group the mount itself.
+        inside = Path(path.strip("/"))
+        for mount in mounts:
+            for part in (inside, *inside.parents):
+                yield version, root / "sys/fs/cgroup" / mount / part
+
+
+def _counter(file: Path, name: str) -> int:
+    try:
+        return int(dict(line.split() for line in file.read_text().splitlines())[name])
+    except (OSError, ValueError, KeyError):
+        return 0
+
+
+def _left_of_job(environment: Mapping[str, str]) -> Iterator[int]:
+    """Bytes left of what Slurm gives the job on this machine, this process being all of it."""
+    for name, factor in SLURM.items():
+        try:
+            given = int(environment[name]) * (int(environment[factor]) if factor else 1)
+        except (KeyError, ValueError):
+            continue
+        if given:  # 0: all memory of the machine
+            yield given * 2**20 - psutil.Process().memory_info().rss

@@ -4,7 +4,12 @@ This file also puts the folder ``tests`` on the import path, for the helper modu
 rooms share (`networks`, `reference`, `oracle`, `pairs`, `golden`).
 """
 
+import os
+
 from hypothesis import HealthCheck, settings
+
+# Tests import matplotlib themselves, which a name of what is not installed would stop.
+os.environ.pop("MPLBACKEND", None)
 
 settings.register_profile(
     "repeatable",

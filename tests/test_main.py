@@ -61,7 +61,7 @@ def python(code, cwd):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -343,7 +343,7 @@ def test_an_interruption_is_one_line_at_any_time(tmp_path, module):
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 130
     *stages, last = done.stderr.splitlines()
@@ -687,6 +687,7 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
 @pytest.mark.parametrize("force", [False, True])
 def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     import datasets
+    from training import loop
 
     monkeypatch.setattr(steps, "open_images", lambda *_, **__: [])
     monkeypatch.setattr(datasets, "batches", lambda *_, **__: None)

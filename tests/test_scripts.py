@@ -46,7 +46,7 @@ def run(script, folder, *argv, **settings):
             env=os.environ | settings,
             stdout=out,
             stderr=err,
-            timeout=120,
+            timeout=600,
         ).returncode
     return status, (folder / "out").read_text(), (folder / "err").read_text()
 
@@ -222,10 +222,11 @@ def test_dask_on_slurm(tmp_path):
     done = subprocess.run(
         [sys.executable, SCRIPTS / "sweep_dask_slurm.py", "--pruning", "erk", "--seed", "0", "1"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ
+        | {"PYTHONPATH": str(tmp_path), "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert done.returncode == 2
     assert "main.py: error: --scheduler nowhere: " in done.stderr

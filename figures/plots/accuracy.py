@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from figures.style import WIDTH, pruner_styles, pyplot
+from figures.style import WIDTH, pruner_styles, subplots
 
 
 def plot(tables: dict[str, pd.DataFrame]):
@@ -14,11 +14,10 @@ def plot(tables: dict[str, pd.DataFrame]):
     models, datasets = (list(dict.fromkeys(table[name])) for name in ("model", "dataset"))
     styles = pruner_styles([*dict.fromkeys(table["pruning"]), "dense"])
     dense_colour, _ = styles.pop("dense")
-    figure, panels = pyplot().subplots(
+    figure, panels = subplots(
         len(datasets),
         len(models),
         figsize=(WIDTH, 0.9 + (1.8 if len(models) > 2 else 2.4) * len(datasets)),
-        layout="constrained",
         sharex=True,
         squeeze=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from figures.style import BLUE, GREEN, ORANGE, PINK, SKY, YELLOW, pyplot, sheet
+from figures.style import BLUE, GREEN, ORANGE, PINK, SKY, YELLOW, sheet
 
 ROUNDING = 1e-12  # no importance is smaller
 GROUP_COLOURS = {
@@ -51,8 +51,10 @@ def plot(tables: dict[str, pd.DataFrame]):
     if missing := ", ".join(stratum for stratum in every if stratum not in strata):
         label += f"\nleft out, since no metric has any importance: sparsity {missing}"
     figure.supxlabel(label, fontsize="medium")
+    from matplotlib.patches import Rectangle
+
     handles = [
-        pyplot().Rectangle((0, 0), 1, 1, color=colour, label=group)
+        Rectangle((0, 0), 1, 1, color=colour, label=group)
         for group, colour in GROUP_COLOURS.items()
         if group in set(table["group"])
     ]

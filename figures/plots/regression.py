@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from figures.style import GREY, pyplot, sheet
+from figures.style import GREY, sheet
 
 from .predictors import COLOURS, LABELS, MARKERS
 
@@ -62,7 +62,9 @@ def plot(tables: dict[str, pd.DataFrame]):
     figure.supylabel("R$^2$ on configurations not seen", fontsize="medium")
     handles, labels = panels[0].get_legend_handles_labels()
     if (table["r2"] < lowest).any():
-        handles += [pyplot().Line2D([], [], color=GREY, **caret)]
+        from matplotlib.lines import Line2D
+
+        handles += [Line2D([], [], color=GREY, **caret)]
         labels += ["below the axis"]
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     return figure

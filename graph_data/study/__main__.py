@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from command_line.flags import path, whole_number
-from figures.style import TEXT, pyplot, save
+from figures.style import TEXT, matplotlib, save
 from graph_data import fetch
 from graph_data.tables import TableError
 from system import errors, streams
@@ -188,7 +188,7 @@ def run(options: argparse.Namespace) -> None:
             lines = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
             put(output / name / f"{kind}.csv", lines)
         if found and (plot := getattr(section(name), "plot", None)):
-            with pyplot().rc_context(TEXT):
+            with matplotlib().rc_context(TEXT):
                 save(plot(found), plots / f"study_{name}.png")
     put(output / "report.md", text)
     print(text)

@@ -17,6 +17,7 @@ from joblib import delayed
 from sklearn.base import RegressorMixin
 
 from figures.plots.importance import plot as plot
+from figures.style import matplotlib
 from graph_data.markdown import markdown
 
 from . import agreement
@@ -172,6 +173,7 @@ def shapley(model: RegressorMixin, values: np.ndarray) -> np.ndarray:
     global understanding with explainable AI for trees", Nature Machine Intelligence 2, 2020)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap imports what this does not use
+        matplotlib()  # which shap imports
         import shap
 
         explained = shap.TreeExplainer(model).shap_values(values)

@@ -97,7 +97,7 @@ def browser(profile: Path) -> Iterator[Browser]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        _await(server)
+        _await(server, driver)
         session = _ask("POST", f"{server}/session", {"capabilities": {"alwaysMatch": wanted}})
         address = f"{server}/session/{session['sessionId']}"
         try:
@@ -106,23 +106,23 @@ def browser(profile: Path) -> Iterator[Browser]:
             _ask("DELETE", address)
     finally:
         driver.terminate()
-        driver.wait(10)
+        driver.wait(600)
 
 
-def _await(server: str) -> None:
-    for _ in range(200):
+def _await(server: str, driver: subprocess.Popen) -> None:
+    while driver.poll() is None:
         with contextlib.suppress(OSError):
             if _ask("GET", f"{server}/status")["ready"]:
                 return
         time.sleep(0.05)
-    raise TimeoutError("chromedriver does not answer")
+    raise OSError("chromedriver has ended")
 
 
 def _ask(method: str, url: str, body: object = None) -> object:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
     try:
-        with OPENER.open(request, timeout=60) as answer:
+        with OPENER.open(request, timeout=600) as answer:
             return json.load(answer)["value"]
     except urllib.error.HTTPError as error:
         raise RuntimeError(json.load(error)["value"]["message"]) from None

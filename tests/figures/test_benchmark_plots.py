@@ -11,9 +11,7 @@ def saved(monkeypatch):
     """Figures that would have been written."""
     found = []
     monkeypatch.setattr(benchmarks, "save", lambda figure, file: found.append(figure))
-    yield found
-    for figure in found:
-        benchmarks.pyplot().close(figure)
+    return found
 
 
 def test_notes_stay_inside_the_frame(saved, tmp_path):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib import pyplot as plt
 from networks import sparsify
 from torch import nn
 
@@ -11,12 +10,6 @@ from figures.style import pruner_styles
 from graph_encoding import encode
 from metrics.by_layer import by_layer
 from pruning import PRUNERS
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def rows(density, seed=0, layers=3):

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot as plt
 from matplotlib.collections import LineCollection
 from networks import Residual, sparsify
 from torch import nn
@@ -18,12 +17,6 @@ from figures.sampling import Edges
 from graph_encoding import encode
 from metrics.cuts import connectivity
 from metrics.degrees import local_connectivity
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def encoded(module, shape, encoding="unrolled", wiring="exact", density=0.3):

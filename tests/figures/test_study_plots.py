@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from figures.plots import correlation, predictors, regression
-from figures.style import TEXT, WIDTH, pruner_styles, pyplot
+from figures.style import TEXT, WIDTH, matplotlib, pruner_styles
 from graph_data.study import SECTIONS, section
 from pruning import PRUNERS
 
@@ -25,25 +26,15 @@ def tables_of(name, folder):
 
 
 def drawn(name, tables):
-    with pyplot().rc_context(TEXT):
+    with matplotlib().rc_context(TEXT):
         figure = section(name).plot(tables)
         figure.canvas.draw()
     return figure
 
 
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    pyplot().close("all")
-
-
 def texts(figure):
     """Everything written in a figure, legends included."""
-    return [
-        text
-        for text in figure.findobj(pyplot().Text)
-        if text.get_visible() and text.get_text().strip()
-    ]
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
 
 
 def legend_of(figure):

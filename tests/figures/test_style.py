@@ -1,9 +1,14 @@
 """Colours and markers of pruners, and ticks."""
 
-import pytest
-from matplotlib import pyplot as plt
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from figures.style import OTHERS, plain_ticks, pruner_styles
+import pytest
+
+import figures
+from figures.style import OTHERS, plain_ticks, pruner_styles, subplots
 from pruning import PRUNERS
 
 OWN = pruner_styles(name for name, pruner in PRUNERS.items() if pruner.colour)
@@ -29,7 +34,7 @@ def test_other_labels_take_what_is_left():
 
 @pytest.mark.parametrize("ends", [(1.6, 70), (97, 6500), (3.1, 3.9)])
 def test_plain_ticks(ends):
-    figure, panel = plt.subplots()
+    figure, panel = subplots(figsize=(6, 4))
     panel.set_yscale("log")
     panel.set_ylim(*ends)
     plain_ticks(panel.yaxis)
@@ -42,4 +47,36 @@ def test_plain_ticks(ends):
     assert len(shown) >= 2
     assert all(ends[0] <= float(text.replace(",", "")) <= ends[1] for text in shown)
     assert not any(label.get_text() for label in panel.get_yticklabels(minor=True))
-    plt.close(figure)
+
+
+DRAWN = """
+import os, sys
+from figures.style import save, subplots
+from pathlib import Path
+figure, panel = subplots(figsize=(3, 2))
+panel.plot([1, 2], label="x")
+save(figure, Path(sys.argv[1]))
+backend = (sys.argv[2:] or [None])[0]
+assert os.environ.get("MPLBACKEND") == backend
+if backend == "nonsense":
+    import shap  # imports pyplot
+"""
+
+
+def test_the_environment_names_another_backend(tmp_path):
+    """Shells that Jupyter starts name one that is only in Jupyter's own environment."""
+    for number, backend in enumerate([None, "module://no_such.backend", "nonsense"]):
+        environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
+        environment |= {"MPLBACKEND": backend} if backend else {}
+        argv = [tmp_path / f"{number}.png", *([backend] if backend else [])]
+        done = subprocess.run(
+            [sys.executable, "-c", DRAWN, *map(str, argv)],
+            cwd=Path(figures.__file__).parents[1],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+    for suffix in ("png", "svg"):
+        assert len({file.read_bytes() for file in tmp_path.glob(f"*.{suffix}")}) == 1

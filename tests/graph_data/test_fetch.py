@@ -263,7 +263,7 @@ def test_unreachable(tmp_path, server):
 def test_a_silent_server_is_given_up(tmp_path, server, monkeypatch):
     monkeypatch.setattr(module, "TIMEOUT", 0.1)
     done = threading.Event()
-    server.answers[f"/raw/{FIRST.path}"] = lambda handler: done.wait(10)
+    server.answers[f"/raw/{FIRST.path}"] = lambda handler: done.wait(600)
     try:
         with pytest.raises(FetchError, match=r"GitHub cannot be reached.*timed out.*--from DIR$"):
             fetch(tmp_path, **addresses(server.url))

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from graph_encoding.compiled import compiled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,3 +48,73 @@ def test_read_only_installation(tmp_path):
     ]
     assert hits == ["0\n", "1\n"]
     assert list(home.rglob("*.nbi"))
+
+
+LOOPS = """
+import pytest
+
+from graph_encoding.compiled import compiled
+
+@compiled
+def twice(x):
+    return 2 * x
+
+@compiled
+def four_times(x):
+    return twice(twice(x))
+"""
+CALL = """
+import resource, sys
+import loops
+if len(sys.argv) > 1:  # no longer file can be written from here on, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+assert loops.four_times(21) == 84 and loops.twice(2.5) == 5
+print(sum(sum(f.stats.cache_hits.values()) for f in (loops.twice, loops.four_times)))
+"""
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """Call compiled functions in a new process; what it found kept, and what it said."""
+    (tmp_path / "loops.py").write_text(LOOPS)
+    folders = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    folders["NUMBA_CACHE_DIR"] = str(tmp_path / "cache")
+
+    def run(*limit):
+        done = subprocess.run(
+            [sys.executable, "-c", CALL, *map(str, limit)],
+            env=os.environ | folders,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout), done.stderr.splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_damaged_files_are_made_anew(kept, tmp_path, suffix):
+    assert kept() == (0, [])
+    assert kept() == (2, [])  # four_times holds the code of twice for whole numbers
+    files = sorted((tmp_path / "cache").rglob(f"*.{suffix}"))
+    assert len(files) >= 2
+    for number, file in enumerate(files):
+        data = file.read_bytes()
+        file.write_bytes(b"junk" if number % 2 else data[: len(data) // 2])
+    found, said = kept()
+    assert found == 0
+    (line,) = said
+    assert "cannot be read (damaged): it is compiled anew" in line
+    assert kept() == (2, [])
+
+
+def test_a_full_disk(kept, tmp_path):
+    found, said = kept(100)
+    assert found == 0
+    (line,) = said
+    assert "cannot be written (File too large)" in line
+    assert kept() == (0, [])  # half-written files are no danger to later runs
+    assert kept() == (2, [])

@@ -546,7 +546,7 @@ def test_encoding_imports_no_compiler():
         "    graph_encoding.encode(models.build(name, 10))\n"
         "sys.exit(bool({'sympy', 'torch._dynamo'} & set(sys.modules)))\n"
     )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=100).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=600).returncode == 0
 
 
 def test_many_sums_that_are_also_read_alone():

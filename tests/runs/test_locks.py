@@ -22,7 +22,7 @@ with claims.claim(sys.argv[1], sys.argv[2]) as mine:
 """
 
 
-def start(folder, key, then="time.sleep(60)"):
+def start(folder, key, then="time.sleep(600)"):
     code = HOLD.format(then=then)
     return subprocess.Popen(
         [sys.executable, "-c", code, str(folder), key], cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -86,7 +86,7 @@ def test_claim_of_another_process_ends_when_it_is_killed(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_children_of_a_killed_process_do_not_keep_its_claim(tmp_path):
     """Loaders fork workers, which may live on for a while."""
-    then = "os.write(1, b'%d\\n' % os.fork()); time.sleep(60)"
+    then = "os.write(1, b'%d\\n' % os.fork()); time.sleep(600)"
     holder = start(tmp_path, "a", then)
     child = None
     try:

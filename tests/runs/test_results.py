@@ -7,7 +7,6 @@ import errno
 import multiprocessing
 import os
 import stat
-import time
 
 import filelock
 import numpy as np
@@ -251,9 +250,7 @@ def test_append_reads_only_the_ends_of_the_file(tmp_path, monkeypatch):
     results.append(file, COLUMNS, [make_row(20_000)])
     assert sum(asked) == results.BLOCK
     monkeypatch.undo()
-    start = time.perf_counter()
     runs = results.identities(file)
-    assert time.perf_counter() - start < 5  # 0.2 s where nothing else runs
     assert list(runs) == [results.identity(make_row(seed)) for seed in range(20_001)]
     assert set(runs.values()) == {1}
 

@@ -29,12 +29,13 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def cluster(
-    folder: Path, workers: int, *, nanny: bool = True, deaths: int = 3, path: Path = ROOT
+    folder: Path, workers: int, *, nanny: bool = True, deaths: int = 3, path: Path | str = ""
 ) -> Iterator[tuple[str, list[subprocess.Popen]]]:
     """A scheduler and workers of one thread; gives its address and the workers' processes.
 
-    Without a nanny a worker is one process, and stays dead when it is killed. Work that has killed
-    more workers than `deaths` is given up.
+    They work in `folder`, and nothing but `path` is added to what they can import. Without a nanny
+    a worker is one process, and stays dead when it is killed. Work that has killed more workers
+    than `deaths` is given up.
     """
     address = f"tcp://127.0.0.1:{free_port()}"
     scheduler = ["dask_scheduler", "--host", address, "--no-dashboard", "--no-show"]
@@ -42,7 +43,7 @@ def cluster(
     worker += ["--host", "127.0.0.1", "--local-directory", str(folder / "dask")]
     worker += [] if nanny else ["--no-nanny"]
     settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(deaths)}
-    settings |= environment(path)
+    settings = os.environ | settings | {"PYTHONPATH": str(path)}
     processes = [_start(folder, scheduler, settings)]
     try:
         _wait_for(address)
@@ -69,7 +70,7 @@ def _start(folder: Path, command: list[str], settings: dict[str, str]) -> subpro
 
 def _wait_for(address: str) -> None:
     host, port = address.removeprefix("tcp://").split(":")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 600
     while True:
         try:
             socket.create_connection((host, int(port)), timeout=1).close()

@@ -10,6 +10,7 @@ from pathlib import Path
 import clusters
 import pytest
 
+import steps
 from sweep import execution
 
 ROOT = Path(execution.__file__).parents[1]
@@ -30,7 +31,7 @@ def small(tmp_path):
             env=clusters.environment(Path(__file__).parent),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=600,
         )
         tries = collections.defaultdict(list)
         for file in sorted(folder.iterdir()):
@@ -115,3 +116,24 @@ def test_a_cluster(small, tmp_path):
     assert statuses(outcomes) == dict.fromkeys(range(6), "done") | failed
     assert outcomes[1] == ("failed", "measure", "ValueError", "number 1", True)
     assert (outcomes[4].status, outcomes[4].recorded) == ("failed", False)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """As if this checkout were where no worker sees it."""
+    monkeypatch.setattr(execution, "ROOT", "/no/such/folder")
+
+
+@pytest.mark.parametrize("module", ["project", "package"])
+def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
+    """The project, or a package that its work needs; no outcome is waited for."""
+    pytest.importorskip("distributed")
+    (tmp_path / "threadpoolctl.py").write_text("raise ImportError('broken here')")
+    path = ROOT if module == "package" else ""
+    said = "broken here" if module == "package" else "No module named 'steps'"
+    with clusters.cluster(tmp_path, 1, path=path) as (address, _):
+        tasks = execution.run([1, 2], steps.use_threads, scheduler=address)
+        with pytest.raises(execution.SchedulerError, match=said) as caught:
+            list(tasks)
+    assert str(caught.value).startswith(f"--scheduler {address}: a worker cannot import")
+    assert "\n" not in str(caught.value)

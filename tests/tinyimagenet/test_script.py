@@ -98,7 +98,7 @@ def run(root, url, *, md5=None, tool=None, unzip=True, arguments=None):
         cwd=root.parent,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
 
 
@@ -310,7 +310,7 @@ def test_two_at_a_time_are_refused(tmp_path, server):
         assert holder.stdout.readline() == "held\n"
         done = run(root, server.url)
     finally:
-        holder.communicate("\n", timeout=10)
+        holder.communicate("\n", timeout=600)
     assert done.returncode == 1
     assert "another run is at work" in done.stderr
 
