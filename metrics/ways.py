@@ -9,13 +9,15 @@ the maps, the position counts not on the channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import scipy.sparse
 
 from graph_encoding import Block, NodeLayer
+from graph_encoding.axis import Axis
 
 CHUNK_ELEMENTS = 4 << 20
 """Elements of one array of products held at a time."""
@@ -49,6 +51,26 @@ class Way:
     def end(self) -> NodeLayer:
         """Where the way ends."""
         return self.second.target if self.second_along else self.second.source
+
+    @property
+    def middle(self) -> NodeLayer:
+        """Where the way changes blocks."""
+        return self.first.target if self.first_along else self.first.source
+
+    @property
+    def paths(self) -> int:
+        """Number of paths of two steps that go this way."""
+        first = self.first.fan_in if self.first_along else self.first.fan_out
+        second = self.second.fan_out if self.second_along else self.second.fan_in
+        return int(first @ second)
+
+    @property
+    def axes(self) -> tuple[tuple[Axis, bool, Axis, bool], tuple[Axis, bool, Axis, bool]]:
+        """For rows and columns, the first axis and whether along it, and so for the second."""
+        return (
+            (self.first.rows, self.first_along, self.second.rows, self.second_along),
+            (self.first.columns, self.first_along, self.second.columns, self.second_along),
+        )
 
     @property
     def tap_pairs(self) -> int:
@@ -98,12 +120,72 @@ class Way:
         return np.einsum("asm,bme->abse", first, second, optimize=True)
 
 
-def chunks(ways: list[Way]) -> list[tuple[int, int]]:
+def as_matrix(block: Block) -> Block:
+    """A block on one target position whose taps read one source position each, without positions.
+
+    The kernel of a linear layer over a whole map has as many taps as the map has positions. On
+    nodes that count as channels it is one matrix. Any other block is returned as it is.
+    """
+    rows, columns = block.rows, block.columns
+    if block.source.positions == 1 or block.target.positions > 1:
+        return block
+    if max(rows.source_counts.max(), columns.source_counts.max()) > 1:
+        return block
+    y, x = (
+        axis.sources[tap, 0, 0]
+        for axis, tap in ((rows, block.tap_y), (columns, block.tap_x))
+    )
+    there = (rows.source_counts[block.tap_y, 0] > 0) & (columns.source_counts[block.tap_x, 0] > 0)
+    source = block.source
+    node = (block.source_channel.astype(np.int64) * source.height + y) * source.width + x
+    return replace(
+        block,
+        source=NodeLayer(source.name, source.offset, source.size),
+        target_channel=block.target_channel[there],
+        source_channel=node[there].astype(np.int32),
+        tap_y=np.zeros(there.sum(), np.int16),
+        tap_x=np.zeros(there.sum(), np.int16),
+        weight=block.weight[there],
+        rows=Axis(1, 1),
+        columns=Axis(1, 1),
+    )
+
+
+def chunks(ways: Sequence[Way]) -> list[tuple[int, int]]:
     """Ranges of start channels, so that the products of any way fit into a chunk."""
     channels = ways[0].start.channels
     widest = max(way.tap_pairs * way.end.channels for way in ways)
     step = max(1, CHUNK_ELEMENTS // widest)
     return [(start, min(start + step, channels)) for start in range(0, channels, step)]
+
+
+def product(ways: Sequence[Way], others: Sequence[Way] | None = None) -> int:
+    """Frobenius product of the numbers of ways, or their squared norm.
+
+    Parameters
+    ----------
+    ways, others : sequence of Way
+        All between the same two layers; without `others` the ways themselves.
+
+    Returns
+    -------
+    int
+        Sum over pairs of a start and an end node of (ways between them) times (others). Exact.
+    """
+    every = [*ways, *(others or ())]
+    here, there = range(len(ways)), range(len(ways), len(every))
+    if others is None:
+        pairs = [(i, j, 1 if i == j else 2) for i in here for j in here if i <= j]
+    else:
+        pairs = [(i, j, 1) for i in here for j in there]
+    counts = [position_counts(every[i], every[j]) for i, j, _ in pairs]
+    total = 0
+    for start, stop in chunks(every):
+        products = [way.middle_counts(start, stop) for way in every]
+        for (i, j, factor), count in zip(pairs, counts, strict=True):
+            for one, other in zip(products[i], count @ products[j], strict=True):
+                total += factor * exact_dot(one, other)
+    return total
 
 
 def position_counts(
