@@ -28,8 +28,9 @@ PRODUCT = 8e-9
 TERM = 1.5e-9
 POSITION = 1e-8
 PAIR_OF_WAYS = 6e-4
-EDGE = 1.5e-8
+EDGE = 8e-9
 PATH = 2e-9
+NODE = 8e-8
 TAP = 1.5e-9
 STEP = 2e-4
 
@@ -140,15 +141,15 @@ def written_cost(ways: Sequence[Way], steps: Sequence[Block] = ()) -> Cost:
     return Cost(
         EDGE * (edges + more_edges)
         + PATH * sum(way.paths for way in ways)
-        + TAP * sum(_taps_tried(*step) for step in first + second)
+        + sum(_listing_seconds(*step) for step in first + second)
         + STEP * len(first + second),
         held,
     )
 
 
-def _taps_tried(block: Block, along: bool) -> int:
-    """Taps looked at while the neighbours of all nodes are listed."""
+def _listing_seconds(block: Block, along: bool) -> float:
+    """Time to look for the neighbours of all nodes on one side of a block, tap by tap."""
     near = block.source if along else block.target
     counts = block.rows.target_counts if along else block.rows.source_counts
     rows = near.height * block.rows.taps + int((counts > 0).sum()) * block.columns.taps
-    return near.channels * near.width * rows
+    return NODE * near.size + TAP * near.channels * near.width * rows

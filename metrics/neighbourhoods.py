@@ -9,7 +9,8 @@ from graph_encoding.axis import Axis
 from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
 
-from .choice import Cost, is_cheaper, written_cost
+from . import choice
+from .choice import Cost
 from .ways import Way
 from .written import reached_nodes
 
@@ -79,13 +80,13 @@ def _reached_nodes(
     """Pairs (v in source, w in target) with w reached from v, counted in the cheaper way."""
     pairs = [*((block, None) for block in steps), *double_steps]
     ways = [Way(first, second) for first, second in double_steps]
-    by_hand = written_cost(ways, steps)
-    if is_cheaper(_links_cost(pairs), by_hand):
+    by_hand = choice.written_cost(ways, steps)
+    if choice.is_cheaper(_links_cost(pairs), by_hand):
         rows = _PositionKinds([(first.rows, second and second.rows) for first, second in pairs])
         columns = _PositionKinds(
             [(first.columns, second and second.columns) for first, second in pairs]
         )
-        if is_cheaper(_marking_cost(source, target, pairs, rows, columns), by_hand):
+        if choice.is_cheaper(_marking_cost(source, target, pairs, rows, columns), by_hand):
             return _marked_nodes(source, target, pairs, rows, columns)
     return reached_nodes(steps, ways)
 
@@ -212,16 +213,18 @@ class _PositionKinds:
 
 def _axis_links(first: Axis, second: Axis | None) -> list[np.ndarray]:
     """For each source position the sorted, distinct (first tap, second tap, target) triples."""
+    targets = first.targets.tolist()
+    further = second.targets.tolist() if second else None
     all_links = []
     for position in range(first.source_size):
         links = set()
         for tap in range(first.taps):
-            for middle in range(*first.targets[tap, position]):
+            for middle in range(*targets[tap][position]):
                 if second is None:
                     links.add((tap, 0, middle))
                     continue
                 for second_tap in range(second.taps):
-                    for target in range(*second.targets[second_tap, middle]):
+                    for target in range(*further[second_tap][middle]):
                         links.add((tap, second_tap, target))
         all_links.append(np.array(sorted(links), np.int64).reshape(-1, 3))
     return all_links

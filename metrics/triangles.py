@@ -13,7 +13,7 @@ import numpy as np
 
 from graph_encoding import Block, Graph
 
-from .choice import algebra_cost, is_cheaper, written_cost
+from . import choice
 from .ways import Way, chunks, exact_dot, position_counts, tap_outer
 from .written import EdgeTriangles, edge_triangles
 
@@ -79,7 +79,7 @@ def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
 
 def _on_edges(block: Block, ways: list[Way]) -> EdgeTriangles:
     """Triangles on the edges of a block, in the cheaper way."""
-    if is_cheaper(algebra_cost(ways, masks=[block]), written_cost(ways, [block])):
+    if choice.is_cheaper(choice.algebra_cost(ways, masks=[block]), choice.written_cost(ways, [block])):
         return _by_algebra(block, ways)
     return edge_triangles(block, ways)
 

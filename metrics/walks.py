@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from graph_encoding import Block, Graph, NodeLayer
 
-from .choice import Cost, algebra_cost, is_cheaper, joint, written_cost
+from . import choice
+from .choice import Cost
 from .ways import Way, as_matrix, product
 from .written import walk_product
 
@@ -30,18 +31,18 @@ class Term(NamedTuple):
     @property
     def costs(self) -> tuple[Cost, Cost]:
         """By algebra and written out."""
-        by_hand = written_cost([*self.ways, *(self.others or ())])
-        return algebra_cost(self.ways, self.others), by_hand
+        by_hand = choice.written_cost([*self.ways, *(self.others or ())])
+        return choice.algebra_cost(self.ways, self.others), by_hand
 
     @property
     def cost(self) -> Cost:
         """The smaller one."""
         by_algebra, by_hand = self.costs
-        return by_algebra if is_cheaper(by_algebra, by_hand) else by_hand
+        return by_algebra if choice.is_cheaper(by_algebra, by_hand) else by_hand
 
     def count(self) -> int:
         """Its value, exact, in the cheaper way."""
-        count = product if is_cheaper(*self.costs) else walk_product
+        count = product if choice.is_cheaper(*self.costs) else walk_product
         return self.factor * count(self.ways, self.others)
 
 
@@ -62,6 +63,21 @@ def closed_four_walks(graph: Graph) -> int:
     while found:  # and forget what a term has computed of its ways
         total += found.pop().count()
     return total
+
+
+def cost(graph: Graph) -> Cost:
+    """Estimate `closed_four_walks`, which takes most of the time of the motifs.
+
+    Parameters
+    ----------
+    graph : Graph
+        A regular graph.
+
+    Returns
+    -------
+    Cost
+    """
+    return choice.joint([term.cost for term in terms(graph)])
 
 
 def terms(graph: Graph) -> list[Term]:
@@ -102,8 +118,8 @@ def terms(graph: Graph) -> list[Term]:
             for ends, ways in groups.items():
                 if forth and ends in along:
                     found.append(Term(8, along[ends], ways))
-        costs = [joint([term.cost for term in side]) for side in sides]
-        found += sides[0] if is_cheaper(*costs) else sides[1]
+        costs = [choice.joint([term.cost for term in side]) for side in sides]
+        found += sides[0] if choice.is_cheaper(*costs) else sides[1]
     return found
 
 

@@ -112,6 +112,14 @@ class Way:
         """Middle columns that join two columns by two taps, as `row_ways`."""
         return self._joined(self.first.columns.relation, self.second.columns.relation)
 
+    @property
+    def tap_places(self) -> tuple[np.ndarray, np.ndarray]:
+        """What pairs of row taps and pairs of column taps add up to: the index of a tap pair."""
+        first, second = self.first, self.second
+        shape = (first.rows.taps, first.columns.taps, second.rows.taps, second.columns.taps)
+        index = np.arange(self.tap_pairs).reshape(shape)
+        return index[:, 0, :, 0].ravel(), index[0, :, 0, :].ravel()
+
     def _joined(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         if not self.first_along:
             first = first.transpose(0, 2, 1)
@@ -204,15 +212,28 @@ def position_counts(
     -------
     scipy.sparse.csr_array of float64, shape (tap pairs of `one`, tap pairs of `other`)
     """
-    by_row, by_column = (
-        scipy.sparse.csr_array(_flat(a * mask) @ _flat(b).T)
+    joined = [
+        _joined_pairs(_flat(a * mask) @ _flat(b).T)
         for a, b, mask in (
             (one.row_ways, other.row_ways, rows),
             (one.column_ways, other.column_ways, columns),
         )
-    )
-    counts = scipy.sparse.kron(by_row, by_column, format="csr")
-    return counts[_tap_order(one)][:, _tap_order(other)]
+    ]
+    # A product of the counts along the rows with those along the columns, in the order of taps.
+    places = [
+        np.add.outer(by_row[pairs[0]], by_column[pairs[1]]).ravel()
+        for way, *pairs in ((one, joined[0][0], joined[1][0]), (other, joined[0][1], joined[1][1]))
+        for by_row, by_column in (way.tap_places,)
+    ]
+    counts = np.multiply.outer(joined[0][2], joined[1][2]).ravel()
+    shape = (one.tap_pairs, other.tap_pairs)
+    return scipy.sparse.csr_array((counts, places), shape=shape)
+
+
+def _joined_pairs(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places and values of the entries other than zero."""
+    places = np.nonzero(counts)
+    return *places, counts[places]
 
 
 def tap_outer(way: Way, by_row: np.ndarray, by_column: np.ndarray) -> np.ndarray:
@@ -246,9 +267,3 @@ def exact_dot(one: np.ndarray, other: np.ndarray) -> int:
 
 def _flat(ways: np.ndarray) -> np.ndarray:
     return ways.reshape(ways.shape[0] * ways.shape[1], -1)
-
-
-def _tap_order(way: Way) -> np.ndarray:
-    """Index by (row taps, column taps) of the tap pairs in order of (first tap, second tap)."""
-    shape = (*way.row_ways.shape[:2], *way.column_ways.shape[:2])
-    return np.arange(way.tap_pairs).reshape(shape).transpose(0, 2, 1, 3).ravel()
