@@ -79,7 +79,9 @@ def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
 
 def _on_edges(block: Block, ways: list[Way]) -> EdgeTriangles:
     """Triangles on the edges of a block, in the cheaper way."""
-    if choice.is_cheaper(choice.algebra_cost(ways, masks=[block]), choice.written_cost(ways, [block])):
+    if choice.is_cheaper(
+        choice.algebra_cost(ways, masks=[block]), choice.written_cost(ways, [block])
+    ):
         return _by_algebra(block, ways)
     return edge_triangles(block, ways)
 
@@ -106,6 +108,5 @@ def _by_algebra(block: Block, ways: list[Way]) -> EdgeTriangles:
                 at_end += by_channel.sum(axis=1).T @ ends[joined]
                 for other, others in zip(ways, products, strict=True):
                     counts = position_counts(way, other, rows, columns)[joined]
-                    for one, two in zip(kept, counts @ others, strict=True):
-                        squares += exact_dot(one, two)
+                    squares += exact_dot(kept.ravel(), (counts @ others).ravel())
     return EdgeTriangles(at_start.ravel(), at_end.ravel(), squares)

@@ -96,7 +96,7 @@ def terms(graph: Graph) -> list[Term]:
         for second in graph.blocks
         if first.target == second.source
     )
-    found = [Term(4, ways) for ways in along.values()]
+    found = [Term(4, _by_matrix(ways)) for ways in along.values()]
     for blocks in _meeting(graph.blocks):
         sides = []
         if len(blocks) == 1:
@@ -121,6 +121,13 @@ def terms(graph: Graph) -> list[Term]:
         costs = [choice.joint([term.cost for term in side]) for side in sides]
         found += sides[0] if choice.is_cheaper(*costs) else sides[1]
     return found
+
+
+def _by_matrix(ways: list[Way]) -> list[Way]:
+    """A way alone, its first step without positions if that is possible."""
+    if len(ways) > 1:
+        return ways
+    return [Way(as_matrix(ways[0].first), ways[0].second)]
 
 
 def _grouped(ways) -> dict[tuple[NodeLayer, NodeLayer], list[Way]]:

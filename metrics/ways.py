@@ -139,10 +139,7 @@ def as_matrix(block: Block) -> Block:
         return block
     if max(rows.source_counts.max(), columns.source_counts.max()) > 1:
         return block
-    y, x = (
-        axis.sources[tap, 0, 0]
-        for axis, tap in ((rows, block.tap_y), (columns, block.tap_x))
-    )
+    y, x = (axis.sources[tap, 0, 0] for axis, tap in ((rows, block.tap_y), (columns, block.tap_x)))
     there = (rows.source_counts[block.tap_y, 0] > 0) & (columns.source_counts[block.tap_x, 0] > 0)
     source = block.source
     node = (block.source_channel.astype(np.int64) * source.height + y) * source.width + x
@@ -191,8 +188,8 @@ def product(ways: Sequence[Way], others: Sequence[Way] | None = None) -> int:
     for start, stop in chunks(every):
         products = [way.middle_counts(start, stop) for way in every]
         for (i, j, factor), count in zip(pairs, counts, strict=True):
-            for one, other in zip(products[i], count @ products[j], strict=True):
-                total += factor * exact_dot(one, other)
+            joined = count @ products[j]
+            total += factor * exact_dot(products[i].ravel(), joined.ravel())
     return total
 
 

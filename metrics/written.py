@@ -133,7 +133,9 @@ def _second(ways: Sequence[Way]) -> Lists:
         return lists[0]
     shifts = np.cumsum([0, *(len(each.far) for each in lists)])
     starts = [each.start[:-1] + shift for each, shift in zip(lists, shifts[:-1], strict=True)]
-    return Lists(np.append(np.concatenate(starts), shifts[-1]), np.concatenate([e.far for e in lists]))
+    return Lists(
+        np.append(np.concatenate(starts), shifts[-1]), np.concatenate([e.far for e in lists])
+    )
 
 
 def _lists(steps: Sequence[tuple[Block, bool, int]], low: int, high: int) -> Lists:

@@ -91,7 +91,9 @@ def most_memory(tasks: Iterable[Task]) -> float:
 
 
 @cache
-def size(source: Source, dataset: str, pruner: str, sparsity: float) -> tuple[int, int, choice.Cost]:
+def size(
+    source: Source, dataset: str, pruner: str, sparsity: float
+) -> tuple[int, int, choice.Cost]:
     """Nodes, edges and cost of the motifs of the unrolled graph.
 
     Nodes are exact. Edges are those of seed 0 or by density, and so is what the cost is taken of,
