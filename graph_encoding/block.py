@@ -75,6 +75,16 @@ class Block:
         return int(np.bincount(self.tap, minlength=self.taps) @ self.pairs_per_tap)
 
     @cached_property
+    def fan_in(self) -> np.ndarray:
+        """int64 array (target.size,): edges into each target node."""
+        return self.target_sums().astype(np.int64)
+
+    @cached_property
+    def fan_out(self) -> np.ndarray:
+        """int64 array (source.size,): edges out of each source node."""
+        return self.source_sums().astype(np.int64)
+
+    @cached_property
     def total_weight(self) -> float:
         """Sum of the weights of all edges."""
         per_tap = np.bincount(self.tap, weights=self.weight, minlength=self.taps)

@@ -89,7 +89,7 @@ class Graph:
         """int64 array (num_nodes,): edges into each node."""
         degree = np.zeros(self.num_nodes, np.int64)
         for block in self.blocks:
-            degree[block.target.offset : block.target.stop] += block.target_sums().astype(np.int64)
+            degree[block.target.offset : block.target.stop] += block.fan_in
         return degree
 
     @cached_property
@@ -97,7 +97,7 @@ class Graph:
         """int64 array (num_nodes,): edges out of each node."""
         degree = np.zeros(self.num_nodes, np.int64)
         for block in self.blocks:
-            degree[block.source.offset : block.source.stop] += block.source_sums().astype(np.int64)
+            degree[block.source.offset : block.source.stop] += block.fan_out
         return degree
 
     @cached_property

@@ -9,6 +9,16 @@ from graph_encoding.axis import Axis
 from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
 
+from . import choice
+from .choice import Cost
+from .ways import Way
+from .written import reached_nodes
+
+# Seconds, as measured on one core.
+LINK = 5e-7
+MARK = 1e-9
+CALL = 3e-5
+
 
 def one_hop(graph: Graph) -> dict[str, float | None]:
     """``1-hop``: mean number of nodes reached in at most one step, the node itself included."""
@@ -29,7 +39,8 @@ def total_two_hop(graph: Graph) -> int:
 
     In a regular graph all positions of a channel whose surroundings look alike reach equally
     many nodes, so one position of each kind is counted. The channels reached at one position are
-    a bit set, so 64 of them are joined at a time.
+    a bit set, so 64 of them are joined at a time. Where that takes longer than a visit of every
+    path of two steps, the paths are visited (see `choice`).
 
     Parameters
     ----------
@@ -66,13 +77,60 @@ def _reached_nodes(
     steps: list[Block],
     double_steps: list[tuple[Block, Block]],
 ) -> int:
-    """Pairs (v in source, w in target) with w reached from v by one of the ways."""
-    ways = [_Way(block) for block in steps]
-    ways += [_Way(first, second) for first, second in double_steps]
-    rows = _PositionKinds([(way.first.rows, way.second and way.second.rows) for way in ways])
-    columns = _PositionKinds(
-        [(way.first.columns, way.second and way.second.columns) for way in ways]
-    )
+    """Pairs (v in source, w in target) with w reached from v, counted in the cheaper way."""
+    pairs = [*((block, None) for block in steps), *double_steps]
+    ways = [Way(first, second) for first, second in double_steps]
+    by_hand = choice.written_cost(ways, steps)
+    if choice.is_cheaper(_links_cost(pairs), by_hand):
+        rows = _PositionKinds([(first.rows, second and second.rows) for first, second in pairs])
+        columns = _PositionKinds(
+            [(first.columns, second and second.columns) for first, second in pairs]
+        )
+        if choice.is_cheaper(_marking_cost(source, target, pairs, rows, columns), by_hand):
+            return _marked_nodes(source, target, pairs, rows, columns)
+    return reached_nodes(steps, ways)
+
+
+def _links_cost(pairs: list[tuple[Block, Block | None]]) -> Cost:
+    """Estimate `_PositionKinds`."""
+    links = 0
+    for first, second in pairs:
+        links += first.rows.taps * first.source.height + first.columns.taps * first.source.width
+        if second:
+            links += int(first.rows.target_counts.sum()) * second.rows.taps
+            links += int(first.columns.target_counts.sum()) * second.columns.taps
+    return Cost(LINK * links, 200.0 * links)
+
+
+def _marking_cost(
+    source: NodeLayer,
+    target: NodeLayer,
+    pairs: list[tuple[Block, Block | None]],
+    rows: _PositionKinds,
+    columns: _PositionKinds,
+) -> Cost:
+    """Estimate `_marked_nodes`, once the kinds of positions are known."""
+    words = -(-target.channels // 64)
+    kinds = len(rows.positions) * len(columns.positions)
+    held = source.channels * rows.extent * columns.extent * words
+    marks, bits = 2.0 * kinds * held, 0
+    for index, (first, second) in enumerate(pairs):
+        by_tap = np.outer(rows.links_by_tap(index), columns.links_by_tap(index)).ravel()
+        entries = np.bincount(first.tap, minlength=first.taps)
+        marks += words * float(entries @ by_tap) + 2.0 * kinds * len(first.tap)
+        bits += (second.taps if second else 1) * first.target.channels * words
+    return Cost(MARK * marks + CALL * kinds * len(pairs), 8.0 * (held + bits))
+
+
+def _marked_nodes(
+    source: NodeLayer,
+    target: NodeLayer,
+    pairs: list[tuple[Block, Block | None]],
+    rows: _PositionKinds,
+    columns: _PositionKinds,
+) -> int:
+    """Pairs (v in source, w in target) with w reached from v, one position of each kind."""
+    ways = [_Prepared(first, second) for first, second in pairs]
     words = -(-target.channels // 64)
     reached = np.zeros((source.channels, rows.extent, columns.extent, words), np.uint64)
     total = 0
@@ -86,7 +144,7 @@ def _reached_nodes(
     return total
 
 
-class _Way:
+class _Prepared:
     """One block, or two in a row, prepared for `_mark`."""
 
     def __init__(self, first: Block, second: Block | None = None) -> None:
@@ -141,6 +199,11 @@ class _PositionKinds:
         self.counts = [len(members) for members in kinds.values()]
         self.taps = [first.taps for first, _ in axes]
 
+    def links_by_tap(self, way: int) -> np.ndarray:
+        """int64 array (taps,): links through each first tap, over all kinds."""
+        links = [self._links[position][way][:, 0] for position in self.positions]
+        return np.bincount(np.concatenate(links), minlength=self.taps[way])
+
     def links(self, way: int, position: int) -> tuple[np.ndarray, np.ndarray]:
         """Links of one position, as (start by first tap, (second tap, target) rows)."""
         links = self._links[position][way]
@@ -150,16 +213,18 @@ class _PositionKinds:
 
 def _axis_links(first: Axis, second: Axis | None) -> list[np.ndarray]:
     """For each source position the sorted, distinct (first tap, second tap, target) triples."""
+    targets = first.targets.tolist()
+    further = second.targets.tolist() if second else None
     all_links = []
     for position in range(first.source_size):
         links = set()
         for tap in range(first.taps):
-            for middle in range(*first.targets[tap, position]):
+            for middle in range(*targets[tap][position]):
                 if second is None:
                     links.add((tap, 0, middle))
                     continue
                 for second_tap in range(second.taps):
-                    for target in range(*second.targets[second_tap, middle]):
+                    for target in range(*further[second_tap][middle]):
                         links.add((tap, second_tap, target))
         all_links.append(np.array(sorted(links), np.int64).reshape(-1, 3))
     return all_links

@@ -1,7 +1,8 @@
 """Triangles: where a shortcut spans two layers.
 
 A triangle is a step u -> a, a step a -> w and a shortcut u -> w. The triangles on an edge are the
-ways of two steps between its ends, so they are counted by kernel algebra, edge by edge of a mask.
+ways of two steps between its ends, so they are counted by kernel algebra, edge by edge of a mask,
+or on the written-out edges, whichever is the cheaper (see `choice`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import numpy as np
 
 from graph_encoding import Block, Graph
 
+from . import choice
 from .ways import Way, chunks, exact_dot, position_counts, tap_outer
+from .written import EdgeTriangles, edge_triangles
 
 
 class TriangleCounts(NamedTuple):
@@ -45,24 +48,18 @@ def triangles(graph: Graph) -> TriangleCounts:
     TriangleCounts
         Exact.
     """
-    at_node = np.zeros(graph.num_nodes)
-    total = squares = edge_triangles = 0
+    on_edges = np.zeros(graph.num_nodes)
+    squares = 0
     for block, ways in _ways_beside(graph).items():
-        on_edges = _on_edges(block, ways)
-        edge_triangles += on_edges.total
-        squares += on_edges.squares
-        # Every triangle has one edge whose ends are its first and its middle node, and one whose
-        # ends are its first and its last.
-        for way, at_start, at_end in zip(ways, on_edges.at_start, on_edges.at_end, strict=True):
-            if way.first_along and way.second_along:
-                at_node[block.source.offset : block.source.stop] += at_start
-                at_node[block.target.offset : block.target.stop] += at_end
-                total += int(at_start.sum())
-            elif way.first_along:
-                at_node[block.target.offset : block.target.stop] += at_end
-    degree = graph.degree.astype(np.float64)
-    tails = exact_dot(at_node, degree) - 2 * exact_dot(at_node, np.ones(len(at_node)))
-    return TriangleCounts(total, tails, (squares - edge_triangles) // 2)
+        found = _on_edges(block, ways)
+        on_edges[block.source.offset : block.source.stop] += found.at_start
+        on_edges[block.target.offset : block.target.stop] += found.at_end
+        squares += found.squares
+    # Two edges of each of its triangles meet at a node, and an edge has two ends.
+    at_node = on_edges / 2
+    thrice = exact_dot(at_node, np.ones(len(at_node)))
+    tails = exact_dot(at_node, graph.degree.astype(np.float64)) - 2 * thrice
+    return TriangleCounts(thrice // 3, tails, (squares - thrice) // 2)
 
 
 def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
@@ -80,19 +77,18 @@ def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
     return beside
 
 
-class _OnEdges(NamedTuple):
-    """Triangles on the edges of a block: their sum, the sum of their squares over the edges, and
-    for each way their sum at every start and at every end node."""
+def _on_edges(block: Block, ways: list[Way]) -> EdgeTriangles:
+    """Triangles on the edges of a block, in the cheaper way."""
+    if choice.is_cheaper(
+        choice.algebra_cost(ways, masks=[block]), choice.written_cost(ways, [block])
+    ):
+        return _by_algebra(block, ways)
+    return edge_triangles(block, ways)
 
-    total: int
-    squares: int
-    at_start: list[np.ndarray]
-    at_end: list[np.ndarray]
 
-
-def _on_edges(block: Block, ways: list[Way]) -> _OnEdges:
-    at_start = [np.zeros((block.source.channels, block.source.positions)) for _ in ways]
-    at_end = [np.zeros((block.target.channels, block.target.positions)) for _ in ways]
+def _by_algebra(block: Block, ways: list[Way]) -> EdgeTriangles:
+    at_start = np.zeros((block.source.channels, block.source.positions))
+    at_end = np.zeros((block.target.channels, block.target.positions))
     squares = 0
     for start, stop in chunks(ways):
         products = [way.middle_counts(start, stop) for way in ways]
@@ -108,12 +104,9 @@ def _on_edges(block: Block, ways: list[Way]) -> _OnEdges:
                     continue
                 kept = products[i][joined] * mask[start:stop].ravel()
                 by_channel = kept.reshape(len(joined), stop - start, -1)
-                at_start[i][start:stop] += by_channel.sum(axis=2).T @ starts[joined]
-                at_end[i] += by_channel.sum(axis=1).T @ ends[joined]
+                at_start[start:stop] += by_channel.sum(axis=2).T @ starts[joined]
+                at_end += by_channel.sum(axis=1).T @ ends[joined]
                 for other, others in zip(ways, products, strict=True):
                     counts = position_counts(way, other, rows, columns)[joined]
-                    for one, two in zip(kept, counts @ others, strict=True):
-                        squares += exact_dot(one, two)
-    total = sum(int(sums.sum()) for sums in at_start)
-    flat = [sums.ravel() for sums in at_start], [sums.ravel() for sums in at_end]
-    return _OnEdges(total, squares, *flat)
+                    squares += exact_dot(kept.ravel(), (counts @ others).ravel())
+    return EdgeTriangles(at_start.ravel(), at_end.ravel(), squares)

@@ -9,13 +9,15 @@ the maps, the position counts not on the channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import scipy.sparse
 
 from graph_encoding import Block, NodeLayer
+from graph_encoding.axis import Axis
 
 CHUNK_ELEMENTS = 4 << 20
 """Elements of one array of products held at a time."""
@@ -49,6 +51,26 @@ class Way:
     def end(self) -> NodeLayer:
         """Where the way ends."""
         return self.second.target if self.second_along else self.second.source
+
+    @property
+    def middle(self) -> NodeLayer:
+        """Where the way changes blocks."""
+        return self.first.target if self.first_along else self.first.source
+
+    @property
+    def paths(self) -> int:
+        """Number of paths of two steps that go this way."""
+        first = self.first.fan_in if self.first_along else self.first.fan_out
+        second = self.second.fan_out if self.second_along else self.second.fan_in
+        return int(first @ second)
+
+    @property
+    def axes(self) -> tuple[tuple[Axis, bool, Axis, bool], tuple[Axis, bool, Axis, bool]]:
+        """For rows and columns, the first axis and whether along it, and so for the second."""
+        return (
+            (self.first.rows, self.first_along, self.second.rows, self.second_along),
+            (self.first.columns, self.first_along, self.second.columns, self.second_along),
+        )
 
     @property
     def tap_pairs(self) -> int:
@@ -90,6 +112,14 @@ class Way:
         """Middle columns that join two columns by two taps, as `row_ways`."""
         return self._joined(self.first.columns.relation, self.second.columns.relation)
 
+    @property
+    def tap_places(self) -> tuple[np.ndarray, np.ndarray]:
+        """What pairs of row taps and pairs of column taps add up to: the index of a tap pair."""
+        first, second = self.first, self.second
+        shape = (first.rows.taps, first.columns.taps, second.rows.taps, second.columns.taps)
+        index = np.arange(self.tap_pairs).reshape(shape)
+        return index[:, 0, :, 0].ravel(), index[0, :, 0, :].ravel()
+
     def _joined(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         if not self.first_along:
             first = first.transpose(0, 2, 1)
@@ -98,12 +128,69 @@ class Way:
         return np.einsum("asm,bme->abse", first, second, optimize=True)
 
 
-def chunks(ways: list[Way]) -> list[tuple[int, int]]:
+def as_matrix(block: Block) -> Block:
+    """A block on one target position whose taps read one source position each, without positions.
+
+    The kernel of a linear layer over a whole map has as many taps as the map has positions. On
+    nodes that count as channels it is one matrix. Any other block is returned as it is.
+    """
+    rows, columns = block.rows, block.columns
+    if block.source.positions == 1 or block.target.positions > 1:
+        return block
+    if max(rows.source_counts.max(), columns.source_counts.max()) > 1:
+        return block
+    y, x = (axis.sources[tap, 0, 0] for axis, tap in ((rows, block.tap_y), (columns, block.tap_x)))
+    there = (rows.source_counts[block.tap_y, 0] > 0) & (columns.source_counts[block.tap_x, 0] > 0)
+    source = block.source
+    node = (block.source_channel.astype(np.int64) * source.height + y) * source.width + x
+    return replace(
+        block,
+        source=NodeLayer(source.name, source.offset, source.size),
+        target_channel=block.target_channel[there],
+        source_channel=node[there].astype(np.int32),
+        tap_y=np.zeros(there.sum(), np.int16),
+        tap_x=np.zeros(there.sum(), np.int16),
+        weight=block.weight[there],
+        rows=Axis(1, 1),
+        columns=Axis(1, 1),
+    )
+
+
+def chunks(ways: Sequence[Way]) -> list[tuple[int, int]]:
     """Ranges of start channels, so that the products of any way fit into a chunk."""
     channels = ways[0].start.channels
     widest = max(way.tap_pairs * way.end.channels for way in ways)
     step = max(1, CHUNK_ELEMENTS // widest)
     return [(start, min(start + step, channels)) for start in range(0, channels, step)]
+
+
+def product(ways: Sequence[Way], others: Sequence[Way] | None = None) -> int:
+    """Frobenius product of the numbers of ways, or their squared norm.
+
+    Parameters
+    ----------
+    ways, others : sequence of Way
+        All between the same two layers; without `others` the ways themselves.
+
+    Returns
+    -------
+    int
+        Sum over pairs of a start and an end node of (ways between them) times (others). Exact.
+    """
+    every = [*ways, *(others or ())]
+    here, there = range(len(ways)), range(len(ways), len(every))
+    if others is None:
+        pairs = [(i, j, 1 if i == j else 2) for i in here for j in here if i <= j]
+    else:
+        pairs = [(i, j, 1) for i in here for j in there]
+    counts = [position_counts(every[i], every[j]) for i, j, _ in pairs]
+    total = 0
+    for start, stop in chunks(every):
+        products = [way.middle_counts(start, stop) for way in every]
+        for (i, j, factor), count in zip(pairs, counts, strict=True):
+            joined = count @ products[j]
+            total += factor * exact_dot(products[i].ravel(), joined.ravel())
+    return total
 
 
 def position_counts(
@@ -122,15 +209,28 @@ def position_counts(
     -------
     scipy.sparse.csr_array of float64, shape (tap pairs of `one`, tap pairs of `other`)
     """
-    by_row, by_column = (
-        scipy.sparse.csr_array(_flat(a * mask) @ _flat(b).T)
+    joined = [
+        _joined_pairs(_flat(a * mask) @ _flat(b).T)
         for a, b, mask in (
             (one.row_ways, other.row_ways, rows),
             (one.column_ways, other.column_ways, columns),
         )
-    )
-    counts = scipy.sparse.kron(by_row, by_column, format="csr")
-    return counts[_tap_order(one)][:, _tap_order(other)]
+    ]
+    # A product of the counts along the rows with those along the columns, in the order of taps.
+    places = [
+        np.add.outer(by_row[pairs[0]], by_column[pairs[1]]).ravel()
+        for way, *pairs in ((one, joined[0][0], joined[1][0]), (other, joined[0][1], joined[1][1]))
+        for by_row, by_column in (way.tap_places,)
+    ]
+    counts = np.multiply.outer(joined[0][2], joined[1][2]).ravel()
+    shape = (one.tap_pairs, other.tap_pairs)
+    return scipy.sparse.csr_array((counts, places), shape=shape)
+
+
+def _joined_pairs(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places and values of the entries other than zero."""
+    places = np.nonzero(counts)
+    return *places, counts[places]
 
 
 def tap_outer(way: Way, by_row: np.ndarray, by_column: np.ndarray) -> np.ndarray:
@@ -164,9 +264,3 @@ def exact_dot(one: np.ndarray, other: np.ndarray) -> int:
 
 def _flat(ways: np.ndarray) -> np.ndarray:
     return ways.reshape(ways.shape[0] * ways.shape[1], -1)
-
-
-def _tap_order(way: Way) -> np.ndarray:
-    """Index by (row taps, column taps) of the tap pairs in order of (first tap, second tap)."""
-    shape = (*way.row_ways.shape[:2], *way.column_ways.shape[:2])
-    return np.arange(way.tap_pairs).reshape(shape).transpose(0, 2, 1, 3).ravel()

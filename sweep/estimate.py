@@ -2,19 +2,23 @@
 
 Nodes are exact. Edges are exact for one seed where the masks need no data and no gradients;
 elsewhere every layer is taken to have the global density. Seconds and memory follow from nodes and
-edges by what the benchmark measured on two cores (tests/benchmarks), for one process.
+edges by what the benchmark measured on two cores (tests/benchmarks), for one process; those of the
+motifs, which grow with more than the edges, from the graph's geometry (`metrics.choice`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from models.own import Source
 from pruning import CHEAP, PRUNERS
 
 from .plan import Task
+
+if TYPE_CHECKING:
+    from metrics import choice
 
 LOADED = 420.0  # MB of a process with everything imported
 NODE_BYTES, EDGE_BYTES = 420, 1.5
@@ -55,10 +59,10 @@ def estimate(task: Task) -> Cost:
     """
     network = task.network
     source = network.source or Source(network.model, None, network.input_shape)
-    nodes, edges = size(source, network.dataset, network.pruning, network.sparsity)
+    nodes, edges, motifs = size(source, network.dataset, network.pruning, network.sparsity)
     cost = CHEAP if network.file else PRUNERS[network.pruning].cost
-    measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges) / 1e6
-    unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges
+    measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
+    unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
     share = sum(1 if m.encoding == "unrolled" else BIPARTITE_SHARE for m in task.measurements)
     return Cost(
         nodes,
@@ -74,22 +78,29 @@ def most_memory(tasks: Iterable[Task]) -> float:
 
 
 @cache
-def size(source: Source, dataset: str, pruner: str, sparsity: float) -> tuple[int, int]:
-    """Nodes and edges of the unrolled graph: exact nodes, edges of seed 0 or by density."""
+def size(
+    source: Source, dataset: str, pruner: str, sparsity: float
+) -> tuple[int, int, choice.Cost]:
+    """Nodes, edges and cost of the motifs of the unrolled graph.
+
+    Nodes are exact. Edges are those of seed 0 or by density, and so is what the cost is taken of,
+    with uniform masks in place of those that need data.
+    """
     import graph_encoding
     import pruning
     from datasets import about
+    from metrics import walks
     from models import own
 
     if pruning.PRUNERS[pruner].cost != CHEAP:
-        nodes, edges = size(source, dataset, "dense", 0.0)
-        return nodes, round(edges * (1 - sparsity))
+        nodes, edges, _ = size(source, dataset, "dense", 0.0)
+        return nodes, round(edges * (1 - sparsity)), size(source, dataset, "uniform", sparsity)[2]
     network = own.build(source, about(dataset).classes, seed=0)
     if pruner != "dense":  # which removes nothing, not even from weights that are given
         masks = pruning.prune(pruner, network, sparsity, input_shape=source.input_shape)
         pruning.apply_masks(network, masks)
     (graph,) = graph_encoding.encode(network, "unrolled", source.input_shape)
-    return graph.num_nodes, graph.num_edges
+    return graph.num_nodes, graph.num_edges, walks.cost(graph)
 
 
 def table(tasks: Iterable[Task], left: Iterable[Task]) -> str:

@@ -3,7 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from networks import sparsify
+from torch import nn
 
 import graph_encoding
 import main
@@ -11,6 +14,8 @@ import models
 import pruning
 import steps
 from command_line import flags
+from metrics import choice, walks
+from models.own import Source
 from runs import results
 from sweep import estimate, plan
 
@@ -92,6 +97,36 @@ def test_a_saved_network_is_not_pruned_again():
     made, read = (estimate.estimate(t) for t in (task, loaded))
     assert read.seconds < made.seconds
     assert read.megabytes < made.megabytes
+
+
+def test_motifs_cost_by_geometry():
+    """As many edges cost more where more paths of two steps or more taps have to be looked at."""
+    (few,) = tasks("--pruning uniform --model CONV-6 --sparsity 0.98")
+    source = Source("CONV-6", None, few.network.input_shape)
+    nodes, _, cost = estimate.size(source, "CIFAR-10", "uniform", 0.98)
+    graph = graph_of(few.network)
+    every = [way for term in walks.terms(graph) for way in term.ways]
+    assert cost.seconds > choice.PATH * min(way.paths for way in every)
+    assert cost == walks.cost(graph)
+    assert estimate.estimate(few).seconds > cost.seconds + estimate.NODE_SECONDS * nodes
+    # Those that need data are taken to cost what uniform masks do.
+    assert estimate.size(source, "CIFAR-10", "snip", 0.98)[2] == cost
+
+
+@pytest.mark.parametrize("side", [32, 224])
+def test_motifs_of_a_flattened_map_by_their_paths(side):
+    """Written out: so many edges, and the paths between two outputs or from the inputs to them."""
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3 * side * side, 20), nn.Linear(20, 10))
+    sparsify(module, 0, [0.02])
+    (graph,) = graph_encoding.encode(module, "unrolled", (3, side, side))
+    found = [way for term in walks.terms(graph) for way in term.ways]
+    matrix = graph.to_scipy().astype(bool).astype(np.int64)
+    fan_in, fan_out = matrix.sum(axis=0), matrix.sum(axis=1)
+    least = fan_in @ fan_out + min(fan_in[:-10] @ fan_in[:-10], fan_out @ fan_out)
+    assert found[0].paths == fan_in @ fan_out
+    assert sum(way.paths for way in found) <= least + fan_in[-10:] @ fan_in[-10:]
+    assert walks.cost(graph).seconds < 1
+    assert walks.cost(graph).bytes < 100e6
 
 
 def files(folder):
