@@ -32,7 +32,17 @@ ACCEPTED = 1e-6
 """Relative error up to which values are given, with a warning, once `MOST_PRODUCTS` are spent."""
 
 RISK = 1e-3
-"""Bound of the probability that a probe misses an eigenvalue."""
+"""Bound of the probability that a probe misses an eigenvalue, for more than `SMALL_SIZE` rows."""
+
+SMALL_RISK = 1e-9
+"""The same for matrices whose products are cheap."""
+
+SMALL_SIZE = 20_000
+
+DENSE_SIZE = 2_000
+"""Up to this number of rows, a matrix that takes more than `DENSE_PRODUCTS` is written out."""
+
+DENSE_PRODUCTS = 300
 
 MOST_PRODUCTS = 3_000
 """Products after which the iterations end; a last probe at `ACCEPTED` may take as many again."""
@@ -42,6 +52,9 @@ BASIS_ELEMENTS = 48 << 20
 
 BASIS_SIZES = (20, 100)
 
+SMALLEST_ROOT = 1e-3
+"""Below this part of the largest square root, rounding of the squares comes to more than 1e-12."""
+
 CHECK_EVERY = 2
 """Products between two looks at the convergence."""
 
@@ -50,7 +63,11 @@ NOISE = 0.1
 
 
 def extreme_eigenvalues(
-    product: Product, start: np.ndarray, count: int, by_modulus: bool = False
+    product: Product,
+    start: np.ndarray,
+    count: int,
+    by_modulus: bool = False,
+    are_squares: bool = False,
 ) -> np.ndarray:
     """The largest eigenvalues of a symmetric matrix, algebraically or by modulus.
 
@@ -65,6 +82,9 @@ def extreme_eigenvalues(
         How many eigenvalues; at most n.
     by_modulus : bool
         Largest in modulus from either end of the spectrum; else the algebraically largest.
+    are_squares : bool
+        Whether the tolerance is that of the square roots, relative to the largest root (for roots
+        above `SMALLEST_ROOT` of it).
 
     Returns
     -------
@@ -86,8 +106,8 @@ def extreme_eigenvalues(
     and its part along C's first eigenvector is the start's part times the Lanczos polynomial at
     the eigenvalue. The polynomial rises beyond the largest Ritz value; once it exceeds
     ``sqrt(2 d / pi) / RISK`` at the level, an eigenvalue above the level would need a start whose
-    part along the eigenvector is so small that its probability is at most `RISK` (twice this for
-    both ends of the spectrum). See van Dorsselaer, Hochstenbach and van der Vorst, "Computing
+    part along the eigenvector is so small that its probability is at most `RISK`, `SMALL_RISK`
+    for small matrices (twice this for both ends of the spectrum). See van Dorsselaer, Hochstenbach and van der Vorst, "Computing
     probabilistic bounds for extreme eigenvalues of symmetric matrices with the Lanczos method",
     SIAM J. Matrix Anal. Appl. 2000, who sharpen Kuczynski and Wozniakowski, "Estimating the
     largest eigenvalue by the power and Lanczos algorithms with a random start", same journal,
@@ -116,9 +136,12 @@ def extreme_eigenvalues(
         ritz = _ritz_pairs(space, by_modulus)
         if space.done == size:
             return ritz.values[:count]
+        if products >= DENSE_PRODUCTS and size <= DENSE_SIZE:
+            return _by_dense_solver(product, size, by_modulus)[:count]
         if is_last:
             tolerance, resume = ACCEPTED, 0
-        top = _settled(ritz, count, tolerance) if products >= resume else None
+        allowed = tolerance * _scale(ritz, count, are_squares)
+        top = _settled(ritz, count, allowed, by_modulus) if products >= resume else None
         if top is not None:
             found = ritz.values[:count]
             _restart(space, ritz, np.arange(top.kept))
@@ -254,7 +277,23 @@ def _ritz_pairs(space: _Space, by_modulus: bool) -> _Ritz:
     return _Ritz(values[order], sizes[order], residuals, vectors)
 
 
-def _settled(ritz: _Ritz, count: int, tolerance: float) -> _Top | None:
+def _by_dense_solver(product: Product, size: int, by_modulus: bool) -> np.ndarray:
+    """All eigenvalues, the largest first."""
+    values = np.linalg.eigvalsh(np.stack([product(unit) for unit in np.eye(size)]))
+    return values[np.argsort(-np.abs(values) if by_modulus else -values, kind="stable")]
+
+
+def _scale(ritz: _Ritz, count: int, are_squares: bool) -> float:
+    """What the tolerance is relative to."""
+    largest = float(np.abs(ritz.values[0])) or 1.0
+    if not are_squares:
+        return largest
+    smallest = max(ritz.values[min(count, len(ritz.values)) - 1] / largest, SMALLEST_ROOT**2)
+    # The error of a square is its root's times twice the root.
+    return largest * min(1.0, 2 * np.sqrt(smallest))
+
+
+def _settled(ritz: _Ritz, count: int, tolerance: float, by_modulus: bool) -> _Top | None:
     """What a probe has to show for the first `count` values to be exact; None if they are not.
 
     The values are exact if they and some more (all above the level) have residuals that are small
@@ -263,26 +302,29 @@ def _settled(ritz: _Ritz, count: int, tolerance: float) -> _Top | None:
     sizes = ritz.sizes
     if len(sizes) <= count:
         return None
-    tolerance *= np.abs(ritz.values[0]) or 1.0
     squares = ritz.residuals**2
     if squares[:count].sum() <= (tolerance / 2) ** 2:
-        return _deflated(ritz, count, sizes[count - 1] + tolerance / 2)
-    gaps = -np.diff(sizes)
+        return _deflated(ritz, count, sizes[count - 1] + tolerance / 2, by_modulus)
     needed = np.cumsum(squares)[:-1] / tolerance
+    gaps = -np.diff(sizes)
     for first in range(count, len(sizes)):
-        gap = gaps[first - 1]
-        if needed[first - 1] <= 0.3 * gap:
-            return _deflated(ritz, first, sizes[first - 1] - max(needed[first - 1], 0.1 * gap))
+        if needed[first - 1] <= 0.1 * gaps[first - 1]:
+            return _deflated(ritz, first, sizes[first - 1] - needed[first - 1], by_modulus)
     return None
 
 
-def _deflated(ritz: _Ritz, first: int, level: float) -> _Top:
-    """Keep the first Ritz vectors and as many more as bring the rest furthest below the level."""
-    most = max(first, len(ritz.sizes) // 2)
-    under = level - ritz.sizes[first:most]
-    hidden = np.append(0.0, np.cumsum(ritz.residuals[first:most] ** 2 / under))
-    kept = first + int(np.argmax(level - hidden - ritz.sizes[first : most + 1]))
-    return _Top(kept, level - hidden[kept - first])
+def _deflated(ritz: _Ritz, first: int, level: float, by_modulus: bool) -> _Top:
+    """Keep the first Ritz vectors and as many more as are expected to make the probe shortest."""
+    sizes, residuals = ritz.sizes, ritz.residuals
+    under = level - sizes[first : max(first, len(sizes) // 2)]
+    hidden = np.append(0.0, np.cumsum(residuals[first : first + len(under)] ** 2 / under))
+    # A lower level might be below eigenvalues that have no Ritz value yet.
+    levels = level - hidden[hidden <= 0.1 * (level - sizes[first])]
+    # The largest eigenvalue that the rest may have, as far as its Ritz values tell.
+    rest = np.maximum.accumulate((sizes + residuals)[::-1])[::-1][first : first + len(levels)]
+    spread = rest if by_modulus else (rest - ritz.values.min()) / 2
+    best = int(np.argmax((levels - rest) / np.maximum(spread, 1e-300)))
+    return _Top(first + best, levels[best])
 
 
 def _probe(
@@ -301,7 +343,8 @@ def _probe(
     value is above it.
     """
     dimension = len(draw) - len(kept)
-    enough = np.log(np.sqrt(2 * dimension / np.pi) / RISK)
+    risk = SMALL_RISK if len(draw) <= SMALL_SIZE else RISK
+    enough = np.log(np.sqrt(2 * dimension / np.pi) / risk)
     signs = np.array([1.0, -1.0] if by_modulus else [1.0])
     pivots, growth = np.full(len(signs), np.inf), np.zeros(len(signs))
     before, vector, norm = np.zeros(len(draw)), draw, 0.0
