@@ -164,7 +164,7 @@ def extreme_eigenvalues(
             resume = products + probe.products * (space.held - space.done)
         elif is_full:
             _restart(space, ritz, _ends(ritz, count, by_modulus))
-        if is_last or space.held - space.done > most // 4:
+        if is_last or space.held - space.done > most // 2 and most < size:
             _warn(f"are not certain to {ACCEPTED:g} of the largest: left empty")
             return np.full(count, np.nan)
 
