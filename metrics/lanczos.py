@@ -107,12 +107,13 @@ def extreme_eigenvalues(
     the eigenvalue. The polynomial rises beyond the largest Ritz value; once it exceeds
     ``sqrt(2 d / pi) / RISK`` at the level, an eigenvalue above the level would need a start whose
     part along the eigenvector is so small that its probability is at most `RISK`, `SMALL_RISK`
-    for small matrices (twice this for both ends of the spectrum). See van Dorsselaer, Hochstenbach and van der Vorst, "Computing
-    probabilistic bounds for extreme eigenvalues of symmetric matrices with the Lanczos method",
-    SIAM J. Matrix Anal. Appl. 2000, who sharpen Kuczynski and Wozniakowski, "Estimating the
-    largest eigenvalue by the power and Lanczos algorithms with a random start", same journal,
-    1992. This is a bound whatever the matrix, over the draw of the start; the draws are the same
-    in every run (fixed seeds), so that results repeat.
+    for small matrices (twice this for both ends of the spectrum). See van Dorsselaer,
+    Hochstenbach and van der Vorst, "Computing probabilistic bounds for extreme eigenvalues of
+    symmetric matrices with the Lanczos method", SIAM J. Matrix Anal. Appl. 2000, who sharpen
+    Kuczynski and Wozniakowski, "Estimating the largest eigenvalue by the power and Lanczos
+    algorithms with a random start", same journal, 1992. This is a bound whatever the matrix, over
+    the draw of the start; the draws are the same in every run (fixed seeds), so that results
+    repeat.
 
     C is compressed further by the nearly converged Ritz vectors of eigenvalues below the level,
     which shortens the probe. What they hide is at most the sum of their squared residuals over
@@ -164,7 +165,7 @@ def extreme_eigenvalues(
             resume = products + probe.products * (space.held - space.done)
         elif is_full:
             _restart(space, ritz, _ends(ritz, count, by_modulus))
-        if is_last or space.held - space.done > most // 2 and most < size:
+        if is_last or (most < size and space.held - space.done > most // 2):
             _warn(f"are not certain to {ACCEPTED:g} of the largest: left empty")
             return np.full(count, np.nan)
 
@@ -241,10 +242,14 @@ def _extend(product: Product, space: _Space) -> None:
     projected[at, at + 1 : space.held] = again[at + 1 :]
     space.done += 1
     norm = float(np.linalg.norm(vector))
-    if norm > 1e-12 * np.abs(projected).max():
-        projected[space.held, at] = projected[at, space.held] = norm
-        np.divide(vector, norm, out=basis[space.held])
-        space.held += 1
+    if space.held == len(vector) or norm <= 1e-12 * np.abs(projected).max():
+        return
+    if norm < 1e-4 * np.abs(projected).max():  # its direction has lost digits
+        vector = _subtract(vector, _coefficients(basis[: space.held], vector), basis[: space.held])
+        norm = float(np.linalg.norm(vector))
+    projected[space.held, at] = projected[at, space.held] = norm
+    np.divide(vector, norm, out=basis[space.held])
+    space.held += 1
 
 
 def _coefficients(basis: np.ndarray, vector: np.ndarray) -> np.ndarray:

