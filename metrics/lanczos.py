@@ -1,16 +1,25 @@
-"""Extreme eigenvalues of a symmetric matrix that is given by its products with vectors.
+"""Extreme eigenvalues of a symmetric matrix that is given by its products with vectors, certified.
 
 Lanczos iterations with thick restarts (Wu and Simon, "Thick-restart Lanczos method for large
-symmetric eigenvalue problems", SIAM J. Matrix Anal. Appl. 2000). Compared with ARPACK's solver
-they keep approximations from both ends of the spectrum, so that eigenvalues in nearly equal pairs
-of opposite sign (as of any nearly bipartite graph) are no obstacle, and they stop when the values
-are exact, not when the vectors are: the error of a value is about the square of its residual.
+symmetric eigenvalue problems", SIAM J. Matrix Anal. Appl. 2000) find the values. Compared with
+ARPACK's solver they keep approximations from both ends of the spectrum, so that eigenvalues in
+nearly equal pairs of opposite sign (as of any nearly bipartite graph) are no obstacle, and they
+stop when the values are exact, not when the vectors are: the error of a value is about the square
+of its residual, if no other eigenvalue is near.
+
+No iteration sees what its start is (nearly) orthogonal to, and it takes a multiple eigenvalue for
+a simple one. So a probe from a random vector follows, in the complement of what was found. It
+ends when it has shown that no eigenvalue of the complement is above a level just below the found
+ones, or when it meets one: then its start joins the iterations, which become those of a band
+Lanczos method (Ruhe, "Implementation aspects of band Lanczos algorithms", Math. Comp. 1979).
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,20 +31,43 @@ TOLERANCE = 1e-9
 ACCEPTED = 1e-6
 """Relative error up to which values are given, with a warning, once `MOST_PRODUCTS` are spent."""
 
+RISK = 1e-3
+"""Bound of the probability that a probe misses an eigenvalue, for more than `SMALL_SIZE` rows."""
+
+SMALL_RISK = 1e-9
+"""The same for matrices whose products are cheap."""
+
+SMALL_SIZE = 20_000
+
+DENSE_SIZE = 2_000
+"""Up to this number of rows, a matrix that takes more than `DENSE_PRODUCTS` is written out."""
+
+DENSE_PRODUCTS = 300
+
 MOST_PRODUCTS = 3_000
-"""Products after which the iterations end."""
+"""Products after which the iterations end; a last probe at `ACCEPTED` may take as many again."""
 
 BASIS_ELEMENTS = 48 << 20
 """Elements of the basis, within `BASIS_SIZES` vectors."""
 
 BASIS_SIZES = (20, 100)
 
-CHECK_EVERY = 4
+SMALLEST_ROOT = 1e-3
+"""Below this part of the largest square root, rounding of the squares comes to more than 1e-12."""
+
+CHECK_EVERY = 2
 """Products between two looks at the convergence."""
+
+NOISE = 0.1
+"""Length of the random part of the start, relative to the guess."""
 
 
 def extreme_eigenvalues(
-    product: Product, start: np.ndarray, count: int, by_modulus: bool = False
+    product: Product,
+    start: np.ndarray,
+    count: int,
+    by_modulus: bool = False,
+    are_squares: bool = False,
 ) -> np.ndarray:
     """The largest eigenvalues of a symmetric matrix, algebraically or by modulus.
 
@@ -44,78 +76,187 @@ def extreme_eigenvalues(
     product : callable
         The matrix's product with a float64 vector of shape (n,).
     start : numpy.ndarray of float64, shape (n,)
-        Guess of the first eigenvector. Only eigenvectors that are not orthogonal to it (and to a
-        fixed pseudo-random vector on its support, added to it) are seen.
+        Guess of the first eigenvector. It decides on the cost only: what it is orthogonal to is
+        found as well.
     count : int
         How many eigenvalues; at most n.
     by_modulus : bool
         Largest in modulus from either end of the spectrum; else the algebraically largest.
+    are_squares : bool
+        Whether the tolerance is that of the square roots, relative to the largest root (for roots
+        above `SMALLEST_ROOT` of it).
 
     Returns
     -------
     numpy.ndarray of float64, shape (count,)
-        Eigenvalues, the first the largest (by modulus if so asked). An eigenvalue of a higher
-        multiplicity is found once. NaN, after a warning, where they do not converge.
+        Eigenvalues, the first the largest (by modulus if so asked), each as often as its
+        multiplicity. NaN, after a warning, where they are not certain within `MOST_PRODUCTS`.
 
     Notes
     -----
-    The error of a Ritz value with residual r is at most r, and at most r^2 over its distance from
-    the rest of the spectrum (Kato and Temple; Parlett, "The Symmetric Eigenvalue Problem", 11.7),
-    which is estimated by its distance from the next Ritz value.
+    What is certain: let Y be the Ritz vectors of the first values (`count` or some more), R their
+    residuals, C the matrix compressed to the complement of Y, and `level` a number below the
+    first values and above those of C. Then the values are wrong by at most ``|R|^2`` over their
+    distance from the level, and by at most ``|R|`` (Frobenius norms; Li and Li, "A note on
+    eigenvalues of perturbed Hermitian matrices", Linear Algebra Appl. 2005). The iterations go
+    on until this is at most `TOLERANCE` of the largest modulus, rounding apart.
+
+    That C has nothing above the level is shown by k Lanczos steps on C from a random vector,
+    uniformly distributed on the sphere of C's d dimensions. Their vector k + 1 has length one,
+    and its part along C's first eigenvector is the start's part times the Lanczos polynomial at
+    the eigenvalue. The polynomial rises beyond the largest Ritz value; once it exceeds
+    ``sqrt(2 d / pi) / RISK`` at the level, an eigenvalue above the level would need a start whose
+    part along the eigenvector is so small that its probability is at most `RISK`, `SMALL_RISK`
+    for small matrices (twice this for both ends of the spectrum). See van Dorsselaer,
+    Hochstenbach and van der Vorst, "Computing probabilistic bounds for extreme eigenvalues of
+    symmetric matrices with the Lanczos method", SIAM J. Matrix Anal. Appl. 2000, who sharpen
+    Kuczynski and Wozniakowski, "Estimating the largest eigenvalue by the power and Lanczos
+    algorithms with a random start", same journal, 1992. This is a bound whatever the matrix, over
+    the draw of the start; the draws are the same in every run (fixed seeds), so that results
+    repeat.
+
+    C is compressed further by the nearly converged Ritz vectors of eigenvalues below the level,
+    which shortens the probe. What they hide is at most the sum of their squared residuals over
+    their distances from the level, by which the level is lowered for the probe.
     """
     size = len(start)
     most = min(size, max(BASIS_SIZES[0], min(BASIS_SIZES[1], BASIS_ELEMENTS // size)))
-    basis = np.empty((most + 1, size))
-    projected = np.zeros((most + 1, most + 1))
-    basis[0] = _first_vector(start)
-    held = products = 0
+    space = _Space(np.empty((most + 2, size)), np.zeros((most + 2, most + 2)))
+    draws = np.random.default_rng(0)
+    noise = draws.standard_normal(size) / np.sqrt(size)
+    _append(space, start / np.linalg.norm(start) + NOISE * noise)
+    tolerance, products, resume = TOLERANCE, 0, 0
     while True:
-        norm = _extend(product, basis, projected, held)
-        held, products = held + 1, products + 1
-        is_full, is_invariant = held == most, norm <= 1e-12 * np.abs(projected).max()
-        if not (is_full or is_invariant or held % CHECK_EVERY == 0):
+        if space.is_invariant:  # what it lacks is in its complement
+            _append(space, draws.standard_normal(size))
+        _extend(product, space)
+        products += 1
+        is_last, is_full = products >= MOST_PRODUCTS, space.held > most
+        if not (is_last or is_full or space.is_invariant or products % CHECK_EVERY == 0):
             continue
-        values, vectors = np.linalg.eigh(projected[:held, :held])
-        order = np.argsort(-np.abs(values) if by_modulus else -values, kind="stable")[:count]
-        found = values[order]
-        scale = np.abs(values).max()
-        error = _errors(values, np.abs(norm * vectors[-1]))[order].max() / (scale or 1.0)
-        if is_invariant:  # its values are exact, and there are no others to be seen
-            return np.pad(found, (0, count - len(found)))
-        if held >= count and error <= TOLERANCE:
-            return found
-        if products >= MOST_PRODUCTS:
-            return _late(found, error)
-        if is_full:
-            held = _restart(basis, projected, values, vectors, norm, count, by_modulus)
+        ritz = _ritz_pairs(space, by_modulus)
+        if space.done == size:
+            return ritz.values[:count]
+        if products >= DENSE_PRODUCTS and size <= DENSE_SIZE:
+            return _by_dense_solver(product, size, by_modulus)[:count]
+        if is_last:
+            tolerance, resume = ACCEPTED, 0
+        allowed = tolerance * _scale(ritz, count, are_squares)
+        top = _settled(ritz, count, allowed, by_modulus) if products >= resume else None
+        if top is not None:
+            found = ritz.values[:count]
+            _restart(space, ritz, np.arange(top.kept))
+            draw = draws.standard_normal(size)
+            probe = _probe(
+                product,
+                space.basis[: top.kept],
+                draw,
+                top.level,
+                by_modulus,
+                2 * MOST_PRODUCTS - products,
+            )
+            if probe.is_clear:
+                if is_last:
+                    _warn(f"lie very close together: exact to {tolerance:.0e} only")
+                return found
+            products += probe.products
+            _append(space, draw)
+            # Until its own steps could have shown what the probe has met.
+            resume = products + probe.products * (space.held - space.done)
+        elif is_full:
+            _restart(space, ritz, _ends(ritz, count, by_modulus))
+        if is_last or (most < size and space.held - space.done > most // 2):
+            _warn(f"are not certain to {ACCEPTED:g} of the largest: left empty")
+            return np.full(count, np.nan)
 
 
-def _first_vector(start: np.ndarray) -> np.ndarray:
-    """The guess with a random part on its support, of length one."""
-    random = np.random.default_rng(0).random(len(start)) + 0.5
-    vector = start + 1e-3 * np.abs(start).max() * random * (start != 0)
-    return vector / np.linalg.norm(vector)
+@dataclass
+class _Space:
+    """Orthonormal vectors, and what the matrix makes of the first of them.
+
+    Parameters
+    ----------
+    basis : numpy.ndarray of float64, shape (m, n)
+        Its first `held` rows; the matrix times any of the first `done` lies in their span.
+    projected : numpy.ndarray of float64, shape (m, m)
+        Entry (i, j), and (j, i), is vector i times the matrix times vector j, for j below `done`.
+    """
+
+    basis: np.ndarray
+    projected: np.ndarray
+    held: int = 0
+    done: int = 0
+
+    @property
+    def is_invariant(self) -> bool:
+        return self.done == self.held
 
 
-def _extend(product: Product, basis: np.ndarray, projected: np.ndarray, last: int) -> float:
-    """Append the product with vector `last`, made orthogonal to the basis; return its length."""
-    vector = product(basis[last])
+class _Ritz(NamedTuple):
+    """Approximate eigenpairs, the wanted first; `vectors` are coefficients, by columns."""
+
+    values: np.ndarray
+    sizes: np.ndarray  # the values, or their moduli, in falling order
+    residuals: np.ndarray
+    vectors: np.ndarray
+
+
+class _Top(NamedTuple):
+    """Ritz vectors kept for a probe, and the level that nothing in their complement may reach."""
+
+    kept: int
+    level: float
+
+
+class _Outcome(NamedTuple):
+    """Whether a probe has shown that there is nothing above the level, and its products."""
+
+    is_clear: bool
+    products: int
+
+
+def _append(space: _Space, vector: np.ndarray) -> None:
+    """Add a vector, made orthogonal to the others."""
+    held = space.basis[: space.held]
+    for _ in range(3):
+        vector = _subtract(vector, _coefficients(held, vector), held)
+        vector /= np.linalg.norm(vector)
+    space.basis[space.held] = vector
+    space.held += 1
+
+
+def _extend(product: Product, space: _Space) -> None:
+    """Multiply the first vector that waits for it; what is new of the product waits as well."""
+    basis, projected, at = space.basis, space.projected, space.done
+    vector = product(basis[at])
     # What is known of the projection first, then, for orthogonality, the whole basis.
-    first = np.flatnonzero(projected[:last, last])[:1]
-    joined = slice(first[0] if len(first) else last, last)
-    diagonal = vector @ basis[last]
-    coefficients = np.append(projected[joined, last], diagonal)
-    vector = _subtract(vector, coefficients, basis[joined.start : last + 1])
-    again = sum(
-        basis[: last + 1, columns] @ vector[columns] for columns in _column_ranges(len(vector))
-    )
-    vector = _subtract(vector, again, basis[: last + 1])
-    projected[last, last] = diagonal + again[last]
+    first = np.flatnonzero(projected[:at, at])[:1]
+    joined = slice(first[0] if len(first) else at, at)
+    diagonal = vector @ basis[at]
+    coefficients = np.append(projected[joined, at], diagonal)
+    vector = _subtract(vector, coefficients, basis[joined.start : at + 1])
+    again = _coefficients(basis[: space.held], vector)
+    vector = _subtract(vector, again, basis[: space.held])
+    projected[at, at] = diagonal + again[at]
+    projected[at + 1 : space.held, at] = again[at + 1 :]
+    projected[at, at + 1 : space.held] = again[at + 1 :]
+    space.done += 1
     norm = float(np.linalg.norm(vector))
-    projected[last + 1, last] = projected[last, last + 1] = norm
-    if norm:
-        np.divide(vector, norm, out=basis[last + 1])
-    return norm
+    if space.held == len(vector) or norm <= 1e-12 * np.abs(projected).max():
+        return
+    if norm < 1e-4 * np.abs(projected).max():  # its direction has lost digits
+        vector = _subtract(vector, _coefficients(basis[: space.held], vector), basis[: space.held])
+        norm = float(np.linalg.norm(vector))
+    projected[space.held, at] = projected[at, space.held] = norm
+    np.divide(vector, norm, out=basis[space.held])
+    space.held += 1
+
+
+def _coefficients(basis: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    total = np.zeros(len(basis))
+    for columns in _column_ranges(len(vector)):
+        total += basis[:, columns] @ vector[columns]
+    return total
 
 
 def _subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> np.ndarray:
@@ -131,53 +272,133 @@ def _column_ranges(size: int, step: int = 1 << 13) -> list[slice]:
     return [slice(at, at + step) for at in range(0, size, step)]
 
 
-def _errors(values: np.ndarray, residuals: np.ndarray) -> np.ndarray:
-    """Estimated errors of Ritz values, in their (rising) order."""
-    step = np.diff(values, prepend=-np.inf, append=np.inf)
-    apart = np.minimum(step[:-1], step[1:])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        squared = residuals**2 / apart
-    return np.fmin(residuals, squared)
+def _ritz_pairs(space: _Space, by_modulus: bool) -> _Ritz:
+    done = space.done
+    values, vectors = np.linalg.eigh(space.projected[:done, :done])
+    sizes = np.abs(values) if by_modulus else values
+    order = np.argsort(-sizes, kind="stable")
+    vectors = vectors[:, order]
+    residuals = np.linalg.norm(space.projected[done : space.held, :done] @ vectors, axis=0)
+    return _Ritz(values[order], sizes[order], residuals, vectors)
 
 
-def _restart(
-    basis: np.ndarray,
-    projected: np.ndarray,
-    values: np.ndarray,
-    vectors: np.ndarray,
-    norm: float,
-    count: int,
+def _by_dense_solver(product: Product, size: int, by_modulus: bool) -> np.ndarray:
+    """All eigenvalues, the largest first."""
+    values = np.linalg.eigvalsh(np.stack([product(unit) for unit in np.eye(size)]))
+    return values[np.argsort(-np.abs(values) if by_modulus else -values, kind="stable")]
+
+
+def _scale(ritz: _Ritz, count: int, are_squares: bool) -> float:
+    """What the tolerance is relative to."""
+    largest = float(np.abs(ritz.values[0])) or 1.0
+    if not are_squares:
+        return largest
+    smallest = max(ritz.values[min(count, len(ritz.values)) - 1] / largest, SMALLEST_ROOT**2)
+    # The error of a square is its root's times twice the root.
+    return largest * min(1.0, 2 * np.sqrt(smallest))
+
+
+def _settled(ritz: _Ritz, count: int, tolerance: float, by_modulus: bool) -> _Top | None:
+    """What a probe has to show for the first `count` values to be exact; None if they are not.
+
+    The values are exact if they and some more (all above the level) have residuals that are small
+    for their distance from the level, or if their own residuals are below the tolerance.
+    """
+    sizes = ritz.sizes
+    if len(sizes) <= count:
+        return None
+    squares = ritz.residuals**2
+    if squares[:count].sum() <= (tolerance / 2) ** 2:
+        return _deflated(ritz, count, sizes[count - 1] + tolerance / 2, by_modulus)
+    needed = np.cumsum(squares)[:-1] / tolerance
+    gaps = -np.diff(sizes)
+    for first in range(count, len(sizes)):
+        if needed[first - 1] <= 0.1 * gaps[first - 1]:
+            return _deflated(ritz, first, sizes[first - 1] - needed[first - 1], by_modulus)
+    return None
+
+
+def _deflated(ritz: _Ritz, first: int, level: float, by_modulus: bool) -> _Top:
+    """Keep the first Ritz vectors and as many more as are expected to make the probe shortest."""
+    sizes, residuals = ritz.sizes, ritz.residuals
+    under = level - sizes[first : max(first, len(sizes) // 2)]
+    hidden = np.append(0.0, np.cumsum(residuals[first : first + len(under)] ** 2 / under))
+    # A lower level might be below eigenvalues that have no Ritz value yet.
+    levels = level - hidden[hidden <= 0.1 * (level - sizes[first])]
+    # The largest eigenvalue that the rest may have, as far as its Ritz values tell.
+    rest = np.maximum.accumulate((sizes + residuals)[::-1])[::-1][first : first + len(levels)]
+    spread = rest if by_modulus else (rest - ritz.values.min()) / 2
+    best = int(np.argmax((levels - rest) / np.maximum(spread, 1e-300)))
+    return _Top(first + best, levels[best])
+
+
+def _probe(
+    product: Product,
+    kept: np.ndarray,
+    draw: np.ndarray,
+    level: float,
     by_modulus: bool,
-) -> int:
-    """Keep the Ritz vectors at the wanted ends and the last vector; return how many are kept."""
-    held = len(values)
+    most: int,
+) -> _Outcome:
+    """Whether the matrix has nothing above a level in the complement of some vectors.
+
+    Lanczos steps without reorthogonalisation: the three-term recurrence holds all the same, and
+    with it the part of the last vector along an eigenvector. Pivots of the shifted tridiagonal
+    matrix are ratios of the Lanczos polynomials at the level; they are positive as long as no Ritz
+    value is above it.
+    """
+    dimension = len(draw) - len(kept)
+    risk = SMALL_RISK if len(draw) <= SMALL_SIZE else RISK
+    enough = np.log(np.sqrt(2 * dimension / np.pi) / risk)
+    signs = np.array([1.0, -1.0] if by_modulus else [1.0])
+    pivots, growth = np.full(len(signs), np.inf), np.zeros(len(signs))
+    before, vector, norm = np.zeros(len(draw)), draw, 0.0
+    vector = _subtract(vector, _coefficients(kept, vector), kept)
+    vector /= np.linalg.norm(vector)
+    for products in range(1, most + 1):
+        after = product(vector)
+        after -= norm * before
+        diagonal = after @ vector
+        after -= diagonal * vector
+        after = _subtract(after, _coefficients(kept, after), kept)
+        pivots = level - signs * diagonal - norm**2 / pivots
+        if pivots.min() <= 0:
+            return _Outcome(False, products)
+        norm = float(np.linalg.norm(after))
+        if norm <= 1e-12 * level:
+            return _Outcome(True, products)
+        growth += np.log(pivots / norm)
+        if growth.min() >= enough:
+            return _Outcome(True, products)
+        before, vector = vector, after / norm
+    return _Outcome(False, most)
+
+
+def _ends(ritz: _Ritz, count: int, by_modulus: bool) -> np.ndarray:
+    """The Ritz vectors at the wanted ends of the spectrum that a restart keeps."""
+    held = len(ritz.values)
     # As many as leave room for about as many new vectors (Wu and Simon, section 5).
     room = max(count, held // 2)
     lowest = room // 2 if by_modulus else 0
-    kept = np.concatenate([np.arange(lowest), np.arange(held - (room - lowest), held)])
-    part = vectors[:, kept]
+    rising = np.argsort(ritz.values, kind="stable")
+    return np.concatenate([rising[:lowest], rising[held - (room - lowest) :]])
+
+
+def _restart(space: _Space, ritz: _Ritz, kept: np.ndarray) -> None:
+    """Put some Ritz vectors in the place of the vectors that they combine."""
+    basis, projected, done, held = space.basis, space.projected, space.done, space.held
+    part = ritz.vectors[:, kept]
+    coupling = projected[done:held, :done] @ part
+    end = len(kept) + held - done
     for columns in _column_ranges(basis.shape[1]):
-        basis[: len(kept), columns] = part.T @ basis[:held, columns]
-    basis[len(kept)] = basis[held]
+        basis[: len(kept), columns] = part.T @ basis[:done, columns]
+        basis[len(kept) : end, columns] = basis[done:held, columns]
     projected[:] = 0.0
-    projected[np.arange(len(kept)), np.arange(len(kept))] = values[kept]
-    coupling = norm * part[-1]
-    projected[: len(kept), len(kept)] = projected[len(kept), : len(kept)] = coupling
-    return len(kept)
+    projected[np.arange(len(kept)), np.arange(len(kept))] = ritz.values[kept]
+    projected[len(kept) : end, : len(kept)] = coupling
+    projected[: len(kept), len(kept) : end] = coupling.T
+    space.done, space.held = len(kept), end
 
 
-def _late(values: np.ndarray, error: float) -> np.ndarray:
-    """What is returned once the products are spent."""
-    if error <= ACCEPTED:
-        warnings.warn(
-            f"eigenvalues lie very close together: exact to {error:.0e} only",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-        return values
-    warnings.warn(
-        f"eigenvalues do not converge to {ACCEPTED:g} of the largest: left empty",
-        RuntimeWarning,
-        stacklevel=3,
-    )
-    return np.full(len(values), np.nan)
+def _warn(what: str) -> None:
+    warnings.warn(f"eigenvalues {what}", RuntimeWarning, stacklevel=3)

@@ -17,7 +17,7 @@ import scipy.sparse
 from graph_encoding import Graph
 
 from .forests import component_labels
-from .lanczos import Product, extreme_eigenvalues
+from .lanczos import SMALLEST_ROOT, Product, extreme_eigenvalues
 
 DENSE_SIZE = 256
 """Components up to this number of nodes are solved as dense matrices."""
@@ -70,12 +70,16 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
     side = two_colouring(graph)
     matrix = _written_out(graph)
 
+    def by_modulus(nodes: np.ndarray) -> np.ndarray:
+        product = _within(graph, nodes, graph.product.symmetric, matrix)
+        count = min(3, len(nodes))
+        return np.abs(
+            extreme_eigenvalues(product, graph.node_strength[nodes], count, by_modulus=True)
+        )
+
     def solve(nodes: np.ndarray) -> np.ndarray:
         if side is None:
-            product = _within(graph, nodes, graph.product.symmetric, matrix)
-            return np.abs(
-                extreme_eigenvalues(product, graph.node_strength[nodes], 3, by_modulus=True)
-            )
+            return by_modulus(nodes)
         one, other = nodes[side[nodes]], nodes[~side[nodes]]
         small, mask = (one, side) if len(one) <= len(other) else (other, ~side)
         if matrix is None:
@@ -90,8 +94,10 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
                 return between @ (transposed @ x)
 
         start = graph.node_strength[small]
-        values = extreme_eigenvalues(gram, start, min(2, len(small)))
-        return np.repeat(np.sqrt(np.maximum(values, 0)), 2)
+        values = extreme_eigenvalues(gram, start, min(2, len(small)), are_squares=True)
+        if values[-1] < (SMALLEST_ROOT**2) * values[0]:
+            return by_modulus(nodes)  # whose values are no squares: rounding is less of them
+        return np.repeat(np.sqrt(values), 2)
 
     return _extreme(graph, matrix, 3, solve, lambda dense: np.abs(np.linalg.eigvalsh(dense)))
 
