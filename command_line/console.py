@@ -1,4 +1,4 @@
-"""A sweep as its user sees it: one bar over the networks, a log, failures, what to do next."""
+"""Runs as their user sees them: a summary of one; a bar, a log and the failures of many."""
 
 from __future__ import annotations
 
@@ -9,34 +9,131 @@ import copy
 import datetime
 import functools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
-import steps
-from runs import records
-from runs.locks import claim
-from sweep import execution, plan
+import datasets
+from runs import results, summary
+from runs.locks import claimed
+from runs.measures import MEASURES
+from runs.run import Run, configuration
+from sweep import estimate, execution, plan, worker
 from sweep.estimate import most_memory
-from sweep.execution import BUSY, DONE, FAILED, SKIPPED, Outcome
-from system import memory
+from sweep.execution import DONE, FAILED, SKIPPED, Outcome
+from system import compute, memory
+from system.files import check_folder
+
+from . import asked
+from .progress import Stages
 
 BAR = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
 SHARE_OF_MEMORY = 0.9
 
 
-def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[plan.Task]) -> int:
+def run(options: argparse.Namespace, work: Callable[..., None]) -> int:
+    """Settle where to compute and on which data, then run the networks.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From `flags.parse`.
+    work : callable
+        Makes, measures and writes one network: ``work(run, stages, options)``.
+
+    Returns
+    -------
+    int
+        Number of networks of a sweep that failed. A network that runs alone raises its error.
+    """
+    check_folder(options.output_dir)
+    compute.use_threads(options.threads)
+    compute.require_device(options.device)
+    if options.snn:
+        return run_all(options, asked.saved_runs(options), work)
+    names, why = asked.data_sets(options)
+    try:
+        return run_with_warning(options, names, why, work)
+    except datasets.DataUnavailable as error:
+        if options.dataset is not None or names == [datasets.STAND_IN]:
+            raise
+        return run_with_warning(options, [datasets.STAND_IN], str(error), work)
+
+
+def run_with_warning(
+    options: argparse.Namespace, names: Sequence[str], why: str | None, work: Callable[..., None]
+) -> int:
+    """Run; say before and after why it is not on the default data set, if it is not."""
+    warning = f"main.py: warning: the {names[0]} stand in for {datasets.DEFAULT}: {why}"
+    if why:
+        print(warning, file=sys.stderr, flush=True)
+    failed = run_all(options, plan.runs(options, names), work)
+    if why:
+        sys.stdout.flush()
+        print(warning, file=sys.stderr)
+    return failed
+
+
+def run_all(options: argparse.Namespace, runs: Sequence[Run], work: Callable[..., None]) -> int:
+    """Run one network here, or many in processes of their own; or only say what there is to run."""
+    asked.check_files(options, runs)
+    if len(runs) == 1 and not options.scheduler and not options.dry_run:
+        run_and_show(options, runs[0], work)
+        return 0
+    todo = asked.undone(runs, options)
+    if options.dry_run:
+        print(estimate.table(runs, todo))
+        return 0
+    # Opened here, so that they are downloaded before many ask for them.
+    for name in dict.fromkeys(run.network.dataset for run in todo if run.network.needs_images):
+        asked.images(options, name, sys.stderr.isatty(), train=True)
+    return run_sweep(options, runs, todo, work)
+
+
+def run_and_show(options: argparse.Namespace, run: Run, work: Callable[..., None]) -> None:
+    """Run one network, if anything of it is undone, and show all its rows."""
+    network, computed, seconds = run.network, (), {}
+
+    def waiting() -> None:
+        print(f"main.py: another process is at {network}: waiting", file=sys.stderr)
+
+    with claimed(options.output_dir, network.key, waiting):
+        for todo in asked.undone([run], options):
+            computed = todo.measurements
+            with Stages() as stages:
+                work(todo, stages, options)
+            seconds = stages.seconds
+        # Also what a kill between the rows and this has left.
+        network.checkpoint(options.output_dir).unlink(missing_ok=True)
+    for measurement in run.measurements:
+        file = measurement.rows_in(options.output_dir, network)
+        rows = results.find(file, configuration(network, measurement))
+        print(summary.summary(rows, MEASURES[measurement.graph_metrics].groups))
+        if measurement in computed:
+            print(f"\n{summary.times(seconds)}\nwritten to {file}")
+        else:
+            print(f"\nalready in {file}; --force computes it again")
+
+
+def run_sweep(
+    options: argparse.Namespace,
+    runs: Sequence[Run],
+    todo: Sequence[Run],
+    work: Callable[..., None],
+) -> int:
     """Run what is missing of a sweep.
 
     Parameters
     ----------
     options : argparse.Namespace
-        From `arguments.parse`.
-    tasks : sequence of Task
+        From `flags.parse`.
+    runs : sequence of Run
         The whole sweep.
-    todo : sequence of Task
+    todo : sequence of Run
         What is missing of it.
+    work : callable
+        Makes, measures and writes one network: ``work(run, stages, options=options)``.
 
     Returns
     -------
@@ -44,7 +141,7 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
         Number of networks that failed; they are in ``failures.csv``.
     """
     jobs, threads = divide(options, todo)
-    counts = collections.Counter({DONE: 0, SKIPPED: len(tasks) - len(todo), FAILED: 0})
+    counts = collections.Counter({DONE: 0, SKIPPED: len(runs) - len(todo), FAILED: 0})
     theirs = copy.copy(options)
     theirs.threads = threads
     theirs.folder = Path.cwd()  # where networks of the user's own are; a cluster's workers are not
@@ -52,31 +149,31 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
         if getattr(options, name):
             setattr(theirs, name, getattr(options, name).resolve())
     warned = 0
-    work = functools.partial(attempt, options=theirs)
+    attempt = attempt_with(theirs, work)
     with _log(options.log_file) as log:
         where = f"on {options.scheduler}" if options.scheduler else f"{jobs} at once"
-        log(f"{len(tasks)} networks, {counts[SKIPPED]} done already, {where}")
+        log(f"{len(runs)} networks, {counts[SKIPPED]} done already, {where}")
         bar = tqdm(
-            total=len(tasks),
+            total=len(runs),
             initial=counts[SKIPPED],
             unit="network",
             bar_format=BAR,
             disable=not sys.stderr.isatty(),
         )
         with bar:
-            results = execution.run(todo, work, jobs=jobs, scheduler=options.scheduler)
-            for task, outcome in results:
+            outcomes = execution.run(todo, attempt, jobs=jobs, scheduler=options.scheduler)
+            for run, outcome in outcomes:
                 counts[outcome.status] += 1
                 if not outcome.recorded:
-                    _record(options, task, outcome)
-                line = f"{outcome.status}: {task.network}"
+                    worker.record(options.output_dir, run, outcome)
+                line = f"{outcome.status}: {run.network}"
                 if outcome.status == FAILED:
                     line += f": {outcome.stage}: {outcome.error}: {outcome.reason}"
-                if outcome.warning:
+                elif outcome.reason:
                     warned += 1
-                    line = f"{outcome.status}: {outcome.warning}"
+                    line = f"{outcome.status}: {outcome.reason}"
                 log(line, show=outcome.status == FAILED)
-                bar.set_description_str(str(task.network), refresh=False)
+                bar.set_description_str(str(run.network), refresh=False)
                 bar.set_postfix_str(_counted(counts), refresh=False)
                 bar.update()
         log(_counted(counts))
@@ -90,7 +187,20 @@ def run(options: argparse.Namespace, tasks: Sequence[plan.Task], todo: Sequence[
     return counts[FAILED]
 
 
-def divide(options: argparse.Namespace, todo: Sequence[plan.Task]) -> tuple[int, int]:
+def attempt_with(options: argparse.Namespace, work: Callable[..., None]) -> Callable[..., Outcome]:
+    """What a worker does with a run: `worker.attempt`, handed all that it needs."""
+    return functools.partial(
+        worker.attempt,
+        work=functools.partial(work, options=options),
+        new_stages=functools.partial(Stages, quiet=True),
+        undone=functools.partial(asked.undone, options=options),
+        explain=functools.partial(asked.one_line, options=options),
+        output_dir=options.output_dir,
+        threads=options.threads,
+    )
+
+
+def divide(options: argparse.Namespace, todo: Sequence[Run]) -> tuple[int, int]:
     """Processes at once, and threads of each.
 
     As many processes as asked for, as there are networks, and as memory is enough for by the
@@ -110,53 +220,7 @@ def divide(options: argparse.Namespace, todo: Sequence[plan.Task]) -> tuple[int,
                 file=sys.stderr,
             )
             jobs = fit
-    return jobs, max(1, steps.threads(options) // jobs)
-
-
-def attempt(task: plan.Task, options: argparse.Namespace) -> Outcome:
-    """Run one network in a worker; what goes wrong is an outcome, and recorded.
-
-    Parameters
-    ----------
-    task : Task
-    options : argparse.Namespace
-
-    Returns
-    -------
-    Outcome
-    """
-    import main
-    from command_line import progress
-
-    steps.use_threads(options.threads)
-    with claim(options.output_dir, task.network.key) as mine:
-        if not mine:
-            return Outcome(BUSY)
-        left = steps.undone(options, [task])
-        if not left:
-            return Outcome(SKIPPED)
-        todo = left[0]
-        stages = progress.Stages(steps.stage_names(options, todo), quiet=True)
-        try:
-            main.run_network(todo, options, stages)
-        except Exception as error:
-            reason = steps.one_line(error, options) or str(error)
-            outcome = Outcome(FAILED, stages.current, type(error).__name__, reason)
-            unwritten = todo.measurements[stages.ended["write"] :]
-            _record(options, plan.Task(task.network, unwritten), outcome)
-            return outcome
-    return Outcome(DONE, warning="; ".join(stages.warnings))
-
-
-def _record(options: argparse.Namespace, task: plan.Task, outcome: Outcome) -> None:
-    records.record_failure(
-        options.output_dir,
-        task.network,
-        task.measurements,
-        outcome.stage,
-        outcome.error,
-        outcome.reason,
-    )
+    return jobs, max(1, compute.threads(options.threads) // jobs)
 
 
 def _counted(counts: collections.Counter) -> str:

@@ -3,84 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from datasets import DATASETS, DEFAULT, about
 from figures.style import FORMATS
+from graph_encoding import DEFAULT as ENCODING
 from graph_encoding import ENCODINGS, WIRINGS
 from models import MODELS
 from pruning import PRUNERS
+from runs.measures import MEASURES
+from system.arguments import (
+    Parser,
+    boolean,
+    file_ending_in,
+    fraction,
+    path,
+    positive,
+    whole_number,
+    with_hyphens,
+)
+from system.errors import UserError
 
-GRAPH_METRICS = ("topometrics", "ramanujan")
 PAGES = (".html", ".htm")
 ALL = "all"
-
-TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
-
-
-class UsageError(Exception):
-    """Something the user can mend; the message is one line that says what and how."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are exceptions with a one-line message."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise `UsageError` instead of printing the usage and leaving."""
-        hint = "" if "choose from" in message else "; --help lists all flags"
-        raise UsageError(message + hint)
-
-
-def boolean(text: str) -> bool:
-    """``true``, ``yes`` and ``1``, or ``false``, ``no`` and ``0``, in any case of letters."""
-    if text.lower() not in TRUE + FALSE:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(TRUE + FALSE)}")
-    return text.lower() in TRUE
-
-
-def sparsity(text: str) -> float:
-    """A fraction in [0, 1)."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < 1:  # also refuses nan
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a fraction of weights to remove: give a number with 0 <= number < 1"
-        )
-    return abs(value)  # -0.0 is 0.0
-
-
-def whole_number(least: int, below: int = 2**32):
-    """Type of an integer flag with ``least <= value < below``."""
-
-    def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value < below:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number from {least} to {below - 1}"
-            )
-        return value
-
-    return convert
-
-
-def learning_rate(text: str) -> float:
-    """A finite positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return value
 
 
 def model(text: str) -> str:
@@ -90,22 +37,6 @@ def model(text: str) -> str:
             f"{text!r}: choose from {', '.join(MODELS)}, {ALL}, or give package.module:function"
         )
     return text
-
-
-def path(text: str) -> Path:
-    """A path; ``~`` is the home folder also where a shell leaves it, as in ``--data-root=~/d``."""
-    return Path(os.path.expanduser(text))
-
-
-def file_ending_in(*suffixes: str):
-    """Type of a flag that names a file of certain kinds, in any case of letters."""
-
-    def convert(text: str) -> Path:
-        if path(text).suffix.lower() not in suffixes:
-            raise argparse.ArgumentTypeError(f"{text!r} does not end in {' or '.join(suffixes)}")
-        return path(text)
-
-    return convert
 
 
 def graph_metrics(text: str) -> str:
@@ -174,7 +105,7 @@ def parser() -> Parser:
     group.add_argument(
         "--sparsity",
         nargs="+",
-        type=sparsity,
+        type=fraction,
         default=[0.98],
         help="fraction of weights to remove, from 0 to below 1; dense removes none and is "
         "written as 0.0 (default: 0.98)",
@@ -201,22 +132,22 @@ def parser() -> Parser:
     group.add_argument(
         "--batch-size", type=whole_number(1), metavar="N", help="images in a batch" + paper
     )
-    group.add_argument("--lr", type=learning_rate, metavar="LR", help="first rate" + paper)
+    group.add_argument("--lr", type=positive, metavar="LR", help="first rate" + paper)
 
     group = p.add_argument_group("graph")
     group.add_argument(
         "--encoding",
         nargs="+",
         choices=[*ENCODINGS, ALL],
-        default=["unrolled"],
-        help="graphs (default: unrolled)",
+        default=[ENCODING],
+        help=f"graphs (default: {ENCODING})",
     )
     group.add_argument(
         "--wiring",
         choices=WIRINGS,
         default="exact",
         help="identity: with identity shortcuts as edges of weight 1; published: as the released "
-        "code wires stride-2 layers; for unrolled graphs only" + default,
+        "code wires stride-2 layers; for multipartite graphs only" + default,
     )
     group.add_argument(
         "--identity-shortcuts",
@@ -229,7 +160,7 @@ def parser() -> Parser:
         "--graph-metrics",
         nargs="+",
         type=graph_metrics,
-        choices=GRAPH_METRICS,
+        choices=[*MEASURES],
         default=["topometrics"],
         help="what to measure; ramanujan needs a bipartite encoding: rolled or "
         "rolled-channel (default: topometrics)",
@@ -356,12 +287,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
     Raises
     ------
-    UsageError
+    UserError
         If anything is wrong with it.
     SystemExit
         After ``--help``, which is printed.
     """
-    options = parser().parse_args([_with_hyphens(argument) for argument in argv])
+    options = parser().parse_args([with_hyphens(argument) for argument in argv])
     for flag, every in (
         ("model", MODELS),
         ("dataset", DATASETS),
@@ -370,58 +301,66 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     ):
         if ALL in (getattr(options, flag) or ()):
             setattr(options, flag, list(every))
-    if set(options.graph_metrics) == {"ramanujan"} and set(options.encoding) == {"unrolled"}:
-        raise UsageError(
-            "the Ramanujan metrics are defined on bipartite graphs: "
-            "add --encoding rolled or --encoding rolled-channel"
-        )
+    _require_graphs(options)
     for flag in ("epochs", "batch_size", "lr"):
         if getattr(options, flag) is not None and not options.training:
-            raise UsageError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
+            raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
     if options.input_shape:
         options.input_shape = tuple(options.input_shape)
         if len(options.input_shape) > 3:
-            raise UsageError("--input-shape takes 1 to 3 numbers: features, or channels and sizes")
+            raise UserError("--input-shape takes 1 to 3 numbers: features, or channels and sizes")
         images = [name for name in options.pruning if PRUNERS[name].needs_data]
         shapes = [about(name).shape for name in options.dataset or [DEFAULT]]
         other = [shape for shape in shapes if shape != options.input_shape]
         if other and (options.training or images):
-            raise UsageError(
+            raise UserError(
                 f"{images[0] if images else '--training'} needs images, which are "
                 f"{' '.join(map(str, other[0]))}: choose a pruner without, or leave out "
                 "--input-shape"
             )
     own = options.weights or options.input_shape or not set(options.model) <= set(MODELS)
     if own and options.save_snn:
-        raise UsageError("--save-snn holds networks that --model names: it needs none of your own")
+        raise UserError("--save-snn holds networks that --model names: it needs none of your own")
     if own and options.wiring == "published":
-        raise UsageError("--wiring published is that of the paper's networks: use exact")
+        raise UserError("--wiring published is that of the paper's networks: use exact")
     _require_one_graph(options)
     if options.edges and not options.save_graph:
-        raise UsageError("--edges has no effect without --save-graph: add it")
+        raise UserError("--edges has no effect without --save-graph: add it")
     if options.scheduler and options.jobs > 1:
-        raise UsageError("--jobs is for this machine, --scheduler for a cluster: give one of them")
+        raise UserError("--jobs is for this machine, --scheduler for a cluster: give one of them")
     return options
 
 
+def _require_graphs(options: argparse.Namespace) -> None:
+    """Refuse metrics, and a wiring, of which none of the encodings has graphs."""
+    bipartite = [name for name, kind in ENCODINGS.items() if kind.bipartite]
+    if not set(options.encoding) & set(bipartite):
+        for name in options.graph_metrics:
+            if MEASURES[name].bipartite_only and len(options.graph_metrics) == 1:
+                raise UserError(
+                    f"the {name.capitalize()} metrics are defined on bipartite graphs: add "
+                    + " or ".join(f"--encoding {other}" for other in bipartite)
+                )
+    for name in options.encoding:
+        kind = ENCODINGS[name]
+        if not kind.bipartite and options.wiring not in kind.wirings:
+            raise UserError(
+                f"--encoding {name} has no {options.wiring} wiring: give --wiring "
+                + " or ".join(kind.wirings)
+            )
+
+
 def _require_one_graph(options: argparse.Namespace) -> None:
-    """What is drawn or reported on is one unrolled graph."""
+    """What is drawn or reported on is one multipartite graph."""
     asked = [flag for flag in ("figure", "report") if getattr(options, flag)]
     made = (options.model, options.dataset or [None], options.pruning, options.sparsity)
     several = max(map(len, [options.snn] if options.snn else [*made, options.seed])) > 1
     if asked and (several or options.scheduler):
-        raise UsageError(f"--{asked[0]} is of one network: give one value of each flag")
-    if asked and "unrolled" not in options.encoding:
-        raise UsageError(f"--{asked[0]} is of the unrolled graph: add --encoding unrolled")
-    if options.report and "topometrics" not in options.graph_metrics:
-        raise UsageError("--report tells the topometrics: add --graph-metrics topometrics")
+        raise UserError(f"--{asked[0]} is of one network: give one value of each flag")
+    if asked and all(ENCODINGS[name].bipartite for name in options.encoding):
+        raise UserError(f"--{asked[0]} is of the {ENCODING} graph: add --encoding {ENCODING}")
+    if options.report and all(MEASURES[name].bipartite_only for name in options.graph_metrics):
+        first = next(name for name, kind in MEASURES.items() if not kind.bipartite_only)
+        raise UserError(f"--report shows the {first}: add --graph-metrics {first}")
     if options.report and options.wiring == "published":
-        raise UsageError("--report takes any wiring but published: use --wiring exact or identity")
-
-
-def _with_hyphens(argument: str) -> str:
-    """``--data_root=my_data`` as ``--data-root=my_data``."""
-    if not argument.startswith("--"):
-        return argument
-    name, equals, value = argument.partition("=")
-    return name.replace("_", "-") + equals + value
+        raise UserError("--report takes any wiring but published: use --wiring exact or identity")

@@ -6,7 +6,7 @@ import collections
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from tqdm import tqdm
 
@@ -55,13 +55,13 @@ class Stages:
 
     Parameters
     ----------
-    names : sequence of str
-        Stages in the order in which they come; a name may come again.
     quiet : bool
         Show nothing: a sweep has a bar of its own.
 
     Attributes
     ----------
+    total : int
+        How many stages there are; whoever runs them says so before the first.
     terminal : bool
         Whether bars are drawn; otherwise plain lines are printed, unless quiet.
     current : str
@@ -76,8 +76,8 @@ class Stages:
         What `warning` was told.
     """
 
-    def __init__(self, names: Sequence[str], *, quiet: bool = False):
-        self.names = list(names)
+    def __init__(self, *, quiet: bool = False):
+        self.total = 0
         self.quiet = quiet
         self.current = ""
         self.seconds: dict[str, float] = {}
@@ -89,7 +89,7 @@ class Stages:
         # Only where it is drawn: a bar holds a lock, which a killed worker of a sweep would leave.
         self._bar = None
         if self.terminal:
-            self._bar = tqdm(total=len(names), leave=False, bar_format=OUTER)
+            self._bar = tqdm(leave=False, bar_format=OUTER)
 
     @contextlib.contextmanager
     def stage(self, name: str, detail: str) -> Iterator[Report]:
@@ -97,9 +97,10 @@ class Stages:
         self.current = name
         self._started += 1
         if self._bar is not None:
+            self._bar.total = self.total
             self._bar.set_description_str(f"{name}: {detail}")
         elif not self.quiet:
-            line = f"[{self._started}/{len(self.names)}] {name}: {detail}"
+            line = f"[{self._started}/{self.total}] {name}: {detail}"
             print(line, file=sys.stderr, flush=True)
         memory.reset_peak()
         start = time.perf_counter()

@@ -23,6 +23,7 @@ __all__ = [
     "DATASETS",
     "DEFAULT",
     "NONE",
+    "STAND_IN",
     "Batches",
     "DataSet",
     "DataUnavailable",
@@ -76,7 +77,8 @@ NONE = "none"
 """Data set of networks of the user's own that are given no images."""
 
 
-DEFAULT = "CIFAR-10"
+DEFAULT, STAND_IN = "CIFAR-10", "digits"
+"""Data set where none is named, and the embedded one where that cannot be had."""
 
 
 def about(name: str) -> DataSet:

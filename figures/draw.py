@@ -10,16 +10,15 @@ The same file and flags give the same picture, to the byte.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from command_line.flags import Parser, UsageError, file_ending_in, path, whole_number
-from graph_encoding import StorageError
-from runs import results
 from runs.naming import say, title
-from system import errors, streams
+from system.arguments import Parser, file_ending_in, path, whole_number
+from system.errors import UserError
+from system.files import check_file
+from system.program import program, run_program
 
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
@@ -33,7 +32,8 @@ TELLING = ("pruning", "sparsity", "seed", "training", "model", "dataset")
 """What labels tell of a network, where it differs."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@program("figures.draw")
+def main(argv: Sequence[str]) -> None:
     """Draw.
 
     Parameters
@@ -46,22 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
     """
-    streams.prepare()
-    try:
-        run(parse(sys.argv[1:] if argv is None else argv))
-        streams.flush()
-        return 0
-    except (UsageError, StorageError) as error:
-        message = str(error)
-    except OSError as error:
-        message = errors.of_system(error)
-    except MemoryError:
-        message = "out of memory: a smaller graph needs less"
-    except KeyboardInterrupt:
-        print("figures.draw: interrupted", file=sys.stderr)
-        return 130
-    print("figures.draw: error:", " ".join(message.split()), file=sys.stderr)
-    return 2
+    run(parse(argv))
 
 
 def parser() -> Parser:
@@ -122,7 +107,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
     Raises
     ------
-    UsageError
+    UserError
         If anything is wrong with it.
     SystemExit
         After ``--help``, which is printed.
@@ -131,9 +116,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for flag in ("colour", "mark", "removed", "graph"):
         given = getattr(options, flag)
         if options.compare and given is not None and given is not False:
-            raise UsageError(f"--{flag} has no effect with --compare: leave out one of them")
+            raise UserError(f"--{flag} has no effect with --compare: leave out one of them")
     if options.output and not options.compare and len(options.files) > 1:
-        raise UsageError("--output is for one picture: give one file, or --compare")
+        raise UserError("--output is for one picture: give one file, or --compare")
     return options
 
 
@@ -146,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
         From `parse`.
     """
     if options.output:
-        results.check_file(options.output)
+        check_file(options.output)
     if options.compare:
         from .layers import compare
 
@@ -155,7 +140,7 @@ def run(options: argparse.Namespace) -> None:
         try:
             figure = compare(summaries)
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UserError(str(error)) from None
         _write(figure, options.output or first.with_name("layers.png"), options.dpi)
         return
 
@@ -180,7 +165,7 @@ def _graph(file: Path, number: int) -> tuple[Graph, str]:
     graphs = graph_encoding.load(file)
     if number >= len(graphs):
         count = f"{len(graphs)} graph{'s' * (len(graphs) != 1)}"
-        raise UsageError(f"{file}: holds {count}: give --graph a number below {len(graphs)}")
+        raise UserError(f"{file}: holds {count}: give --graph a number below {len(graphs)}")
     parts = [title(_configuration(file))]
     parts += [f"layer {graphs[number].layer_name}"] if graphs[number].layer_name else []
     return graphs[number], ", ".join(filter(None, parts))
@@ -203,7 +188,7 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
     for file, label in zip(files, labels):
         graphs = graph_encoding.load(file)
         if any(graph.wiring == "published" for graph in graphs):
-            raise UsageError(f"{file}: has the published wiring; --compare takes any other")
+            raise UserError(f"{file}: has the published wiring; --compare takes any other")
         found[label] = [row for graph in graphs for row in by_layer(graph)]
     return found
 
@@ -220,4 +205,4 @@ def _write(figure, file: Path, dpi: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program("figures.draw:main")

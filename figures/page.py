@@ -16,18 +16,20 @@ from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
 import metrics
-from metrics.by_layer import LayerSummary
+from metrics.by_layer import LayerSummary, by_layer, whole
 from metrics.registry import columns_of
 from models import MODELS
-from runs import records, results
+from runs import records
+from runs.columns import IDENTITY
 from runs.summary import compact, network_of, number
 
+from . import layers, multipartite
 from .collapse import warnings_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["page", "warnings_of"]
+    from graph_encoding import Graph
 
 DPI = 150
 
@@ -96,7 +98,7 @@ def page(
     row : mapping
         Configuration and metrics, as in a result file.
     groups : mapping of str to sequence of str
-        Names of the metrics by title, as `steps.groups` has them. What else is in `row` is
+        Names of the metrics by title, as `runs.measures` has them. What else is in `row` is
         configuration.
     layers : sequence of LayerSummary
         In the order in which the network runs them. Without any the page has no table of them.
@@ -133,6 +135,44 @@ def page(
             for title, body in sections.items()
         ),
     )
+
+
+def network_page(
+    row: Mapping[str, object],
+    groups: Mapping[str, Sequence[str]],
+    graph: Graph,
+    flow: Graph,
+    input_shape: tuple[int, ...],
+) -> str:
+    """The page of a network, with its pictures.
+
+    Parameters
+    ----------
+    row, groups
+        As for `page`.
+    graph : Graph
+        Its multipartite graph.
+    flow : Graph
+        The same with the ``identity`` wiring, of which the warnings are.
+    input_shape : tuple of int
+        Of one input.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    summaries, marks = by_layer(graph), ("sinks", "sources", "disconnected")
+    pictures = {
+        "The multipartite graph: a column for each layer of nodes, from the inputs to the outputs; "
+        "beside it its sinks, sources and disconnected nodes": multipartite.draw(
+            graph, mark=marks, per_row=22
+        ),
+        "Layer by layer: density, sinks, sources and strength": layers.compare(
+            {str(row["pruning"]): summaries}
+        ),
+    }
+    return page(row, groups, summaries, pictures, warnings_of(flow, input_shape), whole(graph))
 
 
 def _anchor(title: str) -> str:
@@ -295,7 +335,7 @@ def _origin(row: Mapping[str, object]) -> str:
 def _command(row: Mapping[str, object]) -> str:
     """The command line of a run."""
     words = ["python", "main.py"]
-    for name in results.IDENTITY:
+    for name in IDENTITY:
         value = row.get(name)
         if value is not None and not (name == "training" and not value):
             words += [f"--{name.replace('_', '-')}", "true" if value is True else str(value)]

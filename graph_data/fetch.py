@@ -28,9 +28,11 @@ from typing import BinaryIO
 import filelock
 from tqdm import tqdm
 
-from command_line.flags import Parser, UsageError, path
-from system import errors, streams
+from system import errors
+from system.arguments import Parser, path
+from system.errors import UserError
 from system.files import replacing
+from system.program import program, run_program
 
 REPOSITORY = "eliacunegatti/mge-snn"
 RAW = f"https://raw.githubusercontent.com/{REPOSITORY}/HEAD/graph_data/{{path}}"
@@ -43,7 +45,7 @@ CHUNK = 2**16
 BAR = "{desc} |{bar}| {n_fmt}/{total_fmt}B [{elapsed}<{remaining}]"
 
 
-class FetchError(Exception):
+class FetchError(UserError):
     """A file cannot be had; the message is one line: which, why, and what can be done about it."""
 
 
@@ -184,7 +186,8 @@ def fetch(
     return len(missing), len(entries) - len(missing)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@program("graph_data.fetch", interrupted="interrupted; run again to go on")
+def main(argv: Sequence[str]) -> None:
     """Run the program.
 
     Parameters
@@ -197,23 +200,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
     """
-    streams.prepare()
+    options = _parser().parse_args(argv)
     try:
-        options = _parser().parse_args(argv)
         fetched, there = fetch(options.to, options.source)
-        done = f"{fetched} files fetched, {there}" if fetched else f"{there} files"
-        print(f"{done} already there: {options.to} (github.com/{REPOSITORY}, licence Apache-2.0)")
-        streams.flush()
-        return 0
-    except (FetchError, UsageError) as error:
-        message = str(error)
     except OSError as error:  # a full disk, a folder without permission
-        message = f"{errors.of_system(error)}; mend that, or give another folder with --to"
-    except KeyboardInterrupt:
-        print("graph_data.fetch: interrupted; run again to go on", file=sys.stderr)
-        return 130
-    print("graph_data.fetch: error:", " ".join(message.split()), file=sys.stderr)
-    return 2
+        remedy = "mend that, or give another folder with --to"
+        raise FetchError(f"{errors.of_system(error)}; {remedy}") from error
+    done = f"{fetched} files fetched, {there}" if fetched else f"{there} files"
+    print(f"{done} already there: {options.to} (github.com/{REPOSITORY}, licence Apache-2.0)")
 
 
 def _parser() -> Parser:
@@ -347,4 +341,4 @@ def _temporary(file: Path) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program("graph_data.fetch:main")

@@ -14,7 +14,7 @@ import pandas as pd
 
 import metrics
 import ramanujan
-from runs import results
+from runs.columns import IDENTITY
 
 from .tables import Column, Number, TableError, Text, read, refuse_duplicates
 
@@ -131,7 +131,7 @@ def _table(
     for file in files:
         table = read(file, columns, absent)
         table["training"] = table["training"].str.capitalize()  # TRUE from spreadsheets
-        refuse_duplicates(file, table, [*results.IDENTITY, *layer])
+        refuse_duplicates(file, table, [*IDENTITY, *layer])
         table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
         _refuse_two_schedules(file, table, run)
         tables.append(table)

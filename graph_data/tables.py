@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from runs import results
+from system.appending import content
+from system.errors import UserError
 
 
-class TableError(ValueError):
+class TableError(UserError, ValueError):
     """A CSV that cannot be used; one line that names file, row and column."""
 
 
@@ -163,7 +164,7 @@ def header(file: str | Path) -> list[str]:
 def _content(file: Path) -> bytes:
     """The file without rows that a killed run left unfinished."""
     try:
-        return results.content(file)
+        return content(file)
     except FileNotFoundError:
         raise TableError(f"{file}: no such file") from None
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "DEFAULT",
     "ENCODINGS",
     "WIRINGS",
     "Block",

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from system.errors import UserError
+
 if TYPE_CHECKING:
     import torch
 
 
-class UnsupportedNetwork(ValueError):
+class UnsupportedNetwork(UserError, ValueError):
     """The network holds something that has no graph."""
 
 

@@ -92,14 +92,17 @@ def _reached_nodes(
 
 
 def _links_cost(pairs: list[tuple[Block, Block | None]]) -> Cost:
-    """Estimate `_PositionKinds`."""
+    """Least that marking must take, to be worth a look at the kinds of positions.
+
+    Four times the look itself, so that it costs little where the paths are visited after all.
+    """
     links = 0
     for first, second in pairs:
         links += first.rows.taps * first.source.height + first.columns.taps * first.source.width
         if second:
             links += int(first.rows.target_counts.sum()) * second.rows.taps
             links += int(first.columns.target_counts.sum()) * second.columns.taps
-    return Cost(LINK * links, 200.0 * links)
+    return Cost(4 * LINK * links, 200.0 * links)
 
 
 def _marking_cost(

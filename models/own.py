@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from system.errors import UserError
+
 from . import MODELS, prunable, without_values
 from .importing import PLACE, resolve
 
@@ -47,7 +49,7 @@ class _Ignored:
         pass
 
 
-class OwnNetworkError(ValueError):
+class OwnNetworkError(UserError, ValueError):
     """A network or a file of weights that cannot be used; one line that says why."""
 
 

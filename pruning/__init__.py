@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, NamedTuple
 
+from .error import PruningError
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
@@ -26,6 +28,7 @@ __all__ = [
     "Cost",
     "Gaps",
     "Pruner",
+    "PruningError",
     "Settings",
     "achieved_sparsity",
     "apply_masks",
@@ -227,16 +230,16 @@ def prune(
         by a mask or a parametrization.
     """
     if name not in PRUNERS:
-        raise ValueError(f"unknown pruner {name!r}, choose from {', '.join(PRUNERS)}")
+        raise PruningError(f"unknown pruner {name!r}, choose from {', '.join(PRUNERS)}")
     try:
         fraction = float(sparsity)
     except (TypeError, ValueError):
         fraction = -1.0
     if not 0.0 <= fraction < 1.0:  # also refuses nan
-        raise ValueError(f"sparsity must be a number with 0 <= sparsity < 1, not {sparsity!r}")
+        raise PruningError(f"sparsity must be a number with 0 <= sparsity < 1, not {sparsity!r}")
     pruner = PRUNERS[name]
     if pruner.needs_data and loader is None:
-        raise ValueError(f"{name} needs data: give it a loader of (images, labels) batches")
+        raise PruningError(f"{name} needs data: give it a loader of (images, labels) batches")
     import torch
 
     from pruning.settings import Settings

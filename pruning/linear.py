@@ -35,11 +35,12 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from pruning.error import PruningError
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
 
-class NotLinear(ValueError):
+class NotLinear(PruningError):
     """A network of which no linear one can be made; one line that names module and function."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from pruning.error import PruningError
 from pruning.weights import prunable_weights
 
 Masks = dict[str, torch.Tensor]
@@ -58,10 +59,10 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
     """
     flat = torch.cat([s.detach().reshape(-1).cpu() for s in scores.values()])
     if not 0 <= keep <= flat.numel():
-        raise ValueError(f"cannot keep {keep} of {flat.numel()} weights")
+        raise PruningError(f"cannot keep {keep} of {flat.numel()} weights")
     if not bool(torch.isfinite(flat).all()):
         bad = [name for name, s in scores.items() if not bool(torch.isfinite(s).all())]
-        raise ValueError(
+        raise PruningError(
             f"pruning scores are not finite in {len(bad)} of {len(scores)} layers (first: {bad[0]})"
         )
     kept = torch.zeros(flat.numel(), dtype=torch.bool)
@@ -90,7 +91,7 @@ def require_scores(scores: Mapping[str, torch.Tensor], pruner: str) -> None:
         If no score differs from zero.
     """
     if not any(bool(s.any()) for s in scores.values()):
-        raise ValueError(
+        raise PruningError(
             f"{pruner}: every score is zero, so no weight counts more than another (a layer or a "
             "norm that is all zero cuts the network); take another pruner"
         )
@@ -120,9 +121,9 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     parameters = dict(model.named_parameters(remove_duplicate=False))
     for name, mask in masks.items():
         if name not in parameters:
-            raise ValueError(f"mask {name!r} belongs to no parameter of the model")
+            raise PruningError(f"mask {name!r} belongs to no parameter of the model")
         if mask.shape != parameters[name].shape:
-            raise ValueError(
+            raise PruningError(
                 f"mask {name!r} has shape {tuple(mask.shape)}, "
                 f"its parameter {tuple(parameters[name].shape)}"
             )

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import torch
 
+from pruning.error import PruningError
+
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -44,9 +46,9 @@ def take_batches(loader: Iterable, size: int, count: int, pruner: str) -> list[B
             if have >= needed:
                 break
         if have < size:
-            raise ValueError(f"{pruner} needs a batch of {size} samples, the loader has {have}")
+            raise PruningError(f"{pruner} needs a batch of {size} samples, the loader has {have}")
         if have == at_start_of_pass:
-            raise ValueError(
+            raise PruningError(
                 f"{pruner} needs {needed} samples, the loader gave {have} and cannot be read again"
             )
     all_images, all_labels = torch.cat(images)[:needed], torch.cat(labels)[:needed]
@@ -85,7 +87,7 @@ def take_per_class(loader: Iterable, per_class: int, num_classes: int, pruner: s
     for images, labels in loader:
         for image, label in zip(images, torch.as_tensor(labels).tolist()):
             if not 0 <= label < num_classes:
-                raise ValueError(f"{pruner}: label {label} is outside the {num_classes} classes")
+                raise PruningError(f"{pruner}: label {label} is outside the {num_classes} classes")
             if len(found[label]) < per_class:
                 found[label].append(image)
                 short -= len(found[label]) == per_class
@@ -94,7 +96,7 @@ def take_per_class(loader: Iterable, per_class: int, num_classes: int, pruner: s
     if short:
         counts = [len(samples) for samples in found]
         first = next(c for c, n in enumerate(counts) if n < per_class)
-        raise ValueError(
+        raise PruningError(
             f"{pruner} needs {per_class} samples of each of {num_classes} classes, the loader has "
             f"too few of {short} of them (class {first}: {counts[first]})"
         )

@@ -9,6 +9,7 @@ import math
 import torch
 from torch import nn
 
+from pruning.error import PruningError
 from pruning.linear import NotLinear, linearised, outputs
 from pruning.masks import Masks, keep_highest, kept_count, require_scores
 from pruning.settings import Settings
@@ -57,7 +58,7 @@ def _require_flow(linear: nn.Module, input_shape: tuple[int, ...]) -> None:
         ones = _ones(linear, input_shape).requires_grad_()
         whole = outputs(linear, ones).sum()
     except NotLinear as error:
-        raise ValueError(
+        raise PruningError(
             f"synflow needs a network that can be made linear: {error}; take another pruner"
         ) from error
     weights = prunable_weights(linear)
@@ -68,7 +69,7 @@ def _require_flow(linear: nn.Module, input_shape: tuple[int, ...]) -> None:
     least = min(float(gradient.min() / gradient.abs().max()) for gradient in gradients)
     conserved = math.isclose(sent.sum(), arriving, rel_tol=ROUNDING) and not least < -ROUNDING
     if math.isfinite(arriving) and not conserved:
-        raise ValueError(
+        raise PruningError(
             "synflow needs a network that can be made linear: this one computes its weights, or "
             "hides from torch's functions what it computes; take another pruner"
         )

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from models import prunable
+from pruning.error import PruningError
 
 
 def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -28,7 +29,7 @@ def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
     found: dict[str, nn.Parameter] = {}
     for name, module in prunable(model).items():
         if not isinstance(module.weight, nn.Parameter):
-            raise ValueError(
+            raise PruningError(
                 f"the weight of layer {name or type(module).__name__} is computed, by a mask or a "
                 "parametrization: make that permanent before pruning"
             )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-from collections.abc import Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import filelock
+
+CLAIM_SECONDS = 1.0  # before asking again for a run that another process computes
 
 
 @contextlib.contextmanager
@@ -53,3 +57,24 @@ def claim(output_dir: str | Path, key: str) -> Iterator[bool]:
     finally:
         if mine:
             lock.release()
+
+
+@contextlib.contextmanager
+def claimed(output_dir: str | Path, key: str, waiting: Callable[[], None]) -> Iterator[None]:
+    """Wait until no other process has claimed a run, and claim it meanwhile.
+
+    Parameters
+    ----------
+    output_dir, key
+        As in `claim`.
+    waiting : callable
+        Called once if another process has it.
+    """
+    for attempt in itertools.count():
+        with claim(output_dir, key) as mine:
+            if mine:
+                yield
+                return
+        if not attempt:
+            waiting()
+        time.sleep(CLAIM_SECONDS)

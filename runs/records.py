@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs import results
-from sweep.plan import Measurement, Network, configuration
+
+from .columns import IDENTITY
+from .run import Measurement, Network, configuration
 
 if TYPE_CHECKING:
     from pruning import Gaps
 
 STAGES = ("data", "model", "prune", "train", "encode", "measure")
-RUN = (*results.IDENTITY, "graph_metrics")
+RUN = (*IDENTITY, "graph_metrics")
 RUNS = (
     *RUN,
     "finished",
@@ -44,7 +46,7 @@ RUNS = (
     "unreached_class_numbers",
 )
 """Files from before there were some of these are given them, empty."""
-NETWORK = tuple(name for name in results.IDENTITY if name not in ("encoding", "wiring", "training"))
+NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "training"))
 TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE")
 FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
@@ -239,9 +241,7 @@ def _missing(gaps: Gaps) -> dict[str, object]:
 
 def _run(network: Network, measurement: Measurement) -> dict[str, object]:
     row = configuration(network, measurement)
-    return {name: row[name] for name in results.IDENTITY} | {
-        "graph_metrics": measurement.graph_metrics
-    }
+    return {name: row[name] for name in IDENTITY} | {"graph_metrics": measurement.graph_metrics}
 
 
 def _now() -> str:

@@ -8,165 +8,30 @@ Other programs may have written a file again: any line ends, a byte order mark, 
 line break, and ``4.0`` for ``4`` are read as what they are. Pandas does the last to a column of
 whole numbers that has an empty cell, and so rounds counts above 2^53.
 
-Every change of a file happens under a file lock, and a process killed at any moment leaves all rows
-of a run or none. An append first notes in a journal, a hidden file beside it, from which length to
-which the file grows, and removes the journal when the rows are on disk. As long as there is a
-journal readers stop at the first length, and whoever next changes the file cuts it there. Nothing
-else is ever cut: a last line that is no whole row, without a journal, is none of our appends and is
-refused. Rows are replaced by renaming a finished file over the old one.
+A process killed at any moment leaves all rows of a run or none, and many processes may write one
+file (`system.appending`). A last line that is no whole row is none of our appends and is refused.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import errno
-import io
 import numbers
 import operator
-import os
 import re
-import secrets
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import filelock
+from system import appending
+from system.files import check_file
 
-from system.files import replacing
+from .cells import Value, format_cell, line, parse_cell
+from .columns import IDENTITY
 
-CONFIGURATION = (
-    "model",
-    "dataset",
-    "pruning",
-    "sparsity",
-    "achieved_sparsity",
-    "seed",
-    "encoding",
-    "wiring",
-    "training",
-    "epochs",
-    "batch_size",
-    "lr",
-    "accuracy",
-)
-IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsity", "accuracy"))
-LAYER = ("layer_id", "layer_name", "layer_density")
-TEXT = frozenset({"model", "dataset", "pruning", "encoding", "wiring", "layer_name"})
-
-LOCK_SECONDS = 60.0
-POLL_SECONDS = 0.01
-BLOCK = 65536
 LINE_END = re.compile("\r\n?|\n")
 
-Value = str | bool | int | float | None
 
-
-class ResultFileError(ValueError):
+class ResultFileError(appending.FileError):
     """A result file that cannot be read or must not be written; one line that says why."""
-
-
-def columns(encoding: str, metric_names: Iterable[str]) -> tuple[str, ...]:
-    """Columns of a result file, in order.
-
-    Parameters
-    ----------
-    encoding : str
-        Bipartite encodings have one row a layer and so the layer columns.
-    metric_names : iterable of str
-        Names of the metrics; those that are layer columns already are not repeated.
-
-    Returns
-    -------
-    tuple of str
-    """
-    head = CONFIGURATION if encoding == "unrolled" else CONFIGURATION + LAYER
-    return head + tuple(name for name in metric_names if name not in head)
-
-
-def path(output_dir: str | Path, kind: str, encoding: str, dataset: str, model: str) -> Path:
-    """Path of the file that holds a run's rows.
-
-    Parameters
-    ----------
-    output_dir : str or Path
-    kind : {"topometrics", "ramanujan"}
-    encoding, dataset, model : str
-
-    Returns
-    -------
-    Path
-    """
-    name = f"{encoding}-{dataset}-{model}.csv"
-    if kind == "ramanujan":
-        return Path(output_dir) / "ramanujan_results" / model / name
-    return Path(output_dir) / "graph_metrics" / encoding / name
-
-
-def format_cell(value: object) -> str:
-    """Text of a value: exact, the same on every machine, empty for ``None``.
-
-    Parameters
-    ----------
-    value : str, bool, int, float or None
-        NumPy scalars count as the Python numbers that they are.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    TypeError
-        If the value is anything else.
-    ValueError
-        If a text holds a line break.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        if "\n" in value or "\r" in value:
-            raise ValueError(f"a cell cannot hold a line break: {value!r}")
-        return value
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, numbers.Integral):
-        return str(int(value))
-    if isinstance(value, numbers.Real):
-        return repr(float(value))
-    raise TypeError(f"a cell cannot hold a {type(value).__name__}: {value!r}")
-
-
-def parse_cell(column: str, text: str) -> Value:
-    """Value of a cell; the inverse of `format_cell`.
-
-    Parameters
-    ----------
-    column : str
-    text : str
-
-    Returns
-    -------
-    str, bool, int, float or None
-
-    Raises
-    ------
-    ValueError
-        If the cell of a numeric column is not a number, or that of ``training`` not a boolean.
-    """
-    if column in TEXT:
-        return text
-    if column == "training":  # in capital letters from spreadsheets
-        if text.lower() not in ("true", "false"):
-            raise ValueError(f"training is {text!r}, not True or False")
-        return text.lower() == "true"
-    if text == "":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
 
 
 def identity(row: Mapping[str, object]) -> tuple[str, ...]:
@@ -293,80 +158,11 @@ def columns_of(file: str | Path) -> tuple[str, ...]:
     """
     file = Path(file)
     try:
-        data = content(file, first_line=True)
+        data = appending.content(file, first_line=True)
     except FileNotFoundError:
         data = b""
     # Of a blank line csv makes no column, which would be an empty file.
     return tuple(_cells(file, 1, _decode(file, _first_line(data)))) or ("",) * bool(data)
-
-
-def content(file: str | Path, first_line: bool = False) -> bytes:
-    """Bytes of a file without those of an append that is under way or was cut off; takes no lock.
-
-    Parameters
-    ----------
-    file : str or Path
-    first_line : bool
-        Whether to read no more than up to the first ``\\n``.
-
-    Returns
-    -------
-    bytes
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read or does not exist.
-    """
-    file = Path(file)
-    while True:
-        with open(file, "rb") as opened:
-            before = _state(opened.fileno())
-            data = opened.readline() if first_line else opened.read()
-        start = _start(file, before[-1])
-        # An unchanged file means that what the journal says now is true of what was read before.
-        with open(file, "rb") as opened:  # opened again: network file systems refresh it then
-            if _state(opened.fileno()) == before:
-                return data[:start]
-
-
-def check_folder(folder: str | Path) -> None:
-    """Make sure that a folder can be written, creating it if need be.
-
-    Parameters
-    ----------
-    folder : str or Path
-
-    Raises
-    ------
-    OSError
-        If it cannot; the message names the folder.
-    """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(folder)) from None
-
-
-def check_file(file: str | Path) -> None:
-    """Make sure that a file can be written or replaced, creating its folder if need be.
-
-    Parameters
-    ----------
-    file : str or Path
-
-    Raises
-    ------
-    OSError
-        If it cannot; the message names the file or the folder.
-    """
-    file = Path(file)
-    check_folder(file.parent)
-    if file.exists():
-        with open(file, "r+b"):
-            pass
 
 
 def check(file: str | Path, names: Sequence[str]) -> None:
@@ -390,8 +186,8 @@ def check(file: str | Path, names: Sequence[str]) -> None:
     check_file(file)
     _check_header(file, names)
     if file.exists():
-        data = content(file)
-        tail = data[_end_of_lines(data) :]
+        data = appending.content(file)
+        tail = data[appending.end_of_lines(data) :]
         if len(tail) < len(data):
             _require_whole_row(file, tail, columns_of(file))
 
@@ -417,9 +213,9 @@ def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, o
         If it cannot be written; the file is then as before.
     """
     file = Path(file)
-    lines = [_line(row[name] for name in names) for row in rows]
+    lines = [line(row[name] for name in names) for row in rows]
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(file):
+    with appending.locked(file):
         _fit(file, names)
         _append(file, names, lines)
 
@@ -440,9 +236,9 @@ def replace(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, 
         As `append`.
     """
     file = Path(file)
-    new = [_line(row[name] for name in names) for row in rows]
+    new = [line(row[name] for name in names) for row in rows]
     file.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(file):
+    with appending.locked(file):
         _fit(file, names)
         _, table = _parse(file)
         old = [i for i, (_, row) in enumerate(table) if identity(row) == identity(rows[0])]
@@ -451,58 +247,47 @@ def replace(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, 
             return
         before = [line for line, _ in table[: old[0]]]
         after = [line for i, (line, _) in enumerate(table) if i > old[0] and i not in old]
-        _rewrite(file, "".join([_line(names), *before, *new, *after]))
-
-
-def _line(values: Iterable[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(map(format_cell, values))
-    return text.getvalue()
+        appending.rewrite(file, "".join([line(names), *before, *new, *after]))
 
 
 def _parse(file: Path) -> tuple[list[str], list[tuple[str, dict[str, Value]]]]:
     """Header, and every row as its line and its values; both empty without a file."""
     header, table = _table(file)
     return header, [
-        (line + "\n", _values(file, number, header, cells))
-        for number, (line, cells) in enumerate(table, start=2)
+        (text + "\n", _values(file, number, header, cells))
+        for number, (text, cells) in enumerate(table, start=2)
     ]
 
 
 def _table(file: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """Header, and every row as its line and its cells; both empty without a file."""
     try:
-        data = content(file)
+        data = appending.content(file)
     except FileNotFoundError:
         return [], []
     if not data:
         return [], []
     first = _first_line(data)
     header = _cells(file, 1, _decode(file, first))
-    tail = data[_end_of_lines(data) :]
+    tail = data[appending.end_of_lines(data) :]
     if tail != first:
         _require_whole_row(file, tail, header)
     lines = LINE_END.split(_decode(file, data))
     if not tail:
         lines.pop()
     table = []
-    for number, line in enumerate(lines[1:], start=2):
-        cells = _cells(file, number, line)
+    for number, text in enumerate(lines[1:], start=2):
+        cells = _cells(file, number, text)
         if len(cells) != len(header):
             raise ResultFileError(
                 f"{file}, line {number}: {len(cells)} cells where the header has {len(header)}"
             )
-        table.append((line, cells))
+        table.append((text, cells))
     return header, table
 
 
 def _first_line(data: bytes) -> bytes:
     return next(iter(data.splitlines()), b"")
-
-
-def _end_of_lines(data: bytes) -> int:
-    """Length of the lines that have their line breaks."""
-    return 1 + max(data.rfind(b"\n"), data.rfind(b"\r"))
 
 
 def _require_whole_row(file: Path, tail: bytes, header: Sequence[str]) -> None:
@@ -512,7 +297,7 @@ def _require_whole_row(file: Path, tail: bytes, header: Sequence[str]) -> None:
     except (UnicodeDecodeError, csv.Error):
         cells = []
     if tail and len(cells) != len(header):
-        number = len(content(file).splitlines())
+        number = len(appending.content(file).splitlines())
         raise ResultFileError(
             f"{file}, line {number}: the last row was cut; complete it, or delete the line"
         )
@@ -541,6 +326,10 @@ def _cells(file: Path, number: int, line: str) -> list[str]:
         raise ResultFileError(f"{file}, line {number}: {error}") from None
 
 
+def _append(file: Path, names: Sequence[str], lines: Sequence[str]) -> None:
+    appending.append(file, line(names), lines, lambda tail: _require_whole_row(file, tail, names))
+
+
 def _require_identity(file: Path, header: Sequence[str]) -> None:
     missing = [name for name in IDENTITY if name not in header]
     if header and missing:
@@ -565,134 +354,5 @@ def _fit(file: Path, names: Sequence[str]) -> None:
     if _check_header(file, names):
         header, table = _table(file)
         old = (dict(zip(header, cells, strict=True)) for _, cells in table)
-        lines = [_line(row.get(name, "") for name in names) for row in old]
-        _rewrite(file, "".join([_line(names), *lines]))
-
-
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold the lock of a file that has nothing of a killed process any more."""
-    lock = _beside(file, "lock")
-    try:
-        with filelock.FileLock(lock, timeout=LOCK_SECONDS, poll_interval=POLL_SECONDS):
-            _mend(file)
-            yield
-    except filelock.Timeout:
-        raise ResultFileError(
-            f"{file}: another process has held its lock for {LOCK_SECONDS:g} s; try again later, "
-            f"or end the process that has {lock} open"
-        ) from None
-
-
-def _beside(file: Path, kind: str) -> Path:
-    """A hidden file of ours beside the file, or beside what the file is a link to."""
-    target = file.resolve()
-    return target.with_name(f".{target.name}.{kind}")
-
-
-def _mend(file: Path) -> None:
-    """Undo the append of a killed process and remove its unfinished `_rewrite`."""
-    with contextlib.suppress(FileNotFoundError):
-        with open(file, "rb") as opened:
-            start = _start(file, os.fstat(opened.fileno()).st_size)
-        if start is not None:
-            with open(file, "r+b") as opened:
-                os.ftruncate(opened.fileno(), start)
-                os.fsync(opened.fileno())
-    journal = _beside(file, "journal")
-    journal.unlink(missing_ok=True)
-    copy = re.compile(re.escape(_beside(file, "").name) + r"[a-z0-9_]{8}\.tmp")
-    for name in os.listdir(journal.parent):
-        if copy.fullmatch(name):
-            journal.with_name(name).unlink(missing_ok=True)
-
-
-def _state(descriptor: int) -> tuple[int, ...]:
-    """What differs once a file has been changed or another is in its place; the size is last."""
-    status = os.fstat(descriptor)
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _start(file: Path, size: int) -> int | None:
-    """Where the unfinished append of a file of this size began; None if there is none."""
-    journal = _beside(file, "journal")
-    # Network file systems may remember that a name was not there, but list a folder afresh.
-    if journal.name not in os.listdir(journal.parent):
-        return None
-    try:
-        text = journal.read_bytes()
-    except FileNotFoundError:
-        return None
-    lengths = re.fullmatch(rb"(\d+) (\d+)\n", text)
-    if lengths is None:  # a torn journal: the append had not begun
-        return None
-    start, end = map(int, lengths.groups())
-    return start if start <= size <= end else None  # else someone has put another file there
-
-
-def _append(file: Path, names: Sequence[str], lines: Sequence[str]) -> None:
-    """Add lines with a single write; on failure the file keeps its length."""
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-    try:
-        kept = os.fstat(descriptor).st_size
-        tail = _last_line(descriptor)
-        if len(tail) < kept:  # else it is the header
-            _require_whole_row(file, tail, names)
-        start = [] if kept else [_line(names)]
-        data = "".join([*start, "\n" if tail else "", *lines]).encode()
-        journal = _beside(file, "journal")
-        try:
-            _note(journal, kept, kept + len(data))
-            _write(file, descriptor, data)
-            journal.unlink()
-        except BaseException:
-            os.ftruncate(descriptor, kept)
-            journal.unlink(missing_ok=True)
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def _last_line(descriptor: int) -> bytes:
-    """What follows the last line break of a file, which is read from its end."""
-    end = os.fstat(descriptor).st_size
-    tail = b""
-    while end:
-        start = max(0, end - BLOCK)
-        os.lseek(descriptor, start, os.SEEK_SET)
-        block = os.read(descriptor, end - start)
-        lines = _end_of_lines(block)
-        tail = block[lines:] + tail
-        if lines:
-            break
-        end = start
-    return tail
-
-
-def _note(journal: Path, start: int, end: int) -> None:
-    descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        _write(journal, descriptor, f"{start} {end}\n".encode())
-    finally:
-        os.close(descriptor)
-    # Its name has to be on disk, too, before the rows are: they are whole, or it says that not.
-    folder = os.open(journal.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _write(file: Path, descriptor: int, data: bytes) -> None:
-    if os.write(descriptor, data) != len(data):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
-    os.fsync(descriptor)
-
-
-def _rewrite(file: Path, text: str) -> None:
-    """Put a finished file in the place of the old one, in one step."""
-    target = file.resolve()
-    copy = _beside(file, f"{secrets.token_hex(4)}.tmp")
-    with replacing(target, copy) as new:
-        new.write(text.encode())
-        shutil.copymode(target, copy)
+        lines = [line(row.get(name, "") for name in names) for row in old]
+        appending.rewrite(file, "".join([line(names), *lines]))

@@ -1,6 +1,6 @@
-"""Many networks: which there are, what they will take, who computes them, what went wrong.
+"""Many networks: which runs there are, which are undone, what they take, and running them.
 
-`plan` lists the networks and what is missing of them, `estimate` says what they take, `execution`
-runs them through joblib on this machine or a Dask cluster, `records` keeps what was run where.
-main.py tells what running one network means.
+`plan` lists the runs of a command line, `missing` what is undone of them, `estimate` says what they
+take, `execution` runs them through joblib on this machine or on a Dask cluster, and `worker` is
+what runs there: it is handed its work.
 """

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from models.own import Source
 from pruning import CHEAP, PRUNERS
-
-from .plan import Task
+from runs.run import Run
 
 if TYPE_CHECKING:
     from metrics import choice
@@ -46,24 +45,23 @@ class Cost(NamedTuple):
     megabytes: float
 
 
-def estimate(task: Task) -> Cost:
+def estimate(task: Run) -> Cost:
     """Estimate one task.
 
     Parameters
     ----------
-    task : Task
+    task : Run
 
     Returns
     -------
     Cost
     """
     network = task.network
-    source = network.source or Source(network.model, None, network.input_shape)
-    nodes, edges, motifs = size(source, network.dataset, network.pruning, network.sparsity)
+    nodes, edges, motifs = size(network.origin, network.dataset, network.pruning, network.sparsity)
     cost = CHEAP if network.file else PRUNERS[network.pruning].cost
     measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
-    share = sum(1 if m.encoding == "unrolled" else BIPARTITE_SHARE for m in task.measurements)
+    share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in task.measurements)
     return Cost(
         nodes,
         edges,
@@ -72,7 +70,7 @@ def estimate(task: Task) -> Cost:
     )
 
 
-def most_memory(tasks: Iterable[Task]) -> float:
+def most_memory(tasks: Iterable[Run]) -> float:
     """Largest estimate of memory among tasks, in MB."""
     return max((estimate(task).megabytes for task in tasks), default=LOADED)
 
@@ -99,18 +97,18 @@ def size(
     if pruner != "dense":  # which removes nothing, not even from weights that are given
         masks = pruning.prune(pruner, network, sparsity, input_shape=source.input_shape)
         pruning.apply_masks(network, masks)
-    (graph,) = graph_encoding.encode(network, "unrolled", source.input_shape)
+    (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)
     return graph.num_nodes, graph.num_edges, walks.cost(graph)
 
 
-def table(tasks: Iterable[Task], left: Iterable[Task]) -> str:
+def table(tasks: Iterable[Run], left: Iterable[Run]) -> str:
     """The runs of a sweep with what they take, for ``--dry-run``.
 
     Parameters
     ----------
-    tasks : iterable of Task
+    tasks : iterable of Run
         All of them.
-    left : iterable of Task
+    left : iterable of Run
         Those that are not done.
 
     Returns
@@ -124,7 +122,7 @@ def table(tasks: Iterable[Task], left: Iterable[Task]) -> str:
     for task in tasks:
         missing = undone.get(task.network, set())
         for measurement in task.measurements:
-            cost = estimate(Task(task.network, (measurement,)))
+            cost = estimate(Run(task.network, (measurement,)))
             name = f"{task.network}: {measurement}"
             done = "no" if measurement in missing else "yes"
             lines.append(
@@ -134,7 +132,7 @@ def table(tasks: Iterable[Task], left: Iterable[Task]) -> str:
             runs += 1
             to_do += measurement in missing
         if missing:
-            part = Task(task.network, tuple(m for m in task.measurements if m in missing))
+            part = Run(task.network, tuple(m for m in task.measurements if m in missing))
             seconds += estimate(part).seconds
     lines.append(
         f"{runs} runs, {runs - to_do} done, {to_do} to do: about {_duration(seconds)} by one "

@@ -23,7 +23,8 @@ from typing import NamedTuple
 from joblib.externals.loky import FIRST_COMPLETED, get_reusable_executor, wait
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from .plan import Task
+from runs.run import Run
+from system.errors import UserError
 
 IDLE_SECONDS = 20  # before an idle process leaves
 WORKERS_SECONDS = 120  # for the first worker of a cluster to join
@@ -43,11 +44,9 @@ class Outcome(NamedTuple):
     status : {"done", "skipped", "failed", "busy"}
         Skipped: another process has done it meanwhile. Busy: another process is at it.
     stage, error, reason : str
-        Of a failure.
+        Of a failure; the reason of a network that is done is what its user should know of it.
     recorded : bool
         Whether a failure is in ``failures.csv``; a worker that died could not write it.
-    warning : str
-        What the user should know of a network that is done.
     """
 
     status: str
@@ -55,25 +54,24 @@ class Outcome(NamedTuple):
     error: str = ""
     reason: str = ""
     recorded: bool = True
-    warning: str = ""
 
 
-class SchedulerError(Exception):
+class SchedulerError(UserError):
     """There is nothing to run on; one line that says why."""
 
 
-Work = Callable[[Task], Outcome]
-Pool = Callable[[Sequence[Task]], Iterator[tuple[Task, Outcome]]]
+Work = Callable[[Run], Outcome]
+Pool = Callable[[Sequence[Run]], Iterator[tuple[Run, Outcome]]]
 
 
 def run(
-    tasks: Sequence[Task], work: Work, *, jobs: int = 1, scheduler: str = ""
-) -> Iterator[tuple[Task, Outcome]]:
+    tasks: Sequence[Run], work: Work, *, jobs: int = 1, scheduler: str = ""
+) -> Iterator[tuple[Run, Outcome]]:
     """Run tasks, each in a process that is not this one; results come as they are ready.
 
     Parameters
     ----------
-    tasks : sequence of Task
+    tasks : sequence of Run
     work : callable
         Takes a task, gives its `Outcome`; raises nothing but what should stop everything. It is
         pickled.
@@ -84,7 +82,7 @@ def run(
 
     Yields
     ------
-    Task, Outcome
+    Run, Outcome
         Never a busy one: it is asked for until it is done or free.
 
     Raises
@@ -111,7 +109,7 @@ def _processes(work: Work, jobs: int) -> Iterator[Pool]:
     workers = None
     rounds = itertools.count()
 
-    def pool(tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+    def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
         nonlocal workers
         waiting = dict(enumerate(tasks))
         alone: list[int] = []
@@ -193,7 +191,7 @@ DIED = Outcome(
 )
 
 
-def _marked(work: Work, number: int, task: Task, started: Path) -> tuple[int, Outcome]:
+def _marked(work: Work, number: int, task: Run, started: Path) -> tuple[int, Outcome]:
     """Work on a task, leaving a mark that it was begun."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the program decides
     (started / str(number)).touch()
@@ -242,7 +240,7 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
 
     call_packed = _by_value()
 
-    def submit(task: Task):
+    def submit(task: Run):
         return client.submit(call_packed, ROOT, pickle.dumps((work, task)), pure=False)
 
     def outcome(call) -> Outcome:
@@ -255,7 +253,7 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
                 "and have the packages of deps/requirements-dask.txt"
             ) from None
 
-    def pool(tasks: Sequence[Task]) -> Iterator[tuple[Task, Outcome]]:
+    def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
         calls = {submit(task): task for task in tasks}
         killed = []
         for call in distributed.as_completed(calls, loop=client.loop):

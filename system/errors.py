@@ -1,4 +1,4 @@
-"""What is wrong with a file, in one line: which file, what, and what can be done."""
+"""What the user can mend: one class of errors, and what is wrong with a file, in one line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from pathlib import Path
 AGAIN = "save it again or take another copy"
 
 
+class UserError(Exception):
+    """Something that the user can mend; the message is one line that says what and how."""
+
+
 class Fault(Exception):
     """What is wrong and the remedy; `of_file` adds the file."""
 
@@ -18,7 +22,7 @@ class Fault(Exception):
 
 
 @contextlib.contextmanager
-def of_file(path: str | Path, error: type[Exception]) -> Iterator[None]:
+def of_file(path: str | Path, error: type[UserError]) -> Iterator[None]:
     """Raise every `Fault` as an `error` that names the file.
 
     Parameters

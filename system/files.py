@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -52,3 +53,42 @@ def replacing(path: str | Path, unfinished: str | Path | None = None) -> Iterato
         if isinstance(error, OSError) and error.filename in (None, str(unfinished)):
             raise OSError(error.errno, error.strerror or str(error), str(path)) from None
         raise
+
+
+def check_folder(folder: str | Path) -> None:
+    """Make sure that a folder can be written, creating it if need be.
+
+    Parameters
+    ----------
+    folder : str or Path
+
+    Raises
+    ------
+    OSError
+        If it cannot; the message names the folder.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+
+
+def check_file(file: str | Path) -> None:
+    """Make sure that a file can be written or replaced, creating its folder if need be.
+
+    Parameters
+    ----------
+    file : str or Path
+
+    Raises
+    ------
+    OSError
+        If it cannot; the message names the file or the folder.
+    """
+    file = Path(file)
+    check_folder(file.parent)
+    if file.exists():
+        with open(file, "r+b"):
+            pass

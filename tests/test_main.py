@@ -13,20 +13,23 @@ from pathlib import Path
 import pytest
 
 import main
-import steps
-from command_line import flags, progress
+import training
+from command_line import asked, flags, progress, steps
+from command_line.flags import parse
 from runs import results
+from runs.columns import CONFIGURATION
 from sweep import plan
-from system import files
+from system import arguments, files
+from system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-QUIET = progress.Stages([], quiet=True)
+QUIET = progress.Stages(quiet=True)
 
 
 @pytest.fixture(autouse=True)
 def images_are_opened_anew():
     """Images opened by one test are not those of the next, whose folder is another."""
-    steps.open_images.cache_clear()
+    asked._images.cache_clear()
 
 
 @pytest.fixture
@@ -83,7 +86,7 @@ def assert_one_line(status, out, err, message):
 def test_a_registered_pruner_is_a_choice_at_once(monkeypatch):
     import pruning
 
-    with pytest.raises(flags.UsageError):
+    with pytest.raises(UserError):
         flags.parse(["--pruning", "random-again"])
     monkeypatch.setitem(pruning.PRUNERS, "random-again", pruning.PRUNERS["uniform"])
     assert flags.parse(["--pruning", "random-again"]).pruning == ["random-again"]
@@ -238,7 +241,7 @@ def test_folder_without_permission_is_one_line(job, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(results.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", refuse)
     assert_one_line(*job("--output-dir", "here"), "here: Permission denied.*--output-dir")
 
 
@@ -264,9 +267,9 @@ def test_a_csv_that_cannot_be_written_is_one_line_before_the_work(job, monkeypat
     ],
 )
 def test_an_error_names_the_flags_that_it_is_about(job, file, flags):
-    options = flags.parse(["--output-dir=here", "--report=page.html"])
+    options = parse(["--output-dir=here", "--report=page.html"])
     error = PermissionError(errno.EACCES, "Permission denied", file and str(file))
-    line = steps.one_line(error, options)
+    line = asked.one_line(error, options)
     assert line.endswith(f"Permission denied; mend that, or give another {flags}")
 
 
@@ -277,9 +280,9 @@ def test_home_is_known_where_the_shell_leaves_it(monkeypatch, tmp_path):
 
     monkeypatch.setenv("HOME", str(tmp_path))
     places = ("data_root", "output_dir", "save_snn", "save_graph", "log_file")
-    flags = [f"--{place.replace('_', '-')}=~/a" for place in places]
-    flags += ["--figure=~/a.png", "--report=~/a.html", "--snn", "~/a", "~/b", "--weights=~/a"]
-    found = flags.parser().parse_args(flags)
+    given = [f"--{place.replace('_', '-')}=~/a" for place in places]
+    given += ["--figure=~/a.png", "--report=~/a.html", "--snn", "~/a", "~/b", "--weights=~/a"]
+    found = flags.parser().parse_args(given)
     assert {getattr(found, place) for place in places} == {tmp_path / "a"}
     assert (found.figure, found.report) == (tmp_path / "a.png", tmp_path / "a.html")
     assert (found.snn, found.weights) == ([tmp_path / "a", tmp_path / "b"], f"{tmp_path}/a")
@@ -289,7 +292,7 @@ def test_home_is_known_where_the_shell_leaves_it(monkeypatch, tmp_path):
     assert {found.source, found.to} == {tmp_path / "a"}
     found = draw.parser().parse_args(["~/a", "--output=~/a.png"])
     assert [*found.files, found.output] == [tmp_path / "a", tmp_path / "a.png"]
-    assert flags.path("~nobody-has-this-name/a") == Path("~nobody-has-this-name/a")
+    assert arguments.path("~nobody-has-this-name/a") == Path("~nobody-has-this-name/a")
 
 
 def test_cuda_where_there_is_none_is_one_line(job, monkeypatch):
@@ -333,7 +336,7 @@ sys.meta_path.insert(0, Finder())
 """
 
 
-@pytest.mark.parametrize("module", ["arguments", "sweep", "torch", "metrics"])
+@pytest.mark.parametrize("module", ["command_line.flags", "sweep", "torch", "metrics"])
 def test_an_interruption_is_one_line_at_any_time(tmp_path, module):
     """While the rooms are imported, before there are any options, and while they work."""
     (tmp_path / "sitecustomize.py").write_text(INTERRUPTED.format(module=module))
@@ -355,7 +358,7 @@ def test_unrolled_run(job):
     status, out, err = job("--dataset=digits", "--pruning=erk", "--sparsity=0.99")
     assert status == 0
     (row,) = table("results/graph_metrics/unrolled/unrolled-digits-Resnet-20.csv")
-    assert list(row)[:13] == list(results.CONFIGURATION)
+    assert list(row)[:13] == list(CONFIGURATION)
     assert list(row)[13:] == [
         "nodes",
         "edges",
@@ -486,10 +489,11 @@ def test_a_graph_saved_without_its_edges_or_not_whole_is_saved_again(job):
 
 
 def test_a_network_that_another_process_computes_is_waited_for(job, monkeypatch):
+    from runs import locks
     from runs.locks import claim
 
     argv = ["--pruning=erk", "--encoding=rolled-channel"]
-    (task,) = plan.tasks(flags.parse(argv), ["CIFAR-10"])
+    (task,) = plan.runs(flags.parse(argv), ["CIFAR-10"])
     waits = []
     with contextlib.ExitStack() as other:
         assert other.enter_context(claim("results", task.network.key))
@@ -499,7 +503,7 @@ def test_a_network_that_another_process_computes_is_waited_for(job, monkeypatch)
             if len(waits) == 2:
                 other.close()
 
-        monkeypatch.setattr(steps.time, "sleep", sleep)
+        monkeypatch.setattr(locks.time, "sleep", sleep)
         status, _, err = job(*argv)
     assert (status, len(waits)) == (0, 2)
     assert err.count("another process is at Resnet-20 CIFAR-10 erk 0.98 seed 0: waiting") == 1
@@ -629,7 +633,7 @@ def test_too_few_images_for_a_pruner_is_one_line(job, monkeypatch):
     import pruning
 
     def fail(*_, **__):
-        raise ValueError("needs 25 images of each class")
+        raise pruning.PruningError("needs 25 images of each class")
 
     monkeypatch.setattr(pruning, "prune", fail)
     assert_one_line(*job("--pruning=grasp", "--dataset=digits"), "needs 25 images")
@@ -662,7 +666,7 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
     import datasets
     from training import loop
 
-    paper = loop.paper_schedule("Resnet-20", "CIFAR-10")
+    paper = training.paper_schedule("Resnet-20", "CIFAR-10")
     assert paper.epochs == 160
     monkeypatch.setattr(datasets, "load", lambda *_, **__: [])
     monkeypatch.setattr(datasets, "batches", lambda data, size, **__: size)
@@ -675,8 +679,10 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
     monkeypatch.setattr(loop, "train", remember)
     for argv in ([], ["--epochs=16", "--batch-size=7", "--lr=0.5"]):
         options = flags.parse(["--training", *argv])
-        (task,) = plan.tasks(options, ["CIFAR-10"])
-        assert steps.train(options, task.network, None, None, QUIET) == 0.5
+        (task,) = plan.runs(options, ["CIFAR-10"])
+        made = steps.Made(task, options, QUIET)
+        steps.train(made, None)
+        assert made.known["accuracy"] == 0.5
         if not argv:
             expected = dataclasses.asdict(paper)
             assert {k: v for k, v in seen.items() if k in expected} == expected
@@ -689,7 +695,7 @@ def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     import datasets
     from training import loop
 
-    monkeypatch.setattr(steps, "open_images", lambda *_, **__: [])
+    monkeypatch.setattr(asked, "images", lambda *_, **__: [])
     monkeypatch.setattr(datasets, "batches", lambda *_, **__: None)
     found = []
     monkeypatch.setattr(
@@ -697,18 +703,18 @@ def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     )
     argv = ["--training", "--output-dir", str(tmp_path), *(["--force"] if force else [])]
     options = flags.parse(argv)
-    (task,) = plan.tasks(options, ["CIFAR-10"])
-    checkpoint = steps.checkpoint_file(options, task.network)
+    (task,) = plan.runs(options, ["CIFAR-10"])
+    checkpoint = task.network.checkpoint(options.output_dir)
     checkpoint.parent.mkdir()
     checkpoint.touch()
-    steps.train(options, task.network, None, None, QUIET)
+    steps.train(steps.Made(task, options, QUIET), None)
     assert found == [not force]
 
 
 def test_threads_bound_every_library(tmp_path):
     code = """
-import steps
-steps.use_threads(1)
+from system import compute
+compute.use_threads(1)
 import numba, threadpoolctl, torch
 print("threads", torch.get_num_threads(), numba.get_num_threads(),
       {pool["num_threads"] for pool in threadpoolctl.threadpool_info()})

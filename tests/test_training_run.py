@@ -9,9 +9,8 @@ import pytest
 import torch
 
 import main
-import steps
-from command_line import console, flags, progress
-from sweep import plan
+from command_line import asked, console, flags, progress, steps
+from sweep import plan, worker
 from training import loop
 
 NETS = """
@@ -41,7 +40,7 @@ class Killed(BaseException):
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """An empty folder to work in, with a module of small networks."""
-    steps.open_images.cache_clear()
+    asked._images.cache_clear()
     (tmp_path / "nets.py").write_text(NETS)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -61,10 +60,10 @@ def job(capsys):
 
 def attempt(*argv, monkeypatch):
     """Run one network as a worker of a sweep does, but in this process."""
-    monkeypatch.setattr(steps, "use_threads", lambda count: None)
+    monkeypatch.setattr(worker, "use_threads", lambda count: None)
     options = flags.parse(argv)
-    (task,) = plan.tasks(options, ["digits"])
-    return console.attempt(task, options)
+    (task,) = plan.runs(options, ["digits"])
+    return console.attempt_with(options, main.run_network)(task)
 
 
 def table(file):
@@ -119,7 +118,7 @@ def test_no_line_for_an_epoch_in_a_sweep(capsys, monkeypatch):
 
 def test_no_line_for_an_epoch_beside_a_bar(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with progress.Stages(["train"]) as stages:
+    with progress.Stages() as stages:
         capsys.readouterr()
         stages.line("epoch")
         assert capsys.readouterr().err == ""

@@ -11,13 +11,12 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from training import checkpoints
-from training.schedules import Schedule, paper_schedule, schedule
+from system.errors import UserError
 
-__all__ = ["Schedule", "TrainingError", "evaluate", "paper_schedule", "schedule", "train"]
+from . import checkpoints
 
 
-class TrainingError(ValueError):
+class TrainingError(UserError, ValueError):
     """A training that cannot be, or that has come to nothing; one line that says why."""
 
 

@@ -18,12 +18,12 @@ from joblib import Parallel, cpu_count, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from command_line.flags import path, whole_number
 from figures.style import TEXT, matplotlib, save
 from graph_data import fetch
 from graph_data.tables import TableError
-from system import errors, streams
+from system.arguments import Parser, path, whole_number
 from system.files import replacing
+from system.program import program, run_program
 
 from . import COMPARISONS, SECTIONS, claims, networks, report, section
 from .wording import Tables
@@ -34,7 +34,8 @@ DEFAULT = "all there are; of the released CSVs the paper's"
 NOT_WHAT = {"data", "output_dir", "figures_dir", "jobs"}  # flags that change no number
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@program("graph_data.study", interrupted="interrupted; nothing was written")
+def main(argv: Sequence[str]) -> None:
     """Run the study.
 
     Parameters
@@ -47,29 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status: 0; 2 after one line about what the user can mend; 130 when interrupted.
     """
-    streams.prepare()
-    options = parser().parse_args(argv)
-    try:
-        run(options)
-        streams.flush()
-        return 0
-    except BrokenPipeError:  # whoever read the report has left; it is written
-        streams.flush()
-        return 0
-    except TableError as error:
-        message = str(error)
-    except OSError as error:
-        message = errors.of_system(error)
-    except KeyboardInterrupt:
-        print("graph_data.study: interrupted; nothing was written", file=sys.stderr)
-        return 130
-    print("graph_data.study: error:", " ".join(message.split()), file=sys.stderr)
-    return 2
+    run(parser().parse_args(argv))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The flags."""
-    p = argparse.ArgumentParser(
+    p = Parser(
         prog="python -m graph_data.study",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -247,4 +231,4 @@ def put(file: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_program("graph_data.study.__main__:main")

@@ -10,13 +10,13 @@ from typing import BinaryIO
 import numpy as np
 
 from system import errors
-from system.errors import Fault
+from system.errors import Fault, UserError
 
 PIECE = 256  # compressed bytes unpacked at a time: at most 8 MiB come out of them
 WINDOW = 1 << 23  # bytes that a zstandard frame may ask to be remembered
 
 
-class StorageError(ValueError):
+class StorageError(UserError, ValueError):
     """A graph file that cannot be read or written; one line: which, why, and what can be done."""
 
 

@@ -9,7 +9,7 @@ import torch
 
 import models
 from datasets import DATASETS
-from system.errors import Fault
+from system.errors import Fault, UserError
 
 FORMAT = "topometrics network"
 VERSION = 1
@@ -26,7 +26,7 @@ FIELDS = (
 MAX_WIDTH = 1 << 20  # classes, and channels of an image
 
 
-class SavedNetworkError(ValueError):
+class SavedNetworkError(UserError, ValueError):
     """A network that cannot be saved or read; one line: which, why, and what can be done."""
 
 

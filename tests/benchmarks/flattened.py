@@ -4,9 +4,9 @@
     python -m tests.benchmarks.flattened --save tests/benchmarks/results
 
 Each network has a fresh process of one thread. Seconds are the processor's, the best of up to three
-runs; megabytes are those on top of what the process held before. SciPy works on the written-out
-graph, and its numbers include writing it out.
-Kernel algebra alone is left out where it would take very long.
+runs; megabytes are those on top of what the process held before, so that what an earlier way has
+freed is not counted again. SciPy works on the written-out graph, and its numbers include writing
+it out. Kernel algebra alone is left out where it would take very long.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ def main() -> None:
         found = measure.lines_of("tests.benchmarks.flattened", "--network", name)
         rows += [{"network": name, **row} for row in found]
         print(pd.DataFrame(rows[-len(found) :]).to_string(index=False), flush=True)
-    if options.save:
-        options.save.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(rows).round(4).to_csv(options.save / "flattened.csv", index=False)
+        if options.save:  # after every network, so that a killed run keeps what it has
+            options.save.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame(rows).round(4).to_csv(options.save / "flattened.csv", index=False)
 
 
 def rows_of(name: str):

@@ -21,14 +21,15 @@ from graph_encoding import NodeLayer, encode
 from metrics import COLUMNS, GROUPS, METRICS
 from metrics.by_layer import LayerSummary, by_layer, whole
 from metrics.registry import columns_of
-from runs import records, results
+from runs import records
+from runs.columns import CONFIGURATION
 
 VOID = {"meta", "link", "img", "wbr", "br", "hr", "input"}
 EVIL = "<script>alert('\"&')</script>"
 
 ROW = dict(
     zip(
-        results.CONFIGURATION,
+        CONFIGURATION,
         ("Resnet-20", EVIL, "snip", 0.98, 0.980001, 3, "unrolled", "exact", True, 4, 32, 0.1, 0.9),
         strict=True,
     )

@@ -11,6 +11,8 @@ import pandas as pd
 import metrics
 import ramanujan
 from runs import results
+from runs.columns import CONFIGURATION, LAYER
+from runs.measures import MEASURES
 
 MODELS = ("CONV-6", "Resnet-20")
 DATASETS = ("CIFAR-10", "CIFAR-100")
@@ -120,7 +122,8 @@ def write(
     for kind, encoding, parts, names in kinds:
         if parts is None or parts[0] is None:
             continue
-        columns = results.columns(encoding, names)
+        head = CONFIGURATION if encoding == "unrolled" else CONFIGURATION + LAYER
+        columns = head + tuple(name for name in names if name not in head)
         for (model, dataset), rows in table.groupby(["model", "dataset"]):
             lines = []
             for index, run in rows.iterrows():
@@ -138,7 +141,7 @@ def write(
                         **part.loc[index],
                     }
                     lines.append({name: _cell(line.get(name)) for name in columns})
-            results.append(results.path(folder, kind, encoding, dataset, model), columns, lines)
+            results.append(MEASURES[kind].file(folder, encoding, dataset, model), columns, lines)
 
 
 def write_small(folder, seed=0, **design) -> pd.DataFrame:

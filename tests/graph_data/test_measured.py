@@ -9,7 +9,7 @@ import metrics
 import ramanujan
 from graph_data import measured
 from graph_data.tables import TableError
-from runs import results
+from runs.measures import MEASURES
 
 
 def refused(folder, **kwargs):
@@ -31,7 +31,7 @@ def small_table(**design):
 
 
 def unrolled_file(folder):
-    return results.path(folder, "topometrics", "unrolled", "CIFAR-10", "CONV-6")
+    return MEASURES["topometrics"].file(folder, "unrolled", "CIFAR-10", "CONV-6")
 
 
 def test_what_is_written_comes_back(tmp_path):
@@ -141,7 +141,7 @@ def test_one_network_trained_in_two_ways_is_refused(tmp_path):
 def test_ramanujan_is_of_the_rolled_encoding(tmp_path):
     table = small_table()
     folders.write(tmp_path, table, None, None, folders.layers(table, delta_r=0.5))
-    file = results.path(tmp_path, "ramanujan", "rolled-channel", "CIFAR-10", "CONV-6")
+    file = MEASURES["ramanujan"].file(tmp_path, "rolled-channel", "CIFAR-10", "CONV-6")
     assert file.exists()
     file.write_text("not read")
     tables = measured.read_all(tmp_path)
@@ -178,7 +178,7 @@ def test_run_that_stands_twice_is_refused(tmp_path):
 def test_layer_that_stands_twice_is_refused_but_not_two_layers(tmp_path):
     table = small_table()
     folders.write(tmp_path, table, None, None, folders.layers(table))
-    file = results.path(tmp_path, "ramanujan", "rolled", "CIFAR-10", "CONV-6")
+    file = MEASURES["ramanujan"].file(tmp_path, "rolled", "CIFAR-10", "CONV-6")
     measured.read_all(tmp_path)
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join([*lines, lines[2]]))

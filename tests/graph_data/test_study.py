@@ -27,6 +27,7 @@ from graph_data.study import (
 from graph_data.study import section as load_section
 from graph_data.tables import TableError
 from runs import results
+from runs.measures import MEASURES
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -460,7 +461,7 @@ def test_networks_without_accuracy_are_ignored(tmp_path, capsys):
 
 
 def test_accuracies_that_differ_between_files(cell, capsys):
-    file = results.path(cell, "topometrics", "unrolled", "CIFAR-10", "CONV-6")
+    file = MEASURES["topometrics"].file(cell, "unrolled", "CIFAR-10", "CONV-6")
     rows = results.read(file)
     rows[0]["accuracy"] = 0.123
     file.unlink()
@@ -568,7 +569,7 @@ def spoil(file, change):
 @pytest.mark.parametrize("what", SPOILT)
 def test_spoilt_file_of_main(cell, capsys, what):
     change, message = SPOILT[what]
-    file = results.path(cell, "topometrics", "unrolled", "CIFAR-10", "CONV-6")
+    file = MEASURES["topometrics"].file(cell, "unrolled", "CIFAR-10", "CONV-6")
     spoil(file, change)
     assert_line(one_line(capsys, "--data", cell), file, message)
     assert not (cell / "paper_results").exists()
@@ -615,7 +616,7 @@ def test_spoilt_layer_files_of_main(cell, capsys, name):
 def test_run_that_stands_twice(request, capsys, layout):
     folder = request.getfixturevalue(layout)
     if layout == "cell":
-        file = results.path(folder, "topometrics", "unrolled", "CIFAR-10", "CONV-6")
+        file = MEASURES["topometrics"].file(folder, "unrolled", "CIFAR-10", "CONV-6")
     else:
         file = folder / "graph_metrics" / "unrolled" / "unrolled.csv"
     # Another value, or the authors' reader takes equal rows once.
@@ -796,14 +797,14 @@ def test_unrolled_graphs_only_and_ramanujan_only(tmp_path, quick):
 
 @pytest.mark.parametrize("encoding", ["unrolled", "rolled"])
 def test_same_run_in_two_files(cell, encoding):
-    file = results.path(cell, "topometrics", encoding, "CIFAR-10", "CONV-6")
+    file = MEASURES["topometrics"].file(cell, encoding, "CIFAR-10", "CONV-6")
     shutil.copy(file, file.with_name("copy.csv"))
     with pytest.raises(TableError, match=r"copy\.csv"):
         networks.load(cell)
 
 
 def test_networks_that_are_missing_in_a_file_are_counted(own):
-    file = results.path(own, "topometrics", "rolled", "CIFAR-10", "CONV-6")
+    file = MEASURES["topometrics"].file(own, "rolled", "CIFAR-10", "CONV-6")
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(lines[: 1 + 2 * folders.LAYERS]))
     found = networks.load(own)

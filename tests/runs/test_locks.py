@@ -15,8 +15,8 @@ from runs import locks
 ROOT = Path(locks.__file__).parents[1]
 HOLD = """
 import os, sys, time
-from graph_data import claims
-with claims.claim(sys.argv[1], sys.argv[2]) as mine:
+from runs import locks
+with locks.claim(sys.argv[1], sys.argv[2]) as mine:
     print(mine, flush=True)
     {then}
 """

@@ -12,12 +12,12 @@ import torch
 import main
 from pruning import Gaps
 from runs import records, results
-from sweep import plan
+from runs.run import Measurement, Network
 
 OURS = Path(main.__file__).parent / "graph_data/digits/runs.csv"
-NETWORK = plan.Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
+NETWORK = Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
 NOTHING = Gaps((), 22, (), 10)
-MEASUREMENT = plan.Measurement("unrolled", "exact", "topometrics")
+MEASUREMENT = Measurement("unrolled", "exact", "topometrics")
 
 
 @pytest.fixture

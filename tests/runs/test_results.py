@@ -15,11 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs import results
+from runs import cells, results
+from runs.columns import CONFIGURATION, IDENTITY, LAYER, columns
+from runs.measures import MEASURES
+from system import appending, files
 
 METRICS = ("nodes", "motifs", "2-hop", "spectral-gap")
-COLUMNS = results.columns("unrolled", METRICS)
-LAYER_COLUMNS = results.columns("rolled", METRICS)
+COLUMNS = CONFIGURATION + METRICS
+LAYER_COLUMNS = CONFIGURATION + LAYER + METRICS
 
 
 def make_row(seed=0, **values):
@@ -67,38 +70,39 @@ def test_rows_come_back_as_written(tmp_path):
 
 @given(st.one_of(st.integers(), st.floats(allow_nan=False), st.none()))
 def test_numbers_survive(value):
-    back = results.parse_cell("motifs", results.format_cell(value))
+    back = cells.parse_cell("motifs", cells.format_cell(value))
     assert back == value
     assert type(back) is type(value)
 
 
 def test_numpy_numbers_are_written_as_python_numbers():
-    assert results.format_cell(np.int64(7)) == "7"
-    assert results.format_cell(np.float64(0.1)) == "0.1"
-    assert results.format_cell(np.float32(0.1)) == repr(float(np.float32(0.1)))
+    assert cells.format_cell(np.int64(7)) == "7"
+    assert cells.format_cell(np.float64(0.1)) == "0.1"
+    assert cells.format_cell(np.float32(0.1)) == repr(float(np.float32(0.1)))
     with pytest.raises(TypeError):
-        results.format_cell(np.zeros(2))
+        cells.format_cell(np.zeros(2))
     with pytest.raises(ValueError, match="line break"):
-        results.format_cell("a\nb")
+        cells.format_cell("a\nb")
 
 
 def test_layer_columns_and_no_doubles():
-    columns = results.columns("rolled", ("delta_r", "layer_density", "edges"))
-    assert columns[-5:] == ("layer_id", "layer_name", "layer_density", "delta_r", "edges")
-    assert results.columns("unrolled", ("nodes",)) == (*results.CONFIGURATION, "nodes")
+    found = columns("rolled", "ramanujan")
+    assert found[len(CONFIGURATION) :][:4] == (*LAYER, "delta_r")
+    assert found.count("layer_density") == 1
+    assert columns("unrolled", "topometrics")[: len(CONFIGURATION) + 1] == (*CONFIGURATION, "nodes")
 
 
 def test_paths_are_the_papers():
-    where = results.path("r", "topometrics", "rolled", "CIFAR-10", "CONV-6")
+    where = MEASURES["topometrics"].file("r", "rolled", "CIFAR-10", "CONV-6")
     assert where.as_posix() == "r/graph_metrics/rolled/rolled-CIFAR-10-CONV-6.csv"
-    where = results.path("r", "ramanujan", "rolled", "CIFAR-10", "CONV-6")
+    where = MEASURES["ramanujan"].file("r", "rolled", "CIFAR-10", "CONV-6")
     assert where.as_posix() == "r/ramanujan_results/CONV-6/rolled-CIFAR-10-CONV-6.csv"
 
 
 OTHER = {"sparsity": 0.9, "seed": 1, "training": True, "epochs": 4, "batch_size": 32, "lr": 0.1}
 
 
-@pytest.mark.parametrize("name", results.IDENTITY)
+@pytest.mark.parametrize("name", IDENTITY)
 def test_every_identity_column_tells_runs_apart(tmp_path, name):
     row = make_row()
     other = row | {name: OTHER.get(name, "other")}
@@ -125,8 +129,8 @@ CUT = {
     "within a letter": lambda whole: whole + "é".encode()[:1],
     "within a text": lambda whole: whole + b'"Resnet',
     "within a row": lambda whole: whole[:-9],
-    "long": lambda whole: whole + b"x" * (3 * results.BLOCK + 7),
-    "as long as is read": lambda whole: whole + b"x" * results.BLOCK,
+    "long": lambda whole: whole + b"x" * (3 * appending.BLOCK + 7),
+    "as long as is read": lambda whole: whole + b"x" * appending.BLOCK,
     "zeros of a lost disk": lambda whole: whole + bytes(100),
 }
 
@@ -248,7 +252,7 @@ def test_append_reads_only_the_ends_of_the_file(tmp_path, monkeypatch):
     read = os.read
     monkeypatch.setattr(os, "read", lambda fd, size: asked.append(size) or read(fd, size))
     results.append(file, COLUMNS, [make_row(20_000)])
-    assert sum(asked) == results.BLOCK
+    assert sum(asked) == appending.BLOCK
     monkeypatch.undo()
     runs = results.identities(file)
     assert list(runs) == [results.identity(make_row(seed)) for seed in range(20_001)]
@@ -466,18 +470,18 @@ def test_failed_replacement_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError) as caught:
-        results.check_folder(tmp_path / "file" / "folder")
+        files.check_folder(tmp_path / "file" / "folder")
     assert caught.value.filename == str(tmp_path / "file" / "folder")
-    results.check_folder(tmp_path / "new" / "folder")
+    files.check_folder(tmp_path / "new" / "folder")
     assert list((tmp_path / "new" / "folder").iterdir()) == []
 
 
 def test_lock_held_for_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(appending, "LOCK_SECONDS", 0.1)
     file = tmp_path / "a.csv"
     with (
         filelock.FileLock(tmp_path / ".a.csv.lock"),
-        pytest.raises(results.ResultFileError, match="held its lock") as caught,
+        pytest.raises(appending.FileError, match="held its lock") as caught,
     ):
         results.append(file, COLUMNS, [make_row()])
     assert not file.exists()

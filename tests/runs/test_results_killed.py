@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from runs import results
+from runs.columns import CONFIGURATION, LAYER
+from system import appending
 
 ROOT = Path(results.__file__).parents[1]
-COLUMNS = results.columns("rolled", ("nodes", "motifs"))
+COLUMNS = (*CONFIGURATION, *LAYER, "nodes", "motifs")
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 
@@ -23,8 +25,10 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKI
 COMMON = """
 import os, signal, sys, time
 from pathlib import Path
-from graph_data import results
-COLUMNS = results.columns("rolled", ("nodes", "motifs"))
+from runs import results
+from runs.columns import CONFIGURATION, LAYER
+from system import appending
+COLUMNS = (*CONFIGURATION, *LAYER, "nodes", "motifs")
 def run(seed, layers):
     return [
         dict(
@@ -67,7 +71,7 @@ SUICIDE = (
     COMMON
     + """
 what, file, seed, layers, name, call, part = sys.argv[1:]
-module = os if hasattr(os, name) else results.shutil
+module = os if hasattr(os, name) else appending.shutil
 function = getattr(module, name)
 left = int(call)
 def replacement(*arguments, **options):
@@ -241,7 +245,7 @@ def test_reader_overtaken_by_a_writer_reads_again(tmp_path, monkeypatch, torn, c
     results.append(tmp_path / "b.csv", COLUMNS, run(7, 9))
     if torn:
         kill_within("append", file, 2, 5, "write", 2, 0.5)
-    look, changes = results._start, []
+    look, changes = appending._start, []
 
     def overtaken(*arguments):
         if not changes:
@@ -256,7 +260,7 @@ def test_reader_overtaken_by_a_writer_reads_again(tmp_path, monkeypatch, torn, c
                 file.unlink()
         return look(*arguments)
 
-    monkeypatch.setattr(results, "_start", overtaken)
+    monkeypatch.setattr(appending, "_start", overtaken)
     after = {
         "append": run(1, 4) + run(3, 1),
         "replace": run(1, 1),
@@ -279,7 +283,7 @@ def test_file_moved_away_by_hand(tmp_path):
 
 
 def test_lock_of_a_killed_process_is_free(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "LOCK_SECONDS", 0.5)
+    monkeypatch.setattr(appending, "LOCK_SECONDS", 0.5)
     kill_within("append", tmp_path / "a.csv", 1, 2, "write", 2, 0.5)
     assert (tmp_path / ".a.csv.lock").exists()
     results.append(tmp_path / "a.csv", COLUMNS, run(1, 2))

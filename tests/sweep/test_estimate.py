@@ -12,16 +12,17 @@ import graph_encoding
 import main
 import models
 import pruning
-import steps
 from command_line import flags
 from metrics import choice, walks
 from models.own import Source
 from runs import results
+from runs.columns import columns
+from runs.run import configuration
 from sweep import estimate, plan
 
 
-def tasks(flags):
-    return plan.tasks(flags.parse(flags.split()), ["CIFAR-10"])
+def tasks(argv):
+    return plan.runs(flags.parse(argv.split()), ["CIFAR-10"])
 
 
 def graph_of(network, seed=0):
@@ -139,9 +140,9 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
     first, second, _ = tasks(argv)
     rolled, unrolled = first.measurements
     for task, measurement in ((first, unrolled), (second, rolled)):
-        names = steps.columns(measurement)
-        row = dict.fromkeys(names) | plan.configuration(task.network, measurement)
-        results.append(plan.file_of("results", task.network, measurement), names, [row])
+        names = columns(measurement.encoding, measurement.graph_metrics)
+        row = dict.fromkeys(names) | configuration(task.network, measurement)
+        results.append(measurement.rows_in("results", task.network), names, [row])
     before = files(tmp_path)
     monkeypatch.setattr(main, "run_network", None)  # calling it would fail
     assert main.main([*argv.split(), "--dry-run", "--jobs", "2"]) == 0
@@ -174,13 +175,14 @@ def test_dry_run_tells_what_is_not_saved(tmp_path, monkeypatch, capsys):
     argv = "--pruning erk --seed 0 1 --encoding rolled-channel rolled"
     for task in tasks(argv):
         for measurement in task.measurements:
-            names = steps.columns(measurement)
-            row = dict.fromkeys(names) | plan.configuration(task.network, measurement)
-            results.append(plan.file_of("results", task.network, measurement), names, [row])
+            names = columns(measurement.encoding, measurement.graph_metrics)
+            row = dict.fromkeys(names) | configuration(task.network, measurement)
+            results.append(measurement.rows_in("results", task.network), names, [row])
     options = flags.parse([*argv.split(), "--save-graph", "graphs"])
     network, measurement = task.network, task.measurements[0]
     options.save_graph.mkdir()
-    steps.save_graphs(options, network, measurement, [graph_of(network)], {})
+    file = measurement.graphs_in(options.save_graph, network)
+    graph_encoding.save(file, [graph_of(network)], {})
     for more, done in (
         ("", "yes yes yes yes"),
         ("--save-graph graphs", "no no yes no"),
@@ -191,7 +193,7 @@ def test_dry_run_tells_what_is_not_saved(tmp_path, monkeypatch, capsys):
         _, *lines, total = capsys.readouterr().out.splitlines()
         assert [line.split()[-5] for line in lines] == done.split()
         assert f"4 runs, {done.split().count('yes')} done" in total
-    assert files("graphs") == [str(steps.graph_file(options, network, measurement))]
+    assert files("graphs") == [str(file)]
 
 
 @pytest.mark.parametrize("argv", ["--pruning erk", "--pruning erk --seed 0 1 --save-snn snn"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import clusters
 import pytest
 
-import steps
 from sweep import execution
+from system import compute
 
 ROOT = Path(execution.__file__).parents[1]
 
@@ -132,7 +132,7 @@ def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
     path = ROOT if module == "package" else ""
     said = "broken here" if module == "package" else "No module named 'steps'"
     with clusters.cluster(tmp_path, 1, path=path) as (address, _):
-        tasks = execution.run([1, 2], steps.use_threads, scheduler=address)
+        tasks = execution.run([1, 2], compute.use_threads, scheduler=address)
         with pytest.raises(execution.SchedulerError, match=said) as caught:
             list(tasks)
     assert str(caught.value).startswith(f"--scheduler {address}: a worker cannot import")

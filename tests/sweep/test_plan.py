@@ -7,18 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import steps
 from command_line import flags
 from datasets import DATASETS
 from graph_encoding import ENCODINGS
 from models import MODELS
 from pruning import PRUNERS
 from runs import results
+from runs.columns import CONFIGURATION, columns
+from runs.run import Measurement, Network, configuration
 from sweep import plan
+from sweep.missing import missing
+from system.errors import UserError
 
 
-def tasks(flags="", datasets=("CIFAR-10",)):
-    return plan.tasks(flags.parse(flags.split()), datasets)
+def tasks(argv="", datasets=("CIFAR-10",)):
+    return plan.runs(flags.parse(argv.split()), datasets)
 
 
 def measurements(flags):
@@ -27,16 +30,15 @@ def measurements(flags):
 
 def write(folder, network, measurement, **changes):
     """Put one row of a run, without metrics, into its file."""
-    row = plan.configuration(network, measurement) | changes
-    file = plan.file_of(folder, network, measurement)
-    names = results.columns("unrolled", ())
-    results.append(file, names, [row])
+    row = configuration(network, measurement) | changes
+    file = measurement.rows_in(folder, network)
+    results.append(file, CONFIGURATION, [row])
 
 
 def test_one_network_by_default():
     (task,) = tasks()
-    assert task.network == plan.Network("Resnet-20", "CIFAR-10", "snip", 0.98, 0, False)
-    assert task.measurements == (plan.Measurement("unrolled", "exact", "topometrics"),)
+    assert task.network == Network("Resnet-20", "CIFAR-10", "snip", 0.98, 0, False)
+    assert task.measurements == (Measurement("unrolled", "exact", "topometrics"),)
     assert str(task.network) == "Resnet-20 CIFAR-10 snip 0.98 seed 0"
 
 
@@ -79,7 +81,7 @@ def test_all():
     argv = "--model all --pruning all --encoding all --seed 0 1 --sparsity 0.9 0.8"
     options = flags.parse(f"{argv} --dataset all".split())
     assert options.dataset == list(DATASETS)
-    found = plan.tasks(options, options.dataset)
+    found = plan.runs(options, options.dataset)
     pruners = 2 * (len(PRUNERS) - 1) + 1  # dense has no sparsities
     assert len(found) == len(DATASETS) * len(MODELS) * pruners * 2
     assert {m.encoding for m in found[0].measurements} == set(ENCODINGS)
@@ -150,14 +152,14 @@ def no_measurements(flags):
 def test_every_run_is_there_once_and_the_plan_is_the_same_again(flags, datasets):
     argv = command_line(flags)
     if no_measurements(flags):
-        with pytest.raises(flags.UsageError, match="bipartite"):
+        with pytest.raises(UserError, match="bipartite"):
             flags.parse(argv.split())
         return
     found = tasks(argv, datasets=datasets)
     keys = [task.network.key for task in found]
     assert len(set(keys)) == len(keys)
     runs = [
-        (plan.file_of("", task.network, m), results.identity(plan.configuration(task.network, m)))
+        (m.rows_in("", task.network), results.identity(configuration(task.network, m)))
         for task in found
         for m in task.measurements
     ]
@@ -179,12 +181,12 @@ def test_missing_is_what_no_file_has(tmp_path_factory, flags, data):
     done = data.draw(st.lists(st.sampled_from(runs), unique=True, max_size=4))
     for network, measurement in done:
         write(folder, network, measurement, achieved_sparsity=0.5, accuracy=0.25)
-    left = plan.missing(found, folder)
+    left = missing(found, folder)
     assert [(t.network, m) for t in left for m in t.measurements] == [
         run for run in runs if run not in done
     ]
     assert all(task.measurements for task in left)
-    assert plan.missing(left, folder) == left
+    assert missing(left, folder) == left
 
 
 def test_what_is_wanted_anew_is_missing_too(tmp_path):
@@ -192,15 +194,15 @@ def test_what_is_wanted_anew_is_missing_too(tmp_path):
     for task in found:
         for measurement in task.measurements:
             write(tmp_path, task.network, measurement)
-    assert plan.missing(found, tmp_path) == []
+    assert missing(found, tmp_path) == []
     wanted = [(found[1].network, found[1].measurements[1])]
-    (left,) = plan.missing(found, tmp_path, lambda *run: run in wanted)
+    (left,) = missing(found, tmp_path, lambda *run: run in wanted)
     assert (left.network, left.measurements) == (wanted[0][0], (wanted[0][1],))
 
 
 def test_missing_without_files(tmp_path):
     found = tasks("--seed 0 1")
-    assert plan.missing(found, tmp_path) == found
+    assert missing(found, tmp_path) == found
     assert list(tmp_path.iterdir()) == []
 
 
@@ -218,16 +220,16 @@ def test_other_rows_do_not_count(tmp_path):
         {"lr": 0.5},
     ):
         write(tmp_path, task.network, measurement, **change)
-    assert plan.missing([task], tmp_path) == [task]
+    assert missing([task], tmp_path) == [task]
     write(tmp_path, task.network, measurement)
-    assert plan.missing([task], tmp_path) == []
+    assert missing([task], tmp_path) == []
 
 
 def test_missing_reads_each_file_once(tmp_path, monkeypatch):
     found = tasks("--seed 0 1 2 3 --pruning erk er --encoding rolled unrolled")
     read = []
     monkeypatch.setattr(results, "identities", lambda file: read.append(file) or {})
-    assert plan.missing(found, tmp_path) == found
+    assert missing(found, tmp_path) == found
     assert len(read) == len(set(read)) == 2
 
 
@@ -236,11 +238,12 @@ def test_a_saved_network_is_the_same_run(tmp_path):
     saved = replace(task, network=replace(task.network, file="anywhere.pt"))
     assert saved.network.key == task.network.key
     write(tmp_path, task.network, task.measurements[0])
-    assert plan.missing([saved], tmp_path) == []
+    assert missing([saved], tmp_path) == []
 
 
 def test_the_columns_of_a_run_are_those_of_its_row():
     (task,) = tasks("--pruning erk --encoding rolled")
-    configuration = plan.configuration(task.network, task.measurements[0])
-    assert tuple(configuration) == results.CONFIGURATION
-    assert steps.columns(task.measurements[0])[: len(configuration)] == results.CONFIGURATION
+    (measurement,) = task.measurements
+    assert tuple(configuration(task.network, measurement)) == CONFIGURATION
+    found = columns(measurement.encoding, measurement.graph_metrics)
+    assert found[: len(CONFIGURATION)] == CONFIGURATION

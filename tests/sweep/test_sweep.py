@@ -14,15 +14,15 @@ import time
 from pathlib import Path
 
 import clusters
-import progress
 import psutil
 import pytest
 
 import main
-import steps
-from command_line import console, flags
+from command_line import console, flags, progress, steps
 from runs import records, results
-from sweep import execution, plan
+from runs.run import Network, configuration
+from sweep import execution, plan, worker
+from system import appending
 
 MAIN = Path(main.__file__)
 FAST = ["--encoding", "rolled-channel"]
@@ -81,7 +81,7 @@ def table(file):
 def runs(folder):
     """How often each run is in runs.csv."""
     file = Path(folder) / "results/runs.csv"
-    rows = results.content(file).decode().splitlines()[1:] if file.exists() else []
+    rows = appending.content(file).decode().splitlines()[1:] if file.exists() else []
     return collections.Counter(tuple(row.split(",")[: len(records.RUN)]) for row in rows)
 
 
@@ -90,7 +90,7 @@ def rows_by_file(folder):
     found = {}
     for file in sorted((Path(folder) / "results").rglob("*.csv")):
         if file.name not in ("runs.csv", "failures.csv"):
-            lines = results.content(file).decode().splitlines()
+            lines = appending.content(file).decode().splitlines()
             assert len(set(lines)) == len(lines), f"{file}: a row is there twice"
             found[str(file.relative_to(folder))] = [lines[0], *sorted(lines[1:])]
     return found
@@ -145,10 +145,10 @@ def test_every_run_is_there_once(big):
     assert file == f"results/{ROLLED}"
     counts = results.identities(folder / file)
     assert set(counts.values()) == {LAYERS}
-    wanted = plan.tasks(flags.parse(BIG), ["CIFAR-10"])
+    wanted = plan.runs(flags.parse(BIG), ["CIFAR-10"])
     assert len(wanted) == BIG_SIZE
     assert set(counts) == {
-        results.identity(plan.configuration(task.network, task.measurements[0])) for task in wanted
+        results.identity(configuration(task.network, task.measurements[0])) for task in wanted
     }
     assert not (folder / "results/failures.csv").exists()
     assert not list(folder.rglob(".*.journal"))
@@ -164,7 +164,7 @@ def test_plain_lines_without_a_terminal(big):
     first, *lines, last, warning = err.splitlines()
     assert first == f"{BIG_SIZE} networks, 0 done already, 2 at once"
     assert last == f"{BIG_SIZE} done, 0 skipped, 0 failed"
-    networks = {str(task.network) for task in plan.tasks(flags.parse(BIG), ["CIFAR-10"])}
+    networks = {str(task.network) for task in plan.runs(flags.parse(BIG), ["CIFAR-10"])}
     named = [re.fullmatch(r"done: (.* seed \d)(: .*)?", line) for line in lines]
     assert sorted(line[1] for line in named) == sorted(networks)
     cut = [row for row in table(folder / "results/runs.csv") if is_cut(row)]
@@ -274,7 +274,7 @@ def assert_saved(folder, big, times):
     import graph_encoding
     from models import saved
 
-    networks = [task.network for task in plan.tasks(flags.parse(ERK), ["CIFAR-10"])]
+    networks = [task.network for task in plan.runs(flags.parse(ERK), ["CIFAR-10"])]
     names = sorted(f"Resnet-20-CIFAR-10-erk-{n.sparsity}-{n.seed}" for n in networks)
     assert visible(folder / "snn") == [f"{name}.pt" for name in names]
     assert visible(folder / "graphs") == [f"rolled-channel-{name}.graph.zst" for name in names]
@@ -445,13 +445,13 @@ def test_failures_of_killed_workers_are_recorded_and_counted(here, monkeypatch, 
 @pytest.fixture
 def attempt(tmp_path, monkeypatch):
     """Run one network as a worker does, but in this process; gives its outcome."""
-    monkeypatch.setattr(steps, "use_threads", lambda count: None)
+    monkeypatch.setattr(worker, "use_threads", lambda count: None)
 
     def run(*argv):
         options = flags.parse(["--pruning=erk", f"--output-dir={tmp_path}", *argv])
         options.threads = 1
-        (task,) = plan.tasks(options, ["CIFAR-10"])
-        return console.attempt(task, options)
+        (task,) = plan.runs(options, ["CIFAR-10"])
+        return console.attempt_with(options, main.run_network)(task)
 
     return run
 
@@ -468,7 +468,7 @@ def test_an_attempt_is_done_then_skipped(attempt, tmp_path):
 def test_an_attempt_at_what_another_process_computes_is_busy(attempt, tmp_path):
     from runs.locks import claim
 
-    network = plan.Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
+    network = Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
     with claim(tmp_path, network.key):
         assert attempt(*FAST) == execution.Outcome("busy")
     assert not list(tmp_path.rglob("*.csv"))
@@ -479,10 +479,10 @@ def test_a_result_file_that_turns_bad_is_a_failure(attempt, tmp_path):
     file = tmp_path / "ramanujan_results/Resnet-20/rolled-channel-CIFAR-10-Resnet-20.csv"
     measure = steps.measure
 
-    def spoil(options, measurement, *args):
+    def spoil(*args):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("a,b\n1,2\n")
-        return measure(options, measurement, *args)
+        measure(*args)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "measure", spoil)
@@ -492,7 +492,7 @@ def test_a_result_file_that_turns_bad_is_a_failure(attempt, tmp_path):
         "write",
         "ResultFileError",
     )
-    assert "not a result file" in outcome.reason
+    assert "its columns are not those written now" in outcome.reason
     assert len(table(tmp_path / ROLLED)) == LAYERS
     failures = table(tmp_path / "failures.csv")
     assert {row["reason"] for row in failures} == {outcome.reason}
@@ -525,9 +525,9 @@ def test_each_run_took_its_own_time(attempt, tmp_path, monkeypatch):
     measure, now = steps.measure, [100.0]
     monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
 
-    def slowly(options, measurement, *args):
+    def slowly(measurement, *args):
         now[0] += 2 if measurement.graph_metrics == "ramanujan" else 3
-        return measure(options, measurement, *args)
+        measure(measurement, *args)
 
     monkeypatch.setattr(steps, "measure", slowly)
     assert attempt(*FAST, *ALL_METRICS).status == "done"
@@ -538,7 +538,7 @@ def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
     from sweep import estimate
     from system import memory
 
-    todo = plan.tasks(flags.parse(BIG), ["CIFAR-10"])
+    todo = plan.runs(flags.parse(BIG), ["CIFAR-10"])
     needed = estimate.most_memory(todo)
     divide = console.divide
     monkeypatch.setattr(memory, "available", lambda: 100 * needed)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from sweep import memory
+from system import memory
 
 GB = 10**9
 NO_LIMIT = 9223372036854771712  # of version 1

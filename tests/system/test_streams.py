@@ -13,7 +13,7 @@ import main
 from command_line import console
 from system import streams
 
-ROOT = Path(streams.__file__).parent
+ROOT = Path(streams.__file__).parents[1]
 TINY = """
 from torch import nn
 def tiny():
@@ -32,7 +32,8 @@ def shell(command, cwd, **env):
 
 
 PROBE = """
-import os, subprocess, sys, streams
+import os, subprocess, sys
+from system import streams
 streams.prepare()
 print("lost or seen")
 print("lost or seen", file=sys.stderr)
@@ -114,7 +115,7 @@ def test_a_name_that_is_no_text(job, capsys):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk here")
 def test_what_cannot_be_printed_is_one_line(tmp_path):
     (tmp_path / "probe.py").write_text(
-        "import sys, main\nmain.run = lambda _: print('rows') or 0\nsys.exit(main.main([]))\n"
+        "import sys, main\nmain.console.run = lambda *_: print('rows') or 0\nsys.exit(main.main([]))\n"
     )
     done = shell('"$python" probe.py > /dev/full', tmp_path, PYTHONUNBUFFERED="")
     assert done.returncode == 2

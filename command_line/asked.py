@@ -1,0 +1,148 @@
+"""What a command line asks for besides runs: what is computed anew, where things are written."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+
+import datasets
+import graph_encoding
+import models
+import pruning
+from runs import records, results
+from runs.columns import columns
+from runs.run import Measurement, Network, Run
+from sweep import plan
+from sweep.missing import missing
+from system import program
+from system.errors import UserError
+from system.files import check_file, check_folder
+
+PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report", "log_file")
+"""Flags that name what is written."""
+
+
+@lru_cache(maxsize=4)
+def _images(dataset: str, data_root: Path, bar: bool, train: bool, augment: bool):
+    return datasets.load(
+        dataset, data_root, train=train, augment=augment, download=True, progress=bar
+    )
+
+
+def images(
+    options: argparse.Namespace, dataset: str, bar: bool, *, train: bool, augment: bool = False
+):
+    """One part of a data set, downloaded if need be; raises `datasets.DataUnavailable`.
+
+    A process that runs many networks opens it once.
+    """
+    return _images(dataset, options.data_root, bar, train, augment)
+
+
+def data_sets(options: argparse.Namespace) -> tuple[list[str], str | None]:
+    """The data sets of the networks, and why they are not the default one, if they are not."""
+    if options.dataset is not None:
+        return options.dataset, None
+    if options.training or any(pruning.PRUNERS[name].needs_data for name in options.pruning):
+        name, why = datasets.choose_default(options.data_root)
+        return [name], why
+    # Nothing of it is opened: it only sets the number of classes, not those of own networks.
+    known = any(name in models.MODELS for name in options.model)
+    return [datasets.DEFAULT if known else datasets.NONE], None
+
+
+def undone(runs: Sequence[Run], options: argparse.Namespace) -> list[Run]:
+    """What is to be computed of runs: what no file has, and what is asked for all the same."""
+    return missing(runs, options.output_dir, lambda *run: _anew(options, *run))
+
+
+def _anew(options: argparse.Namespace, network: Network, measurement: Measurement) -> bool:
+    """Whether a run is computed, and its rows replaced, although a file has them."""
+    if options.force or options.figure or options.report:
+        return True
+    if options.save_snn and not network.saved_in(options.save_snn).is_file():
+        return True
+    if not options.save_graph:
+        return False
+    try:
+        header = graph_encoding.read_header(measurement.graphs_in(options.save_graph, network))
+    except (FileNotFoundError, graph_encoding.StorageError):
+        return True
+    return options.edges and header["edges"] is None
+
+
+def may_replace(options: argparse.Namespace) -> bool:
+    """Whether runs may be computed whose rows are there."""
+    flags = ("force", "figure", "report", "save_snn", "save_graph")
+    return any(getattr(options, flag) for flag in flags)
+
+
+def saved_runs(options: argparse.Namespace) -> list[Run]:
+    """The networks of ``--snn``, each with all measurements asked for."""
+    from models import saved
+
+    runs: dict[str, Run] = {}
+    for file in options.snn:
+        try:
+            configuration = saved.load(file).configuration
+            names = [field.name for field in fields(Network) if field.name != "file"]
+            network = Network(
+                **{name: configuration[name] for name in names}, file=str(Path(file).resolve())
+            )
+        except KeyError as error:
+            raise UserError(f"{file}: its configuration has no {error}") from None
+        if network.key in runs:
+            raise UserError(f"--snn: {network} is there twice ({network.file})")
+        runs[network.key] = Run(network, plan.measurements(options))
+    return list(runs.values())
+
+
+def check_files(options: argparse.Namespace, runs: Sequence[Run]) -> None:
+    """Make sure, before long work, that every file can take what will be written into it."""
+    files = {
+        measurement.rows_in(options.output_dir, run.network): measurement
+        for run in runs
+        for measurement in run.measurements
+    }
+    for file, measurement in files.items():
+        results.check(file, columns(measurement.encoding, measurement.graph_metrics))
+    records.check(options.output_dir)
+    for folder in filter(None, (options.save_snn, options.save_graph)):
+        check_folder(folder)
+    for file in filter(None, (options.figure, options.report, options.log_file)):
+        check_file(file)
+
+
+@contextlib.contextmanager
+def places_named(options: argparse.Namespace) -> Iterator[None]:
+    """Say of a file that fails which flag gives another one."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(one_line(error, options)) from error
+
+
+def one_line(error: BaseException, options: argparse.Namespace) -> str | None:
+    """One line for what a user can mend, with the flag that can; None for a fault of ours."""
+    line = program.one_line(error)
+    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError):
+        return line
+    given = [place for place in PLACES if getattr(options, place)]
+    given = [place for place in given if _is_within(error, getattr(options, place))] or given
+    others = " or ".join(f"--{place.replace('_', '-')}" for place in given)
+    return f"{line}; mend that, or give another {others}"
+
+
+def _is_within(error: OSError, place: Path) -> bool:
+    """Whether an error is of a file in a place, of the place, or of a folder around it."""
+    if not error.filename:
+        return False
+    file, place = (Path(os.path.abspath(os.fsdecode(path))) for path in (error.filename, place))
+    return file.is_relative_to(place) or place.is_relative_to(file)

@@ -1,0 +1,200 @@
+"""The steps of a network's story (`main.story`): each hands a room plain arguments."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import graph_encoding
+import pruning
+import training
+from models import own
+from runs import measuring, naming, records, results
+from runs.columns import columns
+from runs.measures import MEASURES
+from runs.run import Measurement, Run, configuration
+from sweep.missing import missing
+from system import compute
+from system.files import replacing
+
+from . import asked
+from .progress import Report, Stages, epoch_lines
+
+if TYPE_CHECKING:
+    import torch
+
+PRUNING_BATCH = 128  # a pruner puts batches together as it needs
+TEST_BATCH = 128
+
+
+@dataclass
+class Made:
+    """What was asked for, and what there is of the network so far."""
+
+    run: Run
+    options: argparse.Namespace
+    stages: Stages
+    batches: Any = None
+    model: torch.nn.Module | None = None
+    masks: dict[str, torch.Tensor] | None = None
+    gaps: pruning.Gaps | None = None
+    known: dict = field(default_factory=lambda: {"achieved_sparsity": None, "accuracy": None})
+    graphs: list[graph_encoding.Graph] = field(default_factory=list)
+    rows: list[dict] = field(default_factory=list)
+
+
+Step = Callable[[Made, Report], None]
+
+
+def load(made: Made, _: Report) -> None:
+    """Load a saved network."""
+    from models import saved
+
+    found = saved.load(made.run.network.file)
+    made.model, made.masks = found.model, found.masks
+    made.known = {name: found.configuration[name] for name in made.known}
+    note_gaps(made)
+
+
+def open_data(made: Made, _: Report) -> None:
+    """Open the images that the pruner needs."""
+    network = made.run.network
+    if network.needs_images:
+        images = asked.images(made.options, network.dataset, made.stages.terminal, train=True)
+        made.batches = datasets.batches(images, PRUNING_BATCH, seed=network.seed)
+
+
+def build(made: Made, _: Report) -> None:
+    """Build the network with its first weights, or those that are given."""
+    network, options = made.run.network, made.options
+    classes = datasets.about(network.dataset).classes
+    folder = getattr(options, "folder", None)  # of a sweep whose workers may run elsewhere
+    model = own.build(network.origin, classes, network.seed, folder)
+    made.model = model.to(options.device)
+
+
+def prune(made: Made, report: Report) -> None:
+    """Choose the weights to keep and remove the others."""
+    network, model = made.run.network, made.model
+    masks = pruning.prune(
+        network.pruning,
+        model,
+        network.sparsity,
+        made.batches,
+        network.seed,
+        input_shape=network.input_shape,
+        device=made.options.device,
+        progress=report,
+    )
+    made.masks = pruning.without_zeros(model, masks) if network.source else masks
+    pruning.apply_masks(model, made.masks)
+    made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
+    note_gaps(made)
+
+
+def note_gaps(made: Made) -> None:
+    """Look for what pruning has cut off, and say so."""
+    made.gaps = pruning.gaps(made.model, made.masks, made.run.network.input_shape)
+    if made.gaps.warning:
+        made.stages.warning(f"{made.run.network}: {made.gaps.warning}")
+
+
+def train(made: Made, _: Report) -> None:
+    """Train what is left, from a checkpoint if there is one."""
+    network, options, bar = made.run.network, made.options, made.stages.terminal
+    schedule = training.schedule(network.model, network.dataset, **network.settings)
+    checkpoint = network.checkpoint(options.output_dir)
+    if options.force:
+        checkpoint.unlink(missing_ok=True)
+    show = epoch_lines(made.stages.line, schedule.epochs)
+    train_set = asked.images(options, network.dataset, bar, train=True, augment=True)
+    test_set = asked.images(options, network.dataset, bar, train=False)
+    made.known["accuracy"] = training.train(
+        made.model,
+        made.masks,
+        datasets.batches(train_set, schedule.batch_size, seed=network.seed),
+        datasets.batches(test_set, TEST_BATCH, shuffle=False),
+        epochs=schedule.epochs,
+        lr=schedule.lr,
+        milestones=schedule.milestones,
+        weight_decay=schedule.weight_decay,
+        seed=network.seed,
+        device=options.device,
+        checkpoint=checkpoint,
+        data=network.key,
+        classes=datasets.about(network.dataset).classes,
+        watch=lambda epoch: (records.record_epoch(options.output_dir, network, epoch), show(epoch)),
+        progress=bar,
+    )
+
+
+def save_network(made: Made, _: Report) -> None:
+    """Save the network with what makes it repeatable."""
+    from models import saved
+
+    network = made.run.network
+    made_by = {name: value for name, value in asdict(network).items() if name != "file"}
+    file, commit = network.saved_in(made.options.save_snn), records.versions()["project"] or None
+    saved.save(file, made.model.cpu(), made.masks, made_by | made.known, commit)
+
+
+def encode(measurement: Measurement, made: Made, _: Report) -> None:
+    """Encode the network as graphs."""
+    shape = made.run.network.input_shape
+    made.model = made.model.cpu()
+    made.graphs = graph_encoding.encode(made.model, measurement.encoding, shape, measurement.wiring)
+
+
+def draw(made: Made, _: Report) -> None:
+    """Draw the multipartite graph."""
+    from figures import multipartite, style
+
+    title = naming.title(asdict(made.run.network))
+    style.write(multipartite.draw(made.graphs[0], title=title), made.options.figure)
+
+
+def save_graphs(measurement: Measurement, made: Made, _: Report) -> None:
+    """Save the graphs with what made them."""
+    network, options = made.run.network, made.options
+    made_by = configuration(network, measurement) | made.known
+    file = measurement.graphs_in(options.save_graph, network)
+    graph_encoding.save(file, made.graphs, made_by, edges=options.edges)
+
+
+def measure(measurement: Measurement, made: Made, report: Report) -> None:
+    """Measure the graphs: one row each."""
+    made.rows = measuring.measure(
+        measurement,
+        made.graphs,
+        configuration(made.run.network, measurement) | made.known,
+        threads=compute.threads(made.options.threads),
+        device=made.options.device,
+        progress=report,
+    )
+
+
+def write(measurement: Measurement, made: Made, _: Report) -> None:
+    """Write the rows, and before them what they took."""
+    network, options = made.run.network, made.options
+    threads, took = compute.threads(options.threads), made.stages.last
+    folder = options.output_dir
+    records.record_run(folder, network, measurement, took, options.device, threads, made.gaps)
+    # Appending does not read the file; what is written for the first time is not looked for in it.
+    there = asked.may_replace(options) and not missing([Run(network, (measurement,))], folder)
+    names = columns(measurement.encoding, measurement.graph_metrics)
+    put = results.replace if there else results.append
+    put(measurement.rows_in(folder, network), names, made.rows)
+
+
+def write_page(measurement: Measurement, made: Made, _: Report) -> None:
+    """Write the page of the network."""
+    from figures import page
+
+    shape, groups = made.run.network.input_shape, MEASURES[measurement.graph_metrics].groups
+    (flow,) = graph_encoding.encode(made.model, measurement.encoding, shape, "identity")
+    text = page.network_page(made.rows[0], groups, made.graphs[0], flow, shape)
+    with replacing(made.options.report) as file:
+        file.write(text.encode())

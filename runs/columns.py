@@ -1,0 +1,50 @@
+"""The columns of result files, which follow from the registries."""
+
+from __future__ import annotations
+
+from graph_encoding import ENCODINGS
+
+from .measures import MEASURES
+
+CONFIGURATION = (
+    "model",
+    "dataset",
+    "pruning",
+    "sparsity",
+    "achieved_sparsity",
+    "seed",
+    "encoding",
+    "wiring",
+    "training",
+    "epochs",
+    "batch_size",
+    "lr",
+    "accuracy",
+)
+IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsity", "accuracy"))
+"""What tells one run from another."""
+
+LAYER = ("layer_id", "layer_name", "layer_density")
+"""Of bipartite graphs, which have one row a layer."""
+
+
+def columns(encoding: str, graph_metrics: str) -> tuple[str, ...]:
+    """Columns of a result file, in order.
+
+    Parameters
+    ----------
+    encoding : str
+        A key of `graph_encoding.ENCODINGS`.
+    graph_metrics : str
+        A key of `measures.MEASURES`. Its columns that are layer columns already are not repeated.
+
+    Returns
+    -------
+    tuple of str
+    """
+    head = CONFIGURATION + LAYER if ENCODINGS[encoding].bipartite else CONFIGURATION
+    return head + tuple(name for name in MEASURES[graph_metrics].columns if name not in head)
+
+
+TEXT = frozenset({"model", "dataset", "pruning", "encoding", "wiring", "layer_name"})
+"""Columns that hold names."""

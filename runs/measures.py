@@ -1,0 +1,48 @@
+"""What can be measured of graphs: sets of metrics, with their columns and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import metrics
+import ramanujan
+from metrics.registry import Metric, columns_of, groups_of
+
+
+class Measure(NamedTuple):
+    """A set of metrics.
+
+    Attributes
+    ----------
+    metrics : tuple of Metric
+    folder : str
+        Of its result files, in the output folder; ``{encoding}`` and ``{model}`` are filled in.
+    bipartite_only : bool
+        Whether it is defined on bipartite graphs only.
+    """
+
+    metrics: tuple[Metric, ...]
+    folder: str
+    bipartite_only: bool = False
+
+    def file(self, output_dir: str | Path, encoding: str, dataset: str, model: str) -> Path:
+        """The result file of these metrics for an encoding, a data set and a model."""
+        folder = self.folder.format(encoding=encoding, model=model)
+        return Path(output_dir, folder, f"{encoding}-{dataset}-{model}.csv")
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """Names of the columns by title."""
+        return groups_of(self.metrics)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in columns_of(self.metrics))
+
+
+MEASURES: dict[str, Measure] = {
+    "topometrics": Measure(metrics.METRICS, "graph_metrics/{encoding}"),
+    "ramanujan": Measure(ramanujan.METRICS, "ramanujan_results/{model}", bipartite_only=True),
+}

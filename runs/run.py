@@ -1,0 +1,167 @@
+"""What a run is: a pruned network, and what is measured of it; what it and its files are called."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from datasets import about
+from graph_encoding import ENCODINGS
+from models.own import Source
+from pruning import PRUNERS
+
+from .cells import format_cell
+from .measures import MEASURES
+
+
+@dataclass(frozen=True)
+class Network:
+    """A pruned network, by how it is made.
+
+    Attributes
+    ----------
+    model, dataset, pruning : str
+    sparsity : float
+    seed : int
+    training : bool
+    epochs, batch_size : int, optional
+    lr : float, optional
+        Of a trained network; the rest of its schedule follows from model and data set
+        (`training.schedules`).
+    file : str, optional
+        A saved network that is loaded and not made anew.
+    source : Source, optional
+        Where a network comes from that is not just one of `models.MODELS`; `model` is its label.
+    """
+
+    model: str
+    dataset: str
+    pruning: str
+    sparsity: float
+    seed: int
+    training: bool = False
+    epochs: int | None = None
+    batch_size: int | None = None
+    lr: float | None = None
+    file: str | None = None
+    source: Source | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+        return self.source.input_shape if self.source else about(self.dataset).shape
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether images are opened; otherwise the data set only sets the number of classes."""
+        return not self.file and (self.training or PRUNERS[self.pruning].needs_data)
+
+    @property
+    def settings(self) -> dict[str, float | None]:
+        """What is said of its training on the command line."""
+        return {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
+
+    @property
+    def origin(self) -> Source:
+        """Where the network comes from, before it is pruned."""
+        return self.source or Source(self.model, None, self.input_shape)
+
+    def __str__(self) -> str:
+        parts = self.model, self.dataset, self.pruning, f"{self.sparsity:g}", f"seed {self.seed}"
+        return " ".join(parts) + (", trained" if self.training else "")
+
+    @property
+    def key(self) -> str:
+        """Tells a network from all others, on every machine."""
+        names = [field.name for field in fields(self) if field.name not in ("file", "source")]
+        return ",".join(format_cell(getattr(self, name)) for name in names)
+
+    @property
+    def stem(self) -> str:
+        """What files that belong to the network begin with."""
+        parts = (self.model, self.dataset, self.pruning, self.sparsity, self.seed)
+        if self.training:
+            parts += ("trained", self.epochs, self.batch_size, self.lr)
+        return "-".join(map(str, parts))
+
+    def checkpoint(self, output_dir: Path) -> Path:
+        """Where a training that is under way, or not measured yet, notes how far it is."""
+        return output_dir / ".checkpoints" / f"{self.stem}.pt"
+
+    def saved_in(self, folder: Path) -> Path:
+        """Where ``--save-snn`` puts the network."""
+        return folder / f"{self.stem}.pt"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A graph of a network and what is measured on it."""
+
+    encoding: str
+    wiring: str
+    graph_metrics: str
+
+    def __str__(self) -> str:
+        wiring = "" if self.wiring == "exact" else f", {self.wiring} wiring"
+        return f"{self.encoding} {self.graph_metrics}{wiring}"
+
+    @property
+    def is_bipartite(self) -> bool:
+        """Whether there is one graph, and so one row, a layer."""
+        return ENCODINGS[self.encoding].bipartite
+
+    def graphs_in(self, folder: Path, network: Network) -> Path:
+        """Where ``--save-graph`` puts the graphs of a network."""
+        wiring = "" if self.wiring == "exact" else f"-{self.wiring}"
+        return folder / f"{self.encoding}{wiring}-{network.stem}.graph.zst"
+
+    def rows_in(self, output_dir: str | Path, network: Network) -> Path:
+        """The result file that holds the rows of a network."""
+        measure = MEASURES[self.graph_metrics]
+        return measure.file(output_dir, self.encoding, network.dataset, network.model)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network and its measurements: it is made once and measured in all these ways."""
+
+    network: Network
+    measurements: tuple[Measurement, ...]
+
+    def by_encoding(self) -> Iterator[tuple[str, list[Measurement]]]:
+        """Measurements of one and the same graph together; `sweep.plan` puts them side by side."""
+        for encoding, found in itertools.groupby(self.measurements, key=lambda m: m.encoding):
+            yield encoding, list(found)
+
+
+def configuration(network: Network, measurement: Measurement) -> dict[str, object]:
+    """What a row says of its run.
+
+    Parameters
+    ----------
+    network : Network
+    measurement : Measurement
+
+    Returns
+    -------
+    dict
+        By the columns of `columns.CONFIGURATION`; ``achieved_sparsity`` and ``accuracy`` are not
+        known yet.
+    """
+    return {
+        "model": network.model,
+        "dataset": network.dataset,
+        "pruning": network.pruning,
+        "sparsity": network.sparsity,
+        "achieved_sparsity": None,
+        "seed": network.seed,
+        "encoding": measurement.encoding,
+        "wiring": measurement.wiring,
+        "training": network.training,
+        "epochs": network.epochs,
+        "batch_size": network.batch_size,
+        "lr": network.lr,
+        "accuracy": None,
+    }

@@ -1,0 +1,38 @@
+"""Where to compute: threads and devices."""
+
+from __future__ import annotations
+
+import os
+
+from .errors import UserError
+
+
+def use_threads(count: int | None) -> None:
+    """Bound the threads of torch, numba and BLAS; without a number each takes all cores."""
+    if count is None:
+        return
+    import numba
+    import scipy.linalg  # noqa: F401  (loads SciPy's BLAS, so that the bound applies to it)
+    import threadpoolctl
+    import torch
+
+    torch.set_num_threads(count)
+    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    threadpoolctl.threadpool_limits(count)
+
+
+def threads(count: int | None = None) -> int:
+    """That many threads, by default as many as cores that this process may use."""
+    if count is None and hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return count or os.cpu_count() or 1
+
+
+def require_device(device: str) -> None:
+    """Refuse ``cuda`` where there is none."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UserError("--device cuda: torch finds no CUDA device here; use --device cpu")
