@@ -1,8 +1,8 @@
 """The result CSVs that the paper's authors released, in this project's columns and raw values.
 
-What is known of them (README, "What is known of the released code") is dealt with here and nowhere
-else: other column names, normalised values in the unrolled file, Ramanujan files that do not name
-the pruner, some rows that stand twice.
+What is known of them (graph_encoding/README.md, "What is known of the released code") is dealt with
+here and nowhere else: other column names, normalised values in the unrolled file, Ramanujan files
+that do not name the pruner, some rows that stand twice.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ METRICS: tuple[Metric, ...] = (
             Column(
                 "strength",
                 "weight that meets at a unit, in the mean",
-                r"mean over v of the sum of \|w\| over its edges",
+                "mean over v of the sum of |w| over its edges",
                 divisor="edges",
                 weighted=True,
             ),
@@ -182,7 +182,7 @@ METRICS: tuple[Metric, ...] = (
                 "spectral-gap",
                 "how well the graph mixes: largest less third largest eigenvalue modulus of the "
                 "weighted adjacency matrix",
-                r"\|l\|_(1) - \|l\|_(3) of the weighted symmetric adjacency matrix, moduli in "
+                "|l|_(1) - |l|_(3) of the weighted symmetric adjacency matrix, moduli in "
                 "descending order (they come in pairs ±l when the graph is bipartite)",
                 weighted=True,
                 short="gap",

@@ -29,6 +29,8 @@ class Model:
     where : str
         Where ``builder(num_classes, in_channels, image_size) -> torch.nn.Module`` lives, so that
         importing this room imports no torch.
+    about : str
+        What it is, in one line.
     weight_decay : float, optional
         In training; by default that of the data set's schedule.
     milestones : mapping of str to tuple of int
@@ -36,6 +38,7 @@ class Model:
     """
 
     where: str
+    about: str = ""
     weight_decay: float | None = None
     milestones: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -46,11 +49,22 @@ class Model:
 
 
 MODELS: dict[str, Model] = {
-    "CONV-6": Model("models.conv6:Conv6", milestones={"tinyimagenet": (20, 60, 80)}),
-    "Resnet-20": Model("models.resnet:resnet20"),
-    "Resnet-32": Model("models.resnet:resnet32"),
-    "Wide-Resnet-28-2": Model("models.wide_resnet:wide_resnet28_2", weight_decay=5e-4),
-    "MobileNetV2": Model("models.mobilenet:MobileNetV2"),
+    "CONV-6": Model(
+        "models.conv6:Conv6",
+        "six convolutions and three linear layers, a VGG of reduced depth",
+        milestones={"tinyimagenet": (20, 60, 80)},
+    ),
+    "Resnet-20": Model("models.resnet:resnet20", "the residual network of 20 layers for CIFAR"),
+    "Resnet-32": Model("models.resnet:resnet32", "the same with 32 layers"),
+    "Wide-Resnet-28-2": Model(
+        "models.wide_resnet:wide_resnet28_2",
+        "a residual network that is wide rather than deep",
+        weight_decay=5e-4,
+    ),
+    "MobileNetV2": Model(
+        "models.mobilenet:MobileNetV2",
+        "depthwise convolutions between narrow layers, for 32 x 32 images",
+    ),
 }
 IMAGE_SIZE = (32, 32)
 

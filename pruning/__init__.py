@@ -111,7 +111,7 @@ PRUNERS: dict[str, Pruner] = {
     "snip": Pruner(
         "pruning.snip",
         needs_data=True,
-        chooses=r"keeps the largest \|gradient x weight\|, one batch of 128",
+        chooses="keeps the largest |gradient x weight|, one batch of 128",
         source="Lee et al., ICLR 2019",
         cost=Cost(4e-6, 1700),
         colour="blue",
@@ -119,7 +119,7 @@ PRUNERS: dict[str, Pruner] = {
     ),
     "synflow": Pruner(
         "pruning.synflow",
-        chooses=r"keeps the largest \|w dR/dw\| of the all-ones input through the moduli of the "
+        chooses="keeps the largest |w dR/dw| of the all-ones input through the moduli of the "
         "weights, 100 rounds, no data",
         source="Tanaka et al., NeurIPS 2020",
         cost=Cost(3e-5, 1000),

@@ -8,7 +8,14 @@ import networkx as nx
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-APART = {"tests", "scripts", ".venv", "deps", ".ci"}  # nothing of the program imports them
+APART = {
+    "tests",
+    "conftest",
+    "scripts",
+    ".venv",
+    "deps",
+    ".ci",
+}  # nothing of the program imports them
 
 
 def rooms():

@@ -1,9 +1,10 @@
 """What changes without doubtful metrics, and with the phantom nodes subtracted?
 
-Two are faults of the released data (README, "What is known of the released code"): the motif
-count is a random estimate, and wrong wiring at stride-2 layers makes sinks and sources that are not
-there. And the weighted metrics are of trained weights, so that they know how training went. The
-regression on all unrolled topometrics is repeated without them, on the same networks.
+Two are faults of the released data (graph_encoding/README.md, "What is known of the released
+code"): the motif count is a random estimate, and wrong wiring at stride-2 layers makes sinks and
+sources that are not there. And the weighted metrics are of trained weights, so that they know how
+training went. The regression on all unrolled topometrics is repeated without them, on the same
+networks.
 """
 
 from __future__ import annotations
