@@ -16,10 +16,11 @@ import metrics
 import ramanujan
 from datasets import DATASETS
 from graph_encoding import ENCODINGS
-from metrics.registry import Metric
+from metrics.registry import Metric, columns_of
 from models import MODELS
 from pruning import PRUNERS
 from system.arguments import Parser
+from system.errors import UserError
 from system.files import replacing
 from system.program import program, run_program
 
@@ -28,112 +29,83 @@ from .flags import parser
 ROOT = Path(__file__).resolve().parent.parent
 MARKED = re.compile(r"(?<=<!-- table: )(\w+)( -->\n)(?:(?!<!--).*\n)*?(?=<!-- /table -->)")
 
-Row = Sequence[object]
+Rows = Iterator[Sequence[object]]
 
 
-def flags() -> Iterator[Row]:
+def flags() -> Rows:
     """Flags of main.py by group, with the values that they take or a word for them."""
     yield "flag", "values", "meaning"
     for group in parser()._action_groups:
-        actions = [each for each in group._group_actions if each.dest != "help"]
-        if actions:
+        if actions := [each for each in group._group_actions if each.dest != "help"]:
             yield f"**{group.title}**", "", ""
         for each in actions:
-            values = _list(each.choices or [each.metavar or each.dest.upper()])
+            values = _listed(each.choices or [each.metavar or each.dest.upper()])
             values += " ..." if each.nargs == "+" else ""
             values = "" if each.nargs == 0 else f"`{values}`"
-            yield f"`{each.option_strings[0]}`", values, (each.help or "") % vars(each)
+            yield f"`{each.option_strings[0]}`", values, each.help % vars(each)
 
 
-def columns(registry: Iterable[Metric]) -> Iterator[Row]:
+def columns(registry: Iterable[Metric]) -> Rows:
     """Columns of metrics by group."""
     yield "column", "meaning", "formula"
     for group, members in groupby(registry, key=lambda metric: metric.group):
         yield f"**{group}**", "", ""
-        for metric in members:
-            for each in metric.columns:
-                yield f"`{each.name}`", each.meaning, each.formula
+        for each in columns_of(members):
+            yield f"`{each.name}`", each.meaning, each.formula
 
 
-def pruners() -> Iterator[Row]:
+def pruners() -> Rows:
     """Pruners."""
     yield "pruner", "how it chooses", "images", "source"
     for name, each in PRUNERS.items():
         yield f"`{name}`", each.chooses, "yes" if each.needs_data else "no", each.source
 
 
-def datasets() -> Iterator[Row]:
+def datasets() -> Rows:
     """Data sets, and how networks are trained on them; models that differ in parentheses."""
-    yield (
-        "data set",
-        "classes",
-        "image",
-        "epochs",
-        "batch",
-        "rate",
-        "divided by 10 after",
-        "weight decay",
-    )
+    yield "data set", "classes", "image", "epochs", "batch", "rate", "divided by 10 after", "decay"
     for name, each in DATASETS.items():
-        known = each.schedule
+        plan, shape = each.schedule, " x ".join(map(str, each.shape))
         steps = {model: kind.milestones.get(name) for model, kind in MODELS.items()}
         decays = {model: kind.weight_decay for model, kind in MODELS.items()}
-        yield (
-            f"`{name}`",
-            each.classes,
-            _shape(each.shape),
-            known.epochs,
-            known.batch_size,
-            known.lr,
-            _list(known.milestones) + _others(steps, _list),
-            f"{known.weight_decay:g}" + _others(decays, "{:g}".format),
-        )
+        steps = _listed(plan.milestones) + _others(steps, _listed)
+        decays = f"{plan.weight_decay:g}" + _others(decays, "{:g}".format)
+        yield f"`{name}`", each.classes, shape, plan.epochs, plan.batch_size, plan.lr, steps, decays
 
 
-def models() -> Iterator[Row]:
+def models() -> Rows:
     """Networks."""
     yield "model", "network", "file"
     for name, each in MODELS.items():
         yield f"`{name}`", each.about, _file(each.where)
 
 
-def encodings() -> Iterator[Row]:
+def encodings() -> Rows:
     """Encodings, and the wirings that they know."""
     yield "encoding", "graphs", "wirings", "file"
     for name, each in ENCODINGS.items():
         graphs = "bipartite, one a layer" if each.bipartite else "one multipartite graph"
-        yield (
-            f"`{name}`",
-            graphs,
-            _list(f"`{wiring}`" for wiring in each.wirings),
-            _file(each.where),
-        )
+        yield f"`{name}`", graphs, f"`{_listed(each.wirings)}`", _file(each.where)
 
 
-TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+TABLES: dict[str, Callable[[], Rows]] = {
     "flags": flags,
     "topometrics": lambda: columns(metrics.METRICS),
     "ramanujan": lambda: columns(ramanujan.METRICS),
-    "pruners": pruners,
-    "datasets": datasets,
-    "models": models,
-    "encodings": encodings,
+    **{"pruners": pruners, "datasets": datasets, "models": models, "encodings": encodings},
 }
 
 
 def table(name: str) -> str:
-    """A table in Markdown.
+    """A table in Markdown; a `UserError` if there is none of that name.
 
-    Parameters
-    ----------
-    name : str
-        A key of `TABLES`.
-
-    Returns
-    -------
-    str
-        Lines that each end with a line break.
+    Examples
+    --------
+    >>> print(table("encodings").splitlines()[2])
+    | `rolled` | bipartite, one a layer | `exact` | `graph_encoding/rolled.py` |
     """
+    if name not in TABLES:
+        raise UserError(f"no table {name!r}: choose from {', '.join(TABLES)}")
     head, *rows = ([str(cell).replace("|", r"\|") for cell in row] for row in TABLES[name]())
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, ["---"] * len(head), *rows))
 
@@ -149,12 +121,8 @@ def readmes() -> list[Path]:
     return sorted(file for file in found if not any(part.startswith(".") for part in file.parts))
 
 
-def _list(items: Iterable[object]) -> str:
+def _listed(items: Iterable[object]) -> str:
     return ", ".join(map(str, items))
-
-
-def _shape(shape: Iterable[int]) -> str:
-    return " x ".join(map(str, shape))
 
 
 def _file(where: str) -> str:

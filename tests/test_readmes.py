@@ -42,11 +42,10 @@ def test_links_and_pictures_lead_somewhere(name):
 
 @pytest.mark.parametrize("name", readmes(), ids=str)
 def test_commands_are_understood(name):
+    lines = "\n".join(blocks(name, "")).replace("\\\n", "")
+    lines = re.sub(r'^make run ARGS="(.*?)"', r"python main.py \1", lines, flags=re.MULTILINE)
     commands = [
-        shlex.split(line, comments=True)
-        for block in blocks(name, "")
-        for line in block.replace("\\\n", "").splitlines()
-        if line.strip().startswith("python ")
+        shlex.split(line, comments=True) for line in re.findall(r"^ *(python .*)", lines, re.M)
     ]
     for _, first, *arguments in commands:
         if first == "main.py":
