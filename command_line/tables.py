@@ -21,7 +21,6 @@ from models import MODELS
 from pruning import PRUNERS
 from system.arguments import Parser
 from system.errors import UserError
-from system.files import replacing
 from system.program import program, run_program
 
 from .flags import parser
@@ -40,8 +39,7 @@ def flags() -> Rows:
             yield f"**{group.title}**", "", ""
         for each in actions:
             values = _listed(each.choices or [each.metavar or each.dest.upper()])
-            values += " ..." if each.nargs == "+" else ""
-            values = "" if each.nargs == 0 else f"`{values}`"
+            values = "" if each.nargs == 0 else f"`{values}`" + " ..." * (each.nargs == "+")
             yield f"`{each.option_strings[0]}`", values, each.help % vars(each)
 
 
@@ -142,8 +140,7 @@ def main(argv: Sequence[str]) -> None:
     for name in readmes():
         old = (ROOT / name).read_text()
         if (new := filled(old)) != old:
-            with replacing(ROOT / name) as file:
-                file.write(new.encode())
+            (ROOT / name).write_text(new)
             print(name)
 
 
