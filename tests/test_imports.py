@@ -8,14 +8,8 @@ import networkx as nx
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-APART = {
-    "tests",
-    "conftest",
-    "scripts",
-    ".venv",
-    "deps",
-    ".ci",
-}  # nothing of the program imports them
+# Nothing of the program imports them.
+APART = {"tests", "conftest", "scripts", ".venv", "deps", ".ci"}
 
 
 def rooms():
