@@ -3,7 +3,7 @@
 import pytest
 
 import models
-from training.loop import paper_schedule
+from training import paper_schedule
 
 
 @pytest.mark.parametrize("model", models.MODELS)
