@@ -14,6 +14,8 @@ models -> pruning -> training -> graph_encoding -> metrics | ramanujan -> runs.
 
 from __future__ import annotations
 
+import system.interrupts  # noqa: F401  # isort: skip  (first: it is for the imports, too)
+
 import argparse
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from .layers import prunable, weight_of, without_values
+from .weighted import prunable, weight_of, without_values
 
 if TYPE_CHECKING:
     from torch import nn

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from .layers import prunable
+from .weighted import prunable
 
 
 def initialise(model: nn.Module, seed: int) -> None:

@@ -198,7 +198,7 @@ def test_bad_input_is_one_line(job, argv, message):
 @pytest.mark.parametrize("flag", ["--figure out.png", "--report out.htm", "--log-file out"])
 @pytest.mark.parametrize("where", ["", "folder/"])
 def test_a_folder_as_a_file_to_write_is_one_line_before_the_work(job, monkeypatch, flag, where):
-    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    monkeypatch.setattr(main, "run_network", pytest.fail)
     name, _, file = flag.partition(" ")
     Path(where, file).mkdir(parents=True)
     message = f"error: {where}{file}: Is a directory; mend that, or give another .*{name}$"
@@ -250,7 +250,7 @@ def test_folder_without_permission_is_one_line(job, monkeypatch):
 )
 def test_a_csv_that_cannot_be_written_is_one_line_before_the_work(job, monkeypatch, name):
     """It is a folder here: one without permission would be none to the superuser."""
-    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    monkeypatch.setattr(main, "run_network", pytest.fail)
     Path("here", name).mkdir(parents=True)
     message = f"error: here/{name}: Is a directory; mend that, or give another --output-dir$"
     assert_one_line(*job("--pruning=erk", "--output-dir=here", "--figure=a.png"), message)

@@ -144,7 +144,7 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
         row = dict.fromkeys(names) | configuration(task.network, measurement)
         results.append(measurement.rows_in("results", task.network), names, [row])
     before = files(tmp_path)
-    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    monkeypatch.setattr(main, "run_network", pytest.fail)
     assert main.main([*argv.split(), "--dry-run", "--jobs", "2"]) == 0
     out, err = capsys.readouterr()
     assert err == ""

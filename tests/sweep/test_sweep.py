@@ -301,7 +301,7 @@ def test_a_sweep_saves_what_is_not_there(big, unsaved, here, monkeypatch):
     assert status == 0, err
     assert out.startswith("4 done, 0 skipped, 0 failed")
     assert_saved(unsaved, big, {2})
-    monkeypatch.setattr(main, "run_network", None)  # calling it would fail
+    monkeypatch.setattr(main, "run_network", pytest.fail)
     status, out, _ = here(*ERK, *SAVING)
     assert (status, out) == (0, "0 done, 4 skipped, 0 failed; results in results\n")
 
