@@ -14,6 +14,7 @@ import datasets
 import graph_encoding
 import models
 import pruning
+from models import saved
 from runs import records, results
 from runs.columns import columns
 from runs.run import Measurement, Network, Run
@@ -84,8 +85,6 @@ def may_replace(options: argparse.Namespace) -> bool:
 
 def saved_runs(options: argparse.Namespace) -> list[Run]:
     """The networks of ``--snn``, each with all measurements asked for."""
-    from models import saved
-
     runs: dict[str, Run] = {}
     for file in options.snn:
         try:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets import DATASETS, DEFAULT, about
+from datasets import DATASETS, DEFAULT, STAND_IN, about
 from figures.style import FORMATS
 from graph_encoding import DEFAULT as ENCODING
-from graph_encoding import ENCODINGS, WIRINGS
+from graph_encoding import ENCODINGS, EXACT, PUBLISHED, WIRINGS, WITH_SHORTCUTS
 from models import MODELS
 from pruning import PRUNERS
-from runs.measures import MEASURES
+from runs.measures import MEASURES, SPELLINGS
 from system.arguments import (
     Parser,
     boolean,
@@ -41,7 +41,7 @@ def model(text: str) -> str:
 
 def graph_metrics(text: str) -> str:
     """The name, also in the spelling of the paper's code."""
-    return "ramanujan" if text == "ramanunjan" else text
+    return SPELLINGS.get(text, text)
 
 
 def parser() -> Parser:
@@ -83,8 +83,9 @@ def parser() -> Parser:
         "--dataset",
         nargs="+",
         choices=[*DATASETS, ALL],
-        help="images (default: CIFAR-10 when it is on disk or can be downloaded, otherwise the "
-        "digits that come with scikit-learn; a run that opens no data is written as CIFAR-10)",
+        help=f"images (default: {DEFAULT} when it is on disk or can be downloaded, otherwise the "
+        f"{STAND_IN} that come with scikit-learn; a run that opens no data is written as "
+        f"{DEFAULT})",
     )
     group.add_argument(
         "--seed",
@@ -145,7 +146,7 @@ def parser() -> Parser:
     group.add_argument(
         "--wiring",
         choices=WIRINGS,
-        default="exact",
+        default=EXACT,
         help="identity: with identity shortcuts as edges of weight 1; published: as the released "
         "code wires stride-2 layers; for multipartite graphs only" + default,
     )
@@ -153,17 +154,18 @@ def parser() -> Parser:
         "--identity-shortcuts",
         dest="wiring",
         action="store_const",
-        const="identity",
+        const=WITH_SHORTCUTS,
         help="the same as --wiring identity",
     )
+    only = " and ".join(name for name, measure in MEASURES.items() if measure.bipartite_only)
     group.add_argument(
         "--graph-metrics",
         nargs="+",
         type=graph_metrics,
         choices=[*MEASURES],
-        default=["topometrics"],
-        help="what to measure; ramanujan needs a bipartite encoding: rolled or "
-        "rolled-channel (default: topometrics)",
+        default=[next(iter(MEASURES))],
+        help=f"what to measure; {only} needs a bipartite encoding: {' or '.join(_bipartite())} "
+        f"(default: {next(iter(MEASURES))})",
     )
 
     group = p.add_argument_group("files")
@@ -321,7 +323,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     own = options.weights or options.input_shape or not set(options.model) <= set(MODELS)
     if own and options.save_snn:
         raise UserError("--save-snn holds networks that --model names: it needs none of your own")
-    if own and options.wiring == "published":
+    if own and options.wiring == PUBLISHED:
         raise UserError("--wiring published is that of the paper's networks: use exact")
     _require_one_graph(options)
     if options.edges and not options.save_graph:
@@ -331,9 +333,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
+def _bipartite() -> list[str]:
+    return [name for name, kind in ENCODINGS.items() if kind.bipartite]
+
+
 def _require_graphs(options: argparse.Namespace) -> None:
     """Refuse metrics, and a wiring, of which none of the encodings has graphs."""
-    bipartite = [name for name, kind in ENCODINGS.items() if kind.bipartite]
+    bipartite = _bipartite()
     if not set(options.encoding) & set(bipartite):
         for name in options.graph_metrics:
             if MEASURES[name].bipartite_only and len(options.graph_metrics) == 1:
@@ -362,5 +368,5 @@ def _require_one_graph(options: argparse.Namespace) -> None:
     if options.report and all(MEASURES[name].bipartite_only for name in options.graph_metrics):
         first = next(name for name, kind in MEASURES.items() if not kind.bipartite_only)
         raise UserError(f"--report shows the {first}: add --graph-metrics {first}")
-    if options.report and options.wiring == "published":
+    if options.report and options.wiring == PUBLISHED:
         raise UserError("--report takes any wiring but published: use --wiring exact or identity")

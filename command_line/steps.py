@@ -11,7 +11,8 @@ import datasets
 import graph_encoding
 import pruning
 import training
-from models import own
+from graph_encoding import WITH_SHORTCUTS
+from models import own, saved
 from runs import measuring, naming, records, results
 from runs.columns import columns
 from runs.measures import MEASURES
@@ -51,8 +52,6 @@ Step = Callable[[Made, Report], None]
 
 def load(made: Made, _: Report) -> None:
     """Load a saved network."""
-    from models import saved
-
     found = saved.load(made.run.network.file)
     made.model, made.masks = found.model, found.masks
     made.known = {name: found.configuration[name] for name in made.known}
@@ -133,8 +132,6 @@ def train(made: Made, _: Report) -> None:
 
 def save_network(made: Made, _: Report) -> None:
     """Save the network with what makes it repeatable."""
-    from models import saved
-
     network = made.run.network
     made_by = {name: value for name, value in asdict(network).items() if name != "file"}
     file, commit = network.saved_in(made.options.save_snn), records.versions()["project"] or None
@@ -194,7 +191,7 @@ def write_page(measurement: Measurement, made: Made, _: Report) -> None:
     from figures import page
 
     shape, groups = made.run.network.input_shape, MEASURES[measurement.graph_metrics].groups
-    (flow,) = graph_encoding.encode(made.model, measurement.encoding, shape, "identity")
+    (flow,) = graph_encoding.encode(made.model, measurement.encoding, shape, WITH_SHORTCUTS)
     text = page.network_page(made.rows[0], groups, made.graphs[0], flow, shape)
     with replacing(made.options.report) as file:
         file.write(text.encode())

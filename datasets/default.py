@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from datasets import DEFAULT, STAND_IN
 from datasets.cifar import CIFAR10, is_on_disk
 from datasets.internet import why_unreachable
 
@@ -20,13 +21,13 @@ def choose_default(root: str | Path) -> tuple[str, str | None]:
     Returns
     -------
     name : str
-        ``"CIFAR-10"`` or ``"digits"``.
+        `datasets.DEFAULT` or `datasets.STAND_IN`.
     reason : str or None
         For digits, one line that says why it is not CIFAR-10.
     """
     if is_on_disk(CIFAR10, root):
-        return "CIFAR-10", None
+        return DEFAULT, None
     reason = why_unreachable(CIFAR10.url)
     if reason is None:
-        return "CIFAR-10", None
-    return "digits", f"CIFAR-10 is not in {root} and cannot be downloaded ({reason})"
+        return DEFAULT, None
+    return STAND_IN, f"{DEFAULT} is not in {root} and cannot be downloaded ({reason})"

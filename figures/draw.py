@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runs.naming import say, title
+from runs import naming
 from system.arguments import Parser, file_ending_in, path, whole_number
 from system.errors import UserError
 from system.files import check_file
@@ -27,9 +27,6 @@ from .style import FORMATS, write
 if TYPE_CHECKING:
     from graph_encoding import Graph
     from metrics.by_layer import LayerSummary
-
-TELLING = ("pruning", "sparsity", "seed", "training", "model", "dataset")
-"""What labels tell of a network, where it differs."""
 
 
 @program("figures.draw")
@@ -166,7 +163,7 @@ def _graph(file: Path, number: int) -> tuple[Graph, str]:
     if number >= len(graphs):
         count = f"{len(graphs)} graph{'s' * (len(graphs) != 1)}"
         raise UserError(f"{file}: holds {count}: give --graph a number below {len(graphs)}")
-    parts = [title(_configuration(file))]
+    parts = [naming.title(_configuration(file))]
     parts += [f"layer {graphs[number].layer_name}"] if graphs[number].layer_name else []
     return graphs[number], ", ".join(filter(None, parts))
 
@@ -176,10 +173,7 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
     import graph_encoding
     from metrics.by_layer import by_layer
 
-    made = [_configuration(file) for file in files]
-    values = {name: {str(one[name]) for one in made if name in one} for name in TELLING}
-    shown = [name for name in TELLING if name == "pruning" or len(values[name]) > 1]
-    labels = [", ".join(filter(None, (say(name, one) for name in shown))) for one in made]
+    labels = naming.labels([_configuration(file) for file in files])
     if len(set(labels)) < len(files) or "" in labels:
         labels = [file.name for file in files]
     if len(set(labels)) < len(files):
@@ -187,7 +181,7 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
     found = {}
     for file, label in zip(files, labels):
         graphs = graph_encoding.load(file)
-        if any(graph.wiring == "published" for graph in graphs):
+        if any(graph.wiring == graph_encoding.PUBLISHED for graph in graphs):
             raise UserError(f"{file}: has the published wiring; --compare takes any other")
         found[label] = [row for graph in graphs for row in by_layer(graph)]
     return found

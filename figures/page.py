@@ -16,12 +16,13 @@ from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
 import metrics
+from graph_encoding import WITH_SHORTCUTS
 from metrics.by_layer import LayerSummary, by_layer, whole
 from metrics.registry import columns_of
 from models import MODELS
-from runs import records
+from runs import naming, records
 from runs.columns import IDENTITY
-from runs.summary import compact, network_of, number
+from runs.summary import compact, number
 
 from . import layers, multipartite
 from .collapse import warnings_of
@@ -125,8 +126,8 @@ def page(
     }
     sections = {title: body for title, body in sections.items() if body}
     return Template(Path(__file__).with_suffix(".html").read_text(encoding="utf-8")).substitute(
-        title=escape(_title(row)),
-        network=escape(network_of(row)),
+        title=escape(naming.page_title(row)),
+        network=escape(naming.network_of(row)),
         facts=_facts(row, layers),
         links="".join(f'<a href="#{_anchor(title)}">{title}</a>' for title in sections),
         sections="".join(
@@ -179,10 +180,6 @@ def _anchor(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def _title(row: Mapping[str, object]) -> str:
-    return f"{network_of(row)}: {row['pruning']}, sparsity {row['sparsity']}, seed {row['seed']}"
-
-
 def _facts(row: Mapping[str, object], layers: Sequence[LayerSummary]) -> str:
     """What to know at a glance."""
     names = {"pruning": "pruner"} | {name: name for name in ("sparsity", "seed", "nodes", "edges")}
@@ -199,7 +196,7 @@ def _warnings(warnings: Sequence[str], wiring: object) -> str:
             "output is reached, and in no layer are most nodes sinks or sources.</p>"
         )
     items = "".join(f"<li>{escape(text)}</li>\n" for text in warnings)
-    note = "" if wiring == "identity" else SHORTCUTS
+    note = "" if wiring == WITH_SHORTCUTS else SHORTCUTS
     return f'<div class="warning">\n<ul>\n{items}</ul>\n{note}</div>'
 
 

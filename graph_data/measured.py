@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-import metrics
-import ramanujan
+from graph_encoding import ENCODINGS, EXACT
 from runs.columns import IDENTITY
+from runs.measures import MEASURES
 
 from .tables import Column, Number, TableError, Text, read, refuse_duplicates
 
@@ -35,10 +35,16 @@ CONFIGURATION: dict[str, Column] = RUN | {
     "lr": Number(0, empty=True),
     "accuracy": Number(0, 1, empty=True),
 }
+TOPOMETRICS, RAMANUJAN = "topometrics", "ramanujan"
+"""Of `MEASURES`, those that the study compares."""
+
+BIPARTITE = "rolled"
+"""Whose Ramanujan metrics the study takes: those that the authors released are of this encoding."""
+
 SIZE = ("nodes", "edges")  # what topometrics are divided by
 ABSENT = {
     "encoding": "",
-    "wiring": "exact",
+    "wiring": EXACT,
     "training": "",
     "epochs": math.nan,
     "batch_size": math.nan,
@@ -48,7 +54,7 @@ ABSENT = {
 """What stands in the columns that a file may lack."""
 
 
-def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFrame]:
+def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]:
     """All tables of a results folder.
 
     Parameters
@@ -61,10 +67,11 @@ def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFram
     Returns
     -------
     dict of str to pandas.DataFrame
-        Those of ``unrolled``, ``rolled``, ``rolled-channel`` and ``ramanujan`` (of the rolled
-        encoding) that are there; raw values, rows with an accuracy only. A file must have the
-        columns that name a run (and its layers), its accuracy, and the graphs' `SIZE`. A metric
-        that it lacks is undefined (NaN); graphs without a wiring are exact ones.
+        Topometrics by the name of their encoding, multipartite ones first, and ``ramanujan`` (of
+        the encoding `BIPARTITE`), as far as they are there; raw values, rows with an accuracy only.
+        A file must have the columns that name a run (and its layers), its accuracy, and the
+        graphs' `SIZE`. A metric that it lacks is undefined (NaN); graphs without a wiring are
+        exact ones.
 
     Raises
     ------
@@ -72,15 +79,13 @@ def read_all(folder: str | Path, wiring: str = "exact") -> dict[str, pd.DataFram
         If a file is malformed, no file is found, or no row is left.
     """
     folder = Path(folder)
+    encodings = sorted(ENCODINGS, key=lambda name: ENCODINGS[name].bipartite)
+    wanted = [(encoding, TOPOMETRICS, encoding, SIZE) for encoding in encodings]
     tables = {}
-    for encoding in ("unrolled", "rolled", "rolled-channel"):
-        files = sorted((folder / "graph_metrics" / encoding).glob("*.csv"))
-        if files:
-            tables[encoding] = _table(files, encoding, metrics.COLUMNS, SIZE, wiring)
-    files = sorted((folder / "ramanujan_results").glob("*/rolled-*.csv"))
-    files = [file for file in files if not file.name.startswith("rolled-channel-")]
-    if files:
-        tables["ramanujan"] = _table(files, "rolled", ramanujan.COLUMNS, (), wiring)
+    for name, measured, encoding, needed in [*wanted, (RAMANUJAN, RAMANUJAN, BIPARTITE, ())]:
+        measure = MEASURES[measured]
+        if files := measure.files(folder, encoding):
+            tables[name] = _table(files, encoding, measure.columns, needed, wiring)
     if not tables:
         raise TableError(
             f"{folder}: no result CSV: run main.py with --output-dir {folder}, or give another "
@@ -121,8 +126,9 @@ def _table(
     files: list[Path], encoding: str, names: Sequence[str], needed: Sequence[str], wiring: str
 ) -> pd.DataFrame:
     """One table of all files of an encoding; of the metrics `names` they must have those needed."""
-    wanted = wiring if encoding == "unrolled" else "exact"
-    layers = {} if encoding == "unrolled" else LAYERS
+    kind = ENCODINGS[encoding]
+    wanted = wiring if wiring in kind.wirings else kind.wirings[0]
+    layers = LAYERS if kind.bipartite else {}
     columns = CONFIGURATION | layers | {name: Number(empty=True) for name in names}
     absent = ABSENT | {name: math.nan for name in names if name not in needed}
     layer = [name for name in layers if name not in ABSENT]

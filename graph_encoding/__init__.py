@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING
 import models
 
 from .block import Block
-from .encodings import DEFAULT, ENCODINGS, WIRINGS, Encoding
+from .encodings import (
+    DEFAULT,
+    ENCODINGS,
+    EXACT,
+    PUBLISHED,
+    WIRINGS,
+    WITH_SHORTCUTS,
+    Encoding,
+)
 from .graph import Graph
 from .grid import NodeLayer
 from .storage import StorageError, load, read_edges, read_header, save
@@ -32,7 +40,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT",
     "ENCODINGS",
+    "EXACT",
+    "PUBLISHED",
     "WIRINGS",
+    "WITH_SHORTCUTS",
     "Block",
     "Encoding",
     "Graph",
@@ -51,7 +62,7 @@ def encode(
     model: nn.Module,
     encoding: str | torch.Tensor = DEFAULT,
     input_shape: tuple[int, ...] = (3, 32, 32),
-    wiring: str = "exact",
+    wiring: str = EXACT,
 ) -> list[Graph]:
     """Encode a sparse network as graphs.
 

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pkgutil import resolve_name
 
+EXACT, WITH_SHORTCUTS, PUBLISHED = "exact", "identity", "published"
+"""Wirings: weights alone; identity shortcuts as edges of weight 1, too; that of the released code,
+which is known for the paper's networks only."""
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -20,12 +24,16 @@ class Encoding:
     bipartite : bool
         Whether it makes a graph of every layer, and not one of the whole network.
     wirings : tuple of str
-        Those that it knows.
+        Those that it knows; the first where there is no choice.
+    colour, marker : str, optional
+        In plots of the study, as of `pruning.Pruner`.
     """
 
     where: str
     bipartite: bool
-    wirings: tuple[str, ...] = ("exact",)
+    wirings: tuple[str, ...] = (EXACT,)
+    colour: str | None = None
+    marker: str | None = None
 
     @property
     def encoder(self) -> Callable:
@@ -34,12 +42,19 @@ class Encoding:
 
 
 ENCODINGS = {
-    "rolled": Encoding("graph_encoding.rolled:rolled", bipartite=True),
-    "rolled-channel": Encoding("graph_encoding.rolled_channel:rolled_channel", bipartite=True),
+    "rolled": Encoding("graph_encoding.rolled:rolled", bipartite=True, colour="orange", marker="s"),
+    "rolled-channel": Encoding(
+        "graph_encoding.rolled_channel:rolled_channel",
+        bipartite=True,
+        colour="yellow",
+        marker="D",
+    ),
     "unrolled": Encoding(
         "graph_encoding.unrolled:unrolled",
         bipartite=False,
-        wirings=("exact", "identity", "published"),
+        wirings=(EXACT, WITH_SHORTCUTS, PUBLISHED),
+        colour="blue",
+        marker="o",
     ),
 }
 DEFAULT = "unrolled"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .block import Block
+from .encodings import EXACT
 from .grid import NodeLayer
 from .products import BlockwiseProduct, on_device
 
@@ -55,7 +56,7 @@ class Graph:
     layers: list[NodeLayer]
     blocks: list[Block]
     encoding: str = ""
-    wiring: str = "exact"
+    wiring: str = EXACT
     layer_name: str | None = None
     device: str = "cpu"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from .block import Block
+from .encodings import EXACT, PUBLISHED, WITH_SHORTCUTS
 from .graph import Graph
 from .grid import NodeLayer
 from .published import published
@@ -12,7 +13,7 @@ from .tracing import trace
 
 
 def unrolled(
-    model: nn.Module, input_shape: tuple[int, ...] = (3, 32, 32), wiring: str = "exact"
+    model: nn.Module, input_shape: tuple[int, ...] = (3, 32, 32), wiring: str = EXACT
 ) -> Graph:
     """Multipartite graph of a network.
 
@@ -41,7 +42,7 @@ def unrolled(
     ValueError
         If a weight is not finite.
     """
-    traced = trace(model, input_shape, identity_shortcuts=wiring == "identity")
+    traced = trace(model, input_shape, identity_shortcuts=wiring == WITH_SHORTCUTS)
     layers: list[NodeLayer] = []
     for layer in traced.layers:
         offset = layers[-1].stop if layers else 0
@@ -49,7 +50,7 @@ def unrolled(
     blocks = []
     for joint in traced.connections:
         ends = layers[joint.source], layers[joint.target], joint.rows, joint.columns
-        if wiring == "published":
+        if wiring == PUBLISHED:
             ends = published(*ends)
         source, target, rows, columns = ends
         blocks.append(

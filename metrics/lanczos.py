@@ -17,13 +17,11 @@ Lanczos method (Ruhe, "Implementation aspects of band Lanczos algorithms", Math.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-Product = Callable[[np.ndarray], np.ndarray]
+from .krylov import Product, Ritz, Space, append, components, extend, restart, ritz_pairs, subtract
 
 TOLERANCE = 1e-9
 """Error of an eigenvalue at which the iterations stop, relative to the largest modulus."""
@@ -121,20 +119,20 @@ def extreme_eigenvalues(
     """
     size = len(start)
     most = min(size, max(BASIS_SIZES[0], min(BASIS_SIZES[1], BASIS_ELEMENTS // size)))
-    space = _Space(np.empty((most + 2, size)), np.zeros((most + 2, most + 2)))
+    space = Space(np.empty((most + 2, size)), np.zeros((most + 2, most + 2)))
     draws = np.random.default_rng(0)
     noise = draws.standard_normal(size) / np.sqrt(size)
-    _append(space, start / np.linalg.norm(start) + NOISE * noise)
+    append(space, start / np.linalg.norm(start) + NOISE * noise)
     tolerance, products, resume = TOLERANCE, 0, 0
     while True:
         if space.is_invariant:  # what it lacks is in its complement
-            _append(space, draws.standard_normal(size))
-        _extend(product, space)
+            append(space, draws.standard_normal(size))
+        extend(product, space)
         products += 1
         is_last, is_full = products >= MOST_PRODUCTS, space.held > most
         if not (is_last or is_full or space.is_invariant or products % CHECK_EVERY == 0):
             continue
-        ritz = _ritz_pairs(space, by_modulus)
+        ritz = ritz_pairs(space, by_modulus)
         if space.done == size:
             return ritz.values[:count]
         if products >= DENSE_PRODUCTS and size <= DENSE_SIZE:
@@ -145,7 +143,7 @@ def extreme_eigenvalues(
         top = _settled(ritz, count, allowed, by_modulus) if products >= resume else None
         if top is not None:
             found = ritz.values[:count]
-            _restart(space, ritz, np.arange(top.kept))
+            restart(space, ritz, np.arange(top.kept))
             draw = draws.standard_normal(size)
             probe = _probe(
                 product,
@@ -160,45 +158,14 @@ def extreme_eigenvalues(
                     _warn(f"lie very close together: exact to {tolerance:.0e} only")
                 return found
             products += probe.products
-            _append(space, draw)
+            append(space, draw)
             # Until its own steps could have shown what the probe has met.
             resume = products + probe.products * (space.held - space.done)
         elif is_full:
-            _restart(space, ritz, _ends(ritz, count, by_modulus))
+            restart(space, ritz, _ends(ritz, count, by_modulus))
         if is_last or (most < size and space.held - space.done > most // 2):
             _warn(f"are not certain to {ACCEPTED:g} of the largest: left empty")
             return np.full(count, np.nan)
-
-
-@dataclass
-class _Space:
-    """Orthonormal vectors, and what the matrix makes of the first of them.
-
-    Parameters
-    ----------
-    basis : numpy.ndarray of float64, shape (m, n)
-        Its first `held` rows; the matrix times any of the first `done` lies in their span.
-    projected : numpy.ndarray of float64, shape (m, m)
-        Entry (i, j), and (j, i), is vector i times the matrix times vector j, for j below `done`.
-    """
-
-    basis: np.ndarray
-    projected: np.ndarray
-    held: int = 0
-    done: int = 0
-
-    @property
-    def is_invariant(self) -> bool:
-        return self.done == self.held
-
-
-class _Ritz(NamedTuple):
-    """Approximate eigenpairs, the wanted first; `vectors` are coefficients, by columns."""
-
-    values: np.ndarray
-    sizes: np.ndarray  # the values, or their moduli, in falling order
-    residuals: np.ndarray
-    vectors: np.ndarray
 
 
 class _Top(NamedTuple):
@@ -215,80 +182,13 @@ class _Outcome(NamedTuple):
     products: int
 
 
-def _append(space: _Space, vector: np.ndarray) -> None:
-    """Add a vector, made orthogonal to the others."""
-    held = space.basis[: space.held]
-    for _ in range(3):
-        vector = _subtract(vector, _coefficients(held, vector), held)
-        vector /= np.linalg.norm(vector)
-    space.basis[space.held] = vector
-    space.held += 1
-
-
-def _extend(product: Product, space: _Space) -> None:
-    """Multiply the first vector that waits for it; what is new of the product waits as well."""
-    basis, projected, at = space.basis, space.projected, space.done
-    vector = product(basis[at])
-    # What is known of the projection first, then, for orthogonality, the whole basis.
-    first = np.flatnonzero(projected[:at, at])[:1]
-    joined = slice(first[0] if len(first) else at, at)
-    diagonal = vector @ basis[at]
-    coefficients = np.append(projected[joined, at], diagonal)
-    vector = _subtract(vector, coefficients, basis[joined.start : at + 1])
-    again = _coefficients(basis[: space.held], vector)
-    vector = _subtract(vector, again, basis[: space.held])
-    projected[at, at] = diagonal + again[at]
-    projected[at + 1 : space.held, at] = again[at + 1 :]
-    projected[at, at + 1 : space.held] = again[at + 1 :]
-    space.done += 1
-    norm = float(np.linalg.norm(vector))
-    if space.held == len(vector) or norm <= 1e-12 * np.abs(projected).max():
-        return
-    if norm < 1e-4 * np.abs(projected).max():  # its direction has lost digits
-        vector = _subtract(vector, _coefficients(basis[: space.held], vector), basis[: space.held])
-        norm = float(np.linalg.norm(vector))
-    projected[space.held, at] = projected[at, space.held] = norm
-    np.divide(vector, norm, out=basis[space.held])
-    space.held += 1
-
-
-def _coefficients(basis: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    total = np.zeros(len(basis))
-    for columns in _column_ranges(len(vector)):
-        total += basis[:, columns] @ vector[columns]
-    return total
-
-
-def _subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """The vector without a combination of basis vectors."""
-    rest = np.empty(len(vector))
-    for columns in _column_ranges(len(vector)):
-        rest[columns] = vector[columns] - coefficients @ basis[:, columns]
-    return rest
-
-
-def _column_ranges(size: int, step: int = 1 << 13) -> list[slice]:
-    """Parts of a vector that stay in the cache while several passes read them."""
-    return [slice(at, at + step) for at in range(0, size, step)]
-
-
-def _ritz_pairs(space: _Space, by_modulus: bool) -> _Ritz:
-    done = space.done
-    values, vectors = np.linalg.eigh(space.projected[:done, :done])
-    sizes = np.abs(values) if by_modulus else values
-    order = np.argsort(-sizes, kind="stable")
-    vectors = vectors[:, order]
-    residuals = np.linalg.norm(space.projected[done : space.held, :done] @ vectors, axis=0)
-    return _Ritz(values[order], sizes[order], residuals, vectors)
-
-
 def _by_dense_solver(product: Product, size: int, by_modulus: bool) -> np.ndarray:
     """All eigenvalues, the largest first."""
     values = np.linalg.eigvalsh(np.stack([product(unit) for unit in np.eye(size)]))
     return values[np.argsort(-np.abs(values) if by_modulus else -values, kind="stable")]
 
 
-def _scale(ritz: _Ritz, count: int, are_squares: bool) -> float:
+def _scale(ritz: Ritz, count: int, are_squares: bool) -> float:
     """What the tolerance is relative to."""
     largest = float(np.abs(ritz.values[0])) or 1.0
     if not are_squares:
@@ -298,7 +198,7 @@ def _scale(ritz: _Ritz, count: int, are_squares: bool) -> float:
     return largest * min(1.0, 2 * np.sqrt(smallest))
 
 
-def _settled(ritz: _Ritz, count: int, tolerance: float, by_modulus: bool) -> _Top | None:
+def _settled(ritz: Ritz, count: int, tolerance: float, by_modulus: bool) -> _Top | None:
     """What a probe has to show for the first `count` values to be exact; None if they are not.
 
     The values are exact if they and some more (all above the level) have residuals that are small
@@ -318,7 +218,7 @@ def _settled(ritz: _Ritz, count: int, tolerance: float, by_modulus: bool) -> _To
     return None
 
 
-def _deflated(ritz: _Ritz, first: int, level: float, by_modulus: bool) -> _Top:
+def _deflated(ritz: Ritz, first: int, level: float, by_modulus: bool) -> _Top:
     """Keep the first Ritz vectors and as many more as are expected to make the probe shortest."""
     sizes, residuals = ritz.sizes, ritz.residuals
     under = level - sizes[first : max(first, len(sizes) // 2)]
@@ -353,14 +253,14 @@ def _probe(
     signs = np.array([1.0, -1.0] if by_modulus else [1.0])
     pivots, growth = np.full(len(signs), np.inf), np.zeros(len(signs))
     before, vector, norm = np.zeros(len(draw)), draw, 0.0
-    vector = _subtract(vector, _coefficients(kept, vector), kept)
+    vector = subtract(vector, components(kept, vector), kept)
     vector /= np.linalg.norm(vector)
     for products in range(1, most + 1):
         after = product(vector)
         after -= norm * before
         diagonal = after @ vector
         after -= diagonal * vector
-        after = _subtract(after, _coefficients(kept, after), kept)
+        after = subtract(after, components(kept, after), kept)
         pivots = level - signs * diagonal - norm**2 / pivots
         if pivots.min() <= 0:
             return _Outcome(False, products)
@@ -374,7 +274,7 @@ def _probe(
     return _Outcome(False, most)
 
 
-def _ends(ritz: _Ritz, count: int, by_modulus: bool) -> np.ndarray:
+def _ends(ritz: Ritz, count: int, by_modulus: bool) -> np.ndarray:
     """The Ritz vectors at the wanted ends of the spectrum that a restart keeps."""
     held = len(ritz.values)
     # As many as leave room for about as many new vectors (Wu and Simon, section 5).
@@ -382,22 +282,6 @@ def _ends(ritz: _Ritz, count: int, by_modulus: bool) -> np.ndarray:
     lowest = room // 2 if by_modulus else 0
     rising = np.argsort(ritz.values, kind="stable")
     return np.concatenate([rising[:lowest], rising[held - (room - lowest) :]])
-
-
-def _restart(space: _Space, ritz: _Ritz, kept: np.ndarray) -> None:
-    """Put some Ritz vectors in the place of the vectors that they combine."""
-    basis, projected, done, held = space.basis, space.projected, space.done, space.held
-    part = ritz.vectors[:, kept]
-    coupling = projected[done:held, :done] @ part
-    end = len(kept) + held - done
-    for columns in _column_ranges(basis.shape[1]):
-        basis[: len(kept), columns] = part.T @ basis[:done, columns]
-        basis[len(kept) : end, columns] = basis[done:held, columns]
-    projected[:] = 0.0
-    projected[np.arange(len(kept)), np.arange(len(kept))] = ritz.values[kept]
-    projected[len(kept) : end, : len(kept)] = coupling
-    projected[: len(kept), len(kept) : end] = coupling.T
-    space.done, space.held = len(kept), end
 
 
 def _warn(what: str) -> None:

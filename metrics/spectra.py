@@ -17,7 +17,8 @@ import scipy.sparse
 from graph_encoding import Graph
 
 from .forests import component_labels
-from .lanczos import SMALLEST_ROOT, Product, extreme_eigenvalues
+from .krylov import Product
+from .lanczos import SMALLEST_ROOT, extreme_eigenvalues
 
 DENSE_SIZE = 256
 """Components up to this number of nodes are solved as dense matrices."""

@@ -161,7 +161,7 @@ def _lists(steps: Sequence[tuple[Block, bool, int]], low: int, high: int) -> Lis
 def _alone(block: Block) -> Graph:
     """A block as a graph on the same nodes."""
     end = NodeLayer("", 0, max(block.source.stop, block.target.stop))
-    return Graph([end], [block], "unrolled")
+    return Graph([end], [block])
 
 
 def _exact_sum(sums: np.ndarray) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pruning.settings import Settings
 
 __all__ = [
+    "BASELINE",
     "CHEAP",
     "PRUNERS",
     "Cost",
@@ -82,6 +83,8 @@ class Pruner:
         Name of the module that holds its ``prune(model, sparsity, settings) -> masks``.
     needs_data : bool
         Whether it reads `Settings.loader`.
+    is_baseline : bool
+        Whether it removes nothing: what it leaves is what the others are compared with.
     chooses : str
         How it chooses, in one line.
     source : str
@@ -95,6 +98,7 @@ class Pruner:
 
     module: str
     needs_data: bool = False
+    is_baseline: bool = False
     chooses: str = ""
     source: str = ""
     cost: Cost = AVERAGE
@@ -173,12 +177,14 @@ PRUNERS: dict[str, Pruner] = {
     ),
     "dense": Pruner(
         "pruning.dense",
+        is_baseline=True,
         chooses="none: the baseline",
         cost=CHEAP,
         colour="grey",
         marker="P",
     ),
 }
+BASELINE = next(name for name, pruner in PRUNERS.items() if pruner.is_baseline)
 
 
 def prune(

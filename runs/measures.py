@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import metrics
 import ramanujan
+from graph_encoding import ENCODINGS
 from metrics.registry import Metric, columns_of, groups_of
 
 
@@ -31,6 +32,16 @@ class Measure(NamedTuple):
         folder = self.folder.format(encoding=encoding, model=model)
         return Path(output_dir, folder, f"{encoding}-{dataset}-{model}.csv")
 
+    def files(self, output_dir: str | Path, encoding: str) -> list[Path]:
+        """The result files of these metrics for an encoding that are there, and copies of them."""
+        folder = self.folder.format(encoding=encoding, model="*")
+        found = sorted(Path(output_dir).glob(f"{folder}/*.csv"))
+        if folder != self.folder.format(encoding="*", model="*"):
+            return found  # a folder of its own
+        longer = tuple(f"{name}-" for name in ENCODINGS if name.startswith(f"{encoding}-"))
+        named = (file for file in found if file.name.startswith(f"{encoding}-"))
+        return [file for file in named if not file.name.startswith(longer)]
+
     @property
     def groups(self) -> dict[str, list[str]]:
         """Names of the columns by title."""
@@ -46,3 +57,5 @@ MEASURES: dict[str, Measure] = {
     "topometrics": Measure(metrics.METRICS, "graph_metrics/{encoding}"),
     "ramanujan": Measure(ramanujan.METRICS, "ramanujan_results/{model}", bipartite_only=True),
 }
+SPELLINGS = {"ramanunjan": "ramanujan"}
+"""Names as the paper's code has them."""

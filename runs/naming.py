@@ -1,15 +1,75 @@
-"""What a picture says of the network that it shows."""
+"""What a run is called: in lines, titles, labels and file names.
+
+Every function takes a mapping: a row of a result file, a saved configuration, the fields of a
+`run.Network`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from datasets import NONE
+from graph_encoding import ENCODINGS
+
+from .cells import format_cell
+from .columns import IDENTITY
+
+Made = Mapping[str, object]
+
+NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring"))
+"""What tells one network from another."""
+
+TELLING = ("pruning", "sparsity", "seed", "training", "model", "dataset")
+"""What labels say of a network, where it differs."""
 
 NAMED = ("pruning", "model", "dataset")
 """What is understood without its name."""
 
 
-def title(made: Mapping[str, object]) -> str:
-    """Say which network it is.
+def key(made: Made) -> str:
+    """What tells a network from all others, on every machine."""
+    return ",".join(format_cell(made[name]) for name in NETWORK)
+
+
+def stem(made: Made) -> str:
+    """What files that belong to a network begin with."""
+    parts = [made[name] for name in ("model", "dataset", "pruning", "sparsity", "seed")]
+    if made["training"]:
+        parts += ["trained", *(made[name] for name in ("epochs", "batch_size", "lr"))]
+    return "-".join(map(str, parts))
+
+
+def line(made: Made) -> str:
+    """A network in a log, in few words."""
+    parts = [made[name] for name in ("model", "dataset", "pruning")]
+    parts += [f"{made['sparsity']:g}", f"seed {made['seed']}"]
+    return " ".join(map(str, parts)) + (", trained" if made["training"] else "")
+
+
+def network_of(made: Made) -> str:
+    """The model, and the data set if there is one."""
+    return f"{made['model']} for {made['dataset']}" if made["dataset"] != NONE else made["model"]
+
+
+def heading(row: Made) -> str:
+    """Say above a summary which run it is, in two lines; of a row that has been measured."""
+    trained = f"trained, test accuracy {row['accuracy']:.4f}" if row["training"] else "untrained"
+    is_bipartite = ENCODINGS[row["encoding"]].bipartite
+    graphs = "graphs" if is_bipartite else f"graph, {row['wiring']} wiring"
+    return (
+        f"{network_of(row)}, {row['pruning']}, sparsity {row['sparsity']} "
+        f"(achieved {row['achieved_sparsity']:.6f}), seed {row['seed']}, {trained}\n"
+        f"{row['encoding']} {graphs}"
+    )
+
+
+def page_title(row: Made) -> str:
+    """Say in the title of a page which network it is."""
+    return f"{network_of(row)}: {row['pruning']}, sparsity {row['sparsity']}, seed {row['seed']}"
+
+
+def title(made: Made) -> str:
+    """Say above a picture which network it is.
 
     Parameters
     ----------
@@ -25,25 +85,32 @@ def title(made: Mapping[str, object]) -> str:
     >>> title({"model": "Resnet-20", "dataset": "digits", "pruning": "erk", "sparsity": 0.98})
     'Resnet-20, digits, erk, sparsity 0.98'
     """
-    shown = ("model", "dataset", "pruning", "sparsity")
-    return ", ".join(filter(None, (say(name, made) for name in shown)))
+    return _said(("model", "dataset", "pruning", "sparsity"), made)
 
 
-def say(name: str, made: Mapping[str, object]) -> str:
-    """A value of a configuration, with its name where it would not be understood without.
+def labels(several: Sequence[Made]) -> list[str]:
+    """Say of each of several networks what tells it from the others: its pruner, more if need be.
 
     Parameters
     ----------
-    name : str
-    made : mapping
-        The configuration.
+    several : sequence of mapping
+        Their configurations; what is missing is left out.
 
     Returns
     -------
-    str
-        Empty where there is none.
+    list of str
+        Not all different where configurations are the same; empty where nothing is known.
     """
-    if name not in made or (name, made[name]) == ("dataset", "none"):
-        return ""
-    value = " ".join(str(made[name]).split())[:40]
-    return value if name in NAMED else f"{name} {value}"
+    values = {name: {str(made[name]) for made in several if name in made} for name in TELLING}
+    shown = [name for name in TELLING if name == "pruning" or len(values[name]) > 1]
+    return [_said(shown, made) for made in several]
+
+
+def _said(names: Sequence[str], made: Made) -> str:
+    """Values of a configuration, with their names where they would not be understood without."""
+    parts = []
+    for name in names:
+        if name in made and (name, made[name]) != ("dataset", NONE):
+            value = " ".join(str(made[name]).split())[:40]
+            parts.append(value if name in NAMED else f"{name} {value}")
+    return ", ".join(filter(None, parts))

@@ -1,18 +1,18 @@
-"""What a run is: a pruned network, and what is measured of it; what it and its files are called."""
+"""What a run is: a pruned network, and what is measured of it; where its files are."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import about
-from graph_encoding import ENCODINGS
+from graph_encoding import ENCODINGS, EXACT
 from models.own import Source
 from pruning import PRUNERS
 
-from .cells import format_cell
+from . import naming
 from .measures import MEASURES
 
 
@@ -69,22 +69,17 @@ class Network:
         return self.source or Source(self.model, None, self.input_shape)
 
     def __str__(self) -> str:
-        parts = self.model, self.dataset, self.pruning, f"{self.sparsity:g}", f"seed {self.seed}"
-        return " ".join(parts) + (", trained" if self.training else "")
+        return naming.line(vars(self))
 
     @property
     def key(self) -> str:
         """Tells a network from all others, on every machine."""
-        names = [field.name for field in fields(self) if field.name not in ("file", "source")]
-        return ",".join(format_cell(getattr(self, name)) for name in names)
+        return naming.key(vars(self))
 
     @property
     def stem(self) -> str:
         """What files that belong to the network begin with."""
-        parts = (self.model, self.dataset, self.pruning, self.sparsity, self.seed)
-        if self.training:
-            parts += ("trained", self.epochs, self.batch_size, self.lr)
-        return "-".join(map(str, parts))
+        return naming.stem(vars(self))
 
     def checkpoint(self, output_dir: Path) -> Path:
         """Where a training that is under way, or not measured yet, notes how far it is."""
@@ -104,7 +99,7 @@ class Measurement:
     graph_metrics: str
 
     def __str__(self) -> str:
-        wiring = "" if self.wiring == "exact" else f", {self.wiring} wiring"
+        wiring = "" if self.wiring == EXACT else f", {self.wiring} wiring"
         return f"{self.encoding} {self.graph_metrics}{wiring}"
 
     @property
@@ -114,7 +109,7 @@ class Measurement:
 
     def graphs_in(self, folder: Path, network: Network) -> Path:
         """Where ``--save-graph`` puts the graphs of a network."""
-        wiring = "" if self.wiring == "exact" else f"-{self.wiring}"
+        wiring = "" if self.wiring == EXACT else f"-{self.wiring}"
         return folder / f"{self.encoding}{wiring}-{network.stem}.graph.zst"
 
     def rows_in(self, output_dir: str | Path, network: Network) -> Path:

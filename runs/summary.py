@@ -9,6 +9,8 @@ import metrics
 import ramanujan
 from metrics.registry import columns_of
 
+from . import naming
+
 Row = Mapping[str, object]
 Groups = Mapping[str, Sequence[str]]
 
@@ -35,35 +37,7 @@ def summary(rows: Sequence[Row], groups: Groups) -> str:
         Several lines.
     """
     body = _table(rows, groups) if "layer_name" in rows[0] else _list(rows[0], groups)
-    return f"{heading(rows[0])}\n\n{body}"
-
-
-def heading(row: Row) -> str:
-    """Say which run it is.
-
-    Parameters
-    ----------
-    row : mapping
-        Any row of the run.
-
-    Returns
-    -------
-    str
-        Two lines.
-    """
-    trained = f"trained, test accuracy {row['accuracy']:.4f}" if row["training"] else "untrained"
-    graph = "unrolled graph" if row["encoding"] == "unrolled" else f"{row['encoding']} graphs"
-    wiring = f", {row['wiring']} wiring" if row["encoding"] == "unrolled" else ""
-    return (
-        f"{network_of(row)}, {row['pruning']}, sparsity {row['sparsity']} "
-        f"(achieved {row['achieved_sparsity']:.6f}), seed {row['seed']}, {trained}\n"
-        f"{graph}{wiring}"
-    )
-
-
-def network_of(row: Row) -> str:
-    """The model, and the data set if there is one."""
-    return f"{row['model']} for {row['dataset']}" if row["dataset"] != "none" else row["model"]
+    return f"{naming.heading(rows[0])}\n\n{body}"
 
 
 def times(seconds: Mapping[str, float]) -> str:

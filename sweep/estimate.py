@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from models.own import Source
-from pruning import CHEAP, PRUNERS
+from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Run
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ NODE_BYTES, EDGE_BYTES = 420, 1.5
 NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5
+AT_RANDOM = "uniform"  # a pruner that costs nothing
 
 
 class Cost(NamedTuple):
@@ -82,7 +83,7 @@ def size(
     """Nodes, edges and cost of the motifs of the unrolled graph.
 
     Nodes are exact. Edges are those of seed 0 or by density, and so is what the cost is taken of,
-    with uniform masks in place of those that need data.
+    with masks `AT_RANDOM` in place of those that need data.
     """
     import graph_encoding
     import pruning
@@ -90,11 +91,13 @@ def size(
     from metrics import walks
     from models import own
 
-    if pruning.PRUNERS[pruner].cost != CHEAP:
-        nodes, edges, _ = size(source, dataset, "dense", 0.0)
-        return nodes, round(edges * (1 - sparsity)), size(source, dataset, "uniform", sparsity)[2]
+    if PRUNERS[pruner].cost != CHEAP:
+        nodes, edges, _ = size(source, dataset, BASELINE, 0.0)
+        return nodes, round(edges * (1 - sparsity)), size(source, dataset, AT_RANDOM, sparsity)[2]
     network = own.build(source, about(dataset).classes, seed=0)
-    if pruner != "dense":  # which removes nothing, not even from weights that are given
+    if not PRUNERS[
+        pruner
+    ].is_baseline:  # which removes nothing, not even from weights that are given
         masks = pruning.prune(pruner, network, sparsity, input_shape=source.input_shape)
         pruning.apply_masks(network, masks)
     (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)

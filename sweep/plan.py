@@ -10,6 +10,7 @@ from datasets import about
 from graph_encoding import ENCODINGS
 from models import MODELS
 from models.own import Source
+from pruning import PRUNERS
 from runs.measures import MEASURES
 from runs.run import Measurement, Network, Run
 from training.schedules import schedule
@@ -42,7 +43,7 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
             label,
             dataset,
             pruner,
-            0.0 if pruner == "dense" else s,
+            0.0 if PRUNERS[pruner].is_baseline else s,
             seed,
             options.training,
             source=source,

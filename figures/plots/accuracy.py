@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 
 from figures.style import WIDTH, pruner_styles, subplots
+from pruning import BASELINE
 
 
 def plot(tables: dict[str, pd.DataFrame]):
     """Accuracy by density, a panel for each model and dataset, a line for each pruner."""
     table = tables["cells"].astype({"sparsity": float})
     models, datasets = (list(dict.fromkeys(table[name])) for name in ("model", "dataset"))
-    styles = pruner_styles([*dict.fromkeys(table["pruning"]), "dense"])
-    dense_colour, _ = styles.pop("dense")
+    styles = pruner_styles([*dict.fromkeys(table["pruning"]), BASELINE])
+    dense_colour, _ = styles.pop(BASELINE)
     figure, panels = subplots(
         len(datasets),
         len(models),
@@ -34,7 +35,7 @@ def plot(tables: dict[str, pd.DataFrame]):
             )
         if len(part):
             dense = part["dense_accuracy"].mean()
-            panel.axhline(dense, color=dense_colour, linewidth=0.8, linestyle="--", label="dense")
+            panel.axhline(dense, color=dense_colour, linewidth=0.8, linestyle="--", label=BASELINE)
         panel.set_xscale("log")
         panel.set_title(f"{models[j]}, {datasets[i]}")
         panel.tick_params(axis="x", labelrotation=60)

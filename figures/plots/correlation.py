@@ -7,7 +7,7 @@ import pandas as pd
 
 from figures.style import sheet
 
-from .predictors import METRICS
+from .predictors import DENSITY, METRICS
 
 
 def plot(tables: dict[str, pd.DataFrame]):
@@ -16,13 +16,13 @@ def plot(tables: dict[str, pd.DataFrame]):
     table = table[table["method"] == "pearson"]
     cells = table.drop_duplicates(["model", "dataset"])[["model", "dataset"]].values.tolist()
     sparsities = list(dict.fromkeys(table["sparsity"]))
-    shown = ["density", *dict.fromkeys(table["metric"])]
+    shown = [DENSITY, *dict.fromkeys(table["metric"])]
     figure, panels = sheet(len(shown), 2, max(1, 0.4 + 0.2 * len(cells)), sharey=True)
     hatched = False
     for panel, metric in zip(panels, shown):
         # The density stands beside every metric; beside delta_r on the most networks.
-        part = table[table["metric"] == (shown[1] if metric == "density" else metric)]
-        column = "density_r" if metric == "density" else "r"
+        part = table[table["metric"] == (shown[1] if metric == DENSITY else metric)]
+        column = "density_r" if metric == DENSITY else "r"
         wide = part.set_index(["model", "dataset", "sparsity"])[column]
         grid = np.array([[wide.get((*cell, s), np.nan) for s in sparsities] for cell in cells])
         image = panel.imshow(grid, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
-from figures.style import BLACK, BLUE, GREEN, ORANGE, PINK, YELLOW
+from collections.abc import Iterable
+from itertools import cycle
+from typing import NamedTuple
 
-LABELS = {
-    "unrolled": "unrolled (multipartite)",
-    "rolled": "rolled (bipartite)",
-    "rolled-channel": "rolled-channel (bipartite)",
-    "ramanujan": "Ramanujan metrics",
-    "density": "layer density",
-    "sparsity": "sparsity alone",
-}
+from figures.style import OTHERS, PALETTE
+from graph_encoding import ENCODINGS
+
+
+class Look(NamedTuple):
+    """What a predictor's line is called, its colour and its marker."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+RAMANUJAN, DENSITY = "ramanujan", "density"
 METRICS = {
-    "density": "layer density",
+    DENSITY: "layer density",
     "imdb": "IMDB",
     "iterative_spectral_gap": "iterative spectral gap",
 }
-COLOURS = {
-    "unrolled": BLUE,
-    "rolled": ORANGE,
-    "rolled-channel": YELLOW,
-    "ramanujan": GREEN,
-    "density": PINK,
-    "sparsity": BLACK,
-}
-MARKERS = dict(zip(COLOURS, "osD^Px"))
+
+
+def looks(predictors: Iterable[str]) -> dict[str, Look]:
+    """How predictors look.
+
+    Parameters
+    ----------
+    predictors : iterable of str
+        Names, as in the tables.
+
+    Returns
+    -------
+    dict of str to Look
+        Multipartite encodings first; what the registry does not know is left out. An encoding
+        without a colour has what is free.
+    """
+    found, free = {}, cycle(OTHERS)
+    for name, kind in sorted(ENCODINGS.items(), key=lambda item: item[1].bipartite):
+        label = f"{name} ({'bipartite' if kind.bipartite else 'multipartite'})"
+        own = (PALETTE[kind.colour], kind.marker) if kind.colour else next(free)
+        found[name] = Look(label, *own)
+    found |= {
+        RAMANUJAN: Look("Ramanujan metrics", PALETTE["green"], "^"),
+        DENSITY: Look(METRICS[DENSITY], PALETTE["pink"], "P"),
+        "sparsity": Look("sparsity alone", PALETTE["black"], "x"),
+    }
+    wanted = set(predictors)
+    return {name: look for name, look in found.items() if name in wanted}

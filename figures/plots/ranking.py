@@ -6,23 +6,27 @@ import numpy as np
 import pandas as pd
 
 from figures.style import sheet
+from graph_encoding import ENCODINGS
 
-from .predictors import COLOURS, METRICS
+from .predictors import DENSITY, METRICS, RAMANUJAN, looks
 
 
 def plot(tables: dict[str, pd.DataFrame]):
     """Kendall's tau and rank-biased overlap of rankings of pruners with that by accuracy."""
     table = tables["summary"]
     sparsities = [s for s in dict.fromkeys(table["sparsity"]) if s != "all"]
+    predictors = looks(table["predictor"])
     lines = [
-        ("unrolled", "mixture", "mixture of unrolled topometrics", "o-"),
-        ("rolled", "mixture", "mixture of rolled topometrics", "s-"),
-        ("rolled-channel", "mixture", "mixture of rolled-channel topometrics", "D-"),
-        ("ramanujan", "mixture", "mixture of Ramanujan metrics", "^-"),
-        ("ramanujan", "delta_r", "delta_r", "X--"),
-        ("ramanujan", "imdb", METRICS["imdb"], "v:"),
-        ("ramanujan", "iterative_spectral_gap", METRICS["iterative_spectral_gap"], "h-."),
-        ("density", "layer_density", METRICS["density"], "P-"),
+        *(
+            (name, "mixture", f"mixture of {name} topometrics", f"{look.marker}-")
+            for name, look in predictors.items()
+            if name in ENCODINGS
+        ),
+        (RAMANUJAN, "mixture", "mixture of Ramanujan metrics", "^-"),
+        (RAMANUJAN, "delta_r", "delta_r", "X--"),
+        (RAMANUJAN, "imdb", METRICS["imdb"], "v:"),
+        (RAMANUJAN, "iterative_spectral_gap", METRICS["iterative_spectral_gap"], "h-."),
+        (DENSITY, "layer_density", METRICS[DENSITY], "P-"),
     ]
     figure, panels = sheet(2, 2, 4)
     places = np.arange(len(sparsities))
@@ -41,7 +45,7 @@ def plot(tables: dict[str, pd.DataFrame]):
                 part[measure],
                 yerr=np.maximum(ends, 0),
                 fmt=style,
-                color=COLOURS[predictor],
+                color=predictors[predictor].colour,
                 markersize=5.5,
                 markeredgecolor="white",
                 markeredgewidth=0.4,

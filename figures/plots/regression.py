@@ -7,7 +7,7 @@ import pandas as pd
 
 from figures.style import GREY, sheet
 
-from .predictors import COLOURS, LABELS, MARKERS
+from .predictors import looks
 
 CARET = 7  # matplotlib.markers.CARETDOWN: what it points at is below the axis
 
@@ -20,13 +20,13 @@ def plot(tables: dict[str, pd.DataFrame]):
     strata = list(dict.fromkeys(table[table["kind"] == "sparsity"]["stratum"]))
     strata += ["all"]
     estimators = list(dict.fromkeys(table["estimator"]))
-    predictors = [name for name in COLOURS if name in set(table["predictor"])]
+    predictors = looks(table["predictor"])
     figure, panels = sheet(len(estimators), 2, 2.6, sharey=True)
     lowest = max(min(-0.2, float(table["r2"].min()) - 0.05), -1)
     caret = {"linestyle": "", "marker": CARET, "markersize": 5}
     for panel, estimator in zip(panels, estimators):
         part = table[table["estimator"] == estimator].set_index(["predictor", "stratum"])
-        for place, predictor in enumerate(predictors):
+        for place, (predictor, look) in enumerate(predictors.items()):
             known = [i for i, s in enumerate(strata) if (predictor, s) in part.index]
             values = part.loc[[(predictor, strata[i]) for i in known]]
             shift = (place - (len(predictors) - 1) / 2) * 0.12
@@ -35,15 +35,15 @@ def plot(tables: dict[str, pd.DataFrame]):
                 np.array(known) + shift,
                 values["r2"],
                 yerr=np.maximum([below, values["r2_high"] - values["r2"]], 0),
-                fmt=MARKERS[predictor],
-                color=COLOURS[predictor],
+                fmt=look.marker,
+                color=look.colour,
                 markersize=4,
                 linewidth=0.8,
-                label=LABELS[predictor],
+                label=look.label,
             )
             lost = np.array(known)[(values["r2"] < lowest).to_numpy()] + shift
             edge = np.full(len(lost), lowest)
-            panel.plot(lost, edge, color=COLOURS[predictor], **caret)
+            panel.plot(lost, edge, color=look.colour, **caret)
         panel.axhline(0, color="grey", linewidth=0.6)
         panel.axvline(len(strata) - 1.5, color="grey", linewidth=0.6, linestyle=":")
         panel.hlines(

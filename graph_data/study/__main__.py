@@ -21,6 +21,7 @@ from tqdm import tqdm
 from figures.style import TEXT, matplotlib, save
 from graph_data import fetch
 from graph_data.tables import TableError
+from graph_encoding import EXACT, PUBLISHED
 from system.arguments import Parser, path, whole_number
 from system.files import replacing
 from system.program import program, run_program
@@ -115,8 +116,8 @@ def parser() -> Parser:
     )
     p.add_argument(
         "--wiring",
-        choices=("exact", "published"),
-        default="exact",
+        choices=(EXACT, PUBLISHED),
+        default=EXACT,
         help="which unrolled graphs of main.py to take (default: %(default)s)",
     )
     p.add_argument(

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from graph_data.measured import RAMANUJAN
+
+from .networks import BIPARTITE
 from .wording import Tables
 
 RULES = (
@@ -22,8 +25,7 @@ RULES = (
     "of them. One interval in twenty misses 0 by chance alone, so that a verdict by one comparison "
     "of many says little."
 )
-BIPARTITE = ("rolled", "rolled-channel")
-OTHERS = (*BIPARTITE, "ramanujan")
+OTHERS = (*BIPARTITE, RAMANUJAN)
 
 
 class Claim(NamedTuple):
@@ -92,7 +94,7 @@ def _of_strata(differences: pd.DataFrame) -> pd.DataFrame:
 
 def _against_ramanujan(differences: pd.DataFrame) -> pd.DataFrame:
     of_all = differences["sparsity"].astype(str) == "all"
-    return differences[of_all & (differences["predictor"] == "ramanujan")]
+    return differences[of_all & (differences["predictor"] == RAMANUJAN)]
 
 
 CLAIMS = {

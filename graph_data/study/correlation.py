@@ -15,6 +15,7 @@ from joblib import delayed
 
 from figures.plots.correlation import plot as plot
 from graph_data.markdown import markdown
+from graph_data.measured import RAMANUJAN
 
 from .claims import CLAIMS
 from .intervals import interval
@@ -30,7 +31,7 @@ LEAST = 4  # networks that a correlation needs
 def tasks(networks: Networks, seed: int) -> list:
     """One for each model, dataset and sparsity, and one for all sparsities together."""
     runs = networks.runs
-    if not {"ramanujan", "density"} <= set(networks.features):
+    if not {RAMANUJAN, "density"} <= set(networks.features):
         return []
     configurations = networks.configurations
     found = []
@@ -41,7 +42,7 @@ def tasks(networks: Networks, seed: int) -> list:
             found.append(
                 delayed(correlate)(
                     label,
-                    networks.features["ramanujan"].loc[rows],
+                    networks.features[RAMANUJAN].loc[rows],
                     networks.features["density"]["layer_density"].loc[rows].to_numpy(),
                     runs.loc[rows, "accuracy"].to_numpy(),
                     configurations[rows],

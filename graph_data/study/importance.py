@@ -24,7 +24,7 @@ from . import agreement
 from .claims import CLAIMS
 from .estimators import ols, ridge, trees
 from .intervals import interval
-from .networks import Networks, group_of
+from .networks import MULTIPARTITE, Networks, group_of
 from .statistics import variance_inflation
 from .validation import folds
 from .wording import DIGITS, Tables, signs, with_interval, with_intervals
@@ -32,7 +32,7 @@ from .wording import DIGITS, Tables, signs, with_interval, with_intervals
 REPEATS = 4
 SPLITS = 4  # of a stratum's configurations into halves
 PERMUTATIONS = 10
-PREDICTOR = "unrolled"
+PREDICTOR = MULTIPARTITE
 METHODS = (
     "ols coefficient",
     "ridge coefficient",

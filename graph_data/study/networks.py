@@ -14,7 +14,9 @@ import ramanujan
 from graph_data import measured, released
 from graph_data.normalisation import normalise
 from graph_data.tables import Number, TableError, Text, read, refuse_duplicates
+from graph_encoding import ENCODINGS, EXACT, PUBLISHED
 from metrics.registry import columns_of
+from pruning import BASELINE
 
 RUN = list(measured.RUN)
 CONFIGURATION = ["model", "dataset", "pruning", "sparsity"]
@@ -23,8 +25,12 @@ CELL = ["model", "dataset", "sparsity"]
 MODELS = ("CONV-6", "Resnet-20", "Resnet-32", "Wide-Resnet-28-2")
 PRUNERS = ("snip", "grasp", "synflow", "prospr", "uniform", "er", "erk")
 
-ENCODINGS = ("unrolled", "rolled", "rolled-channel")
-PREDICTORS = (*ENCODINGS, "ramanujan", "density", "sparsity")
+MULTIPARTITE = "unrolled"
+BIPARTITE = ("rolled", "rolled-channel")
+PAPER = (MULTIPARTITE, *BIPARTITE)
+"""The paper's encodings, which its claims compare. Own results may hold others."""
+
+PREDICTORS = (*PAPER, measured.RAMANUJAN, "density", "sparsity")
 
 GROUPS = {group: columns for group, columns in metrics.GROUPS.items() if group != "Size"}
 TOPOMETRICS = tuple(column for columns in GROUPS.values() for column in columns)
@@ -47,8 +53,8 @@ class Networks:
         One row a network: the `RUN` columns, ``accuracy``, ``dense_accuracy``, ``drop``, and
         ``nodes`` of the unrolled graph (NaN if not measured).
     features : dict of str to pandas.DataFrame
-        For each of `PREDICTORS` that is known, its metrics in the rows of `runs`; NaN where
-        undefined or not measured. Topometrics are normalised.
+        For each of `PREDICTORS` that is known, and each other encoding, its metrics in the rows of
+        `runs`; NaN where undefined or not measured. Topometrics are normalised.
     wiring : {"exact", "published"}
         Of the unrolled graphs.
     notes : tuple of str
@@ -57,7 +63,7 @@ class Networks:
 
     runs: pd.DataFrame
     features: dict[str, pd.DataFrame]
-    wiring: str = "exact"
+    wiring: str = EXACT
     notes: tuple[str, ...] = ()
 
     def take(self, rows: pd.Series | np.ndarray) -> Networks:
@@ -124,7 +130,7 @@ def load(
     datasets: Sequence[str] | None = None,
     pruners: Sequence[str] | None = None,
     everything: bool = False,
-    wiring: str = "exact",
+    wiring: str = EXACT,
     aggregation: str = "mean",
     drop: str = "relative",
     dense_accuracy: str | Path | None = None,
@@ -164,13 +170,14 @@ def load(
     """
     of_paper = released.is_released(folder)
     if of_paper:
-        wiring = "published"
+        wiring = PUBLISHED
         tables = released.read_all(folder)
     else:
         tables = measured.read_all(folder, wiring)
-    features = {name: _topometrics(tables[name], name) for name in ENCODINGS if name in tables}
-    if "ramanujan" in tables:
-        features |= _ramanujan(folder, tables["ramanujan"], aggregation)
+    encodings = [*PAPER, *(name for name in ENCODINGS if name not in PAPER)]
+    features = {name: _topometrics(tables[name], name) for name in encodings if name in tables}
+    if measured.RAMANUJAN in tables:
+        features |= _ramanujan(folder, tables[measured.RAMANUJAN], aggregation)
 
     runs = pd.concat([table[[*RUN, "accuracy"]] for table in tables.values()]).drop_duplicates()
     again = runs[runs.duplicated(RUN)]
@@ -188,7 +195,7 @@ def load(
             if name not in known:
                 raise TableError(f"{folder}: no {column} {name!r}; it has {', '.join(known)}")
         # Dense networks are the baseline, not a way to prune.
-        found = [name for name in known if name != "dense"]
+        found = [name for name in known if name != BASELINE]
         chosen = wanted or (usual if of_paper and usual and not everything else found)
         runs = runs[runs[column].isin(chosen)]
     if not len(runs):
@@ -206,8 +213,8 @@ def load(
 
     keys = pd.MultiIndex.from_frame(runs[RUN])
     runs["nodes"] = np.nan
-    if "unrolled" in tables:
-        runs["nodes"] = tables["unrolled"].set_index(RUN)["nodes"].reindex(keys).to_numpy()
+    if MULTIPARTITE in tables:
+        runs["nodes"] = tables[MULTIPARTITE].set_index(RUN)["nodes"].reindex(keys).to_numpy()
     known, notes = {}, []
     for name, table in features.items():
         table, left_out = _comparable(name, table.reindex(keys).reset_index(drop=True), runs)
@@ -229,7 +236,7 @@ def name_of(value: object) -> str:
 
 def _topometrics(table: pd.DataFrame, encoding: str) -> pd.DataFrame:
     """Normalised topometrics by run; of the mean over layers for bipartite graphs."""
-    names = [n for n in TOPOMETRICS if encoding == "unrolled" or n not in NOT_BIPARTITE]
+    names = [n for n in TOPOMETRICS if n not in NOT_BIPARTITE or not ENCODINGS[encoding].bipartite]
     known = [name for name in names if name in table]
     raw = table.groupby(RUN, sort=True)[["nodes", "edges", *known]].mean()
     return normalise(raw).reindex(columns=names)
@@ -252,7 +259,7 @@ def _ramanujan(
     keys = [table[name] for name in RUN]
     sums = table[names].mul(weights, axis=0).groupby(keys, sort=True).sum(min_count=1)
     values = sums / known.groupby(keys, sort=True).sum()
-    return {"ramanujan": values[list(RAMANUJAN)], "density": values[["layer_density"]]}
+    return {measured.RAMANUJAN: values[list(RAMANUJAN)], "density": values[["layer_density"]]}
 
 
 def _comparable(
@@ -285,7 +292,7 @@ def _dense(runs: pd.DataFrame, everyone: pd.DataFrame, file: str | Path | None) 
         known = table.set_index(keys)["accuracy"]
     else:
         best = everyone.groupby(keys)["accuracy"].max()
-        dense = everyone[everyone["pruning"] == "dense"].groupby(keys)["accuracy"].mean()
+        dense = everyone[everyone["pruning"] == BASELINE].groupby(keys)["accuracy"].mean()
         known = dense.combine_first(best)
     values = known.reindex(pd.MultiIndex.from_frame(runs[keys])).to_numpy()
     wrong = ~(values > 0)

@@ -18,12 +18,13 @@ from joblib import delayed
 from scipy import stats
 
 from figures.plots.ranking import plot as plot
+from graph_data import measured
 from graph_data.markdown import markdown
 
 from . import intervals
-from .claims import BIPARTITE, CLAIMS
+from .claims import CLAIMS
 from .estimators import ridge
-from .networks import CELL, RAMANUJAN, Networks, name_of
+from .networks import BIPARTITE, CELL, MULTIPARTITE, RAMANUJAN, Networks, name_of
 from .statistics import expected_overlap, rank_biased_overlap
 from .wording import DIGITS, Tables, signs, with_interval
 
@@ -139,7 +140,7 @@ def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
             for measure in ("tau", "rbo")
         }
         kinds = part.drop_duplicates(["predictor", "score"]).set_index(["predictor", "score"])
-        best = wide["tau"].get(("unrolled", "mixture"))
+        best = wide["tau"].get((MULTIPARTITE, "mixture"))
         for key in wide["tau"]:
             predictor, score = key
             label = {"sparsity": sparsity, "predictor": predictor, "score": score}
@@ -153,7 +154,7 @@ def collect(results: Sequence[list[dict]]) -> dict[str, pd.DataFrame]:
                 (part["predictor"] == predictor) & (part["score"] == score), "rbo_of_chance"
             ].mean()
             summary.append(row)
-            if best is not None and key != ("unrolled", "mixture"):
+            if best is not None and key != (MULTIPARTITE, "mixture"):
                 paired = (best - wide["tau"][key]).dropna()
                 low, high = intervals.of_mean(paired.to_numpy())
                 row = label | {"cells": len(paired), "difference": paired.mean()}
@@ -208,7 +209,7 @@ def verdict(tables: Tables) -> str:
         key: with_interval(*row)
         for key, *row in scores[["tau", "tau_low", "tau_high"]].itertuples()
     }
-    best = scores.loc["ramanujan", "tau"].idxmax()
+    best = scores.loc[measured.RAMANUJAN, "tau"].idxmax()
     others = {(name, "mixture"): f"mixture of {name}" for name in BIPARTITE}
     others["density", "layer_density"] = "layer density"
     rest = "".join(

@@ -18,12 +18,13 @@ from scipy import stats
 
 from figures.plots.regression import plot as plot
 from graph_data.markdown import markdown
+from graph_encoding import ENCODINGS
 
 from .ceiling import ceiling
-from .claims import BIPARTITE, CLAIMS, OTHERS
+from .claims import CLAIMS, OTHERS
 from .estimators import ESTIMATORS
 from .intervals import interval
-from .networks import ENCODINGS, GROUPS, Networks
+from .networks import BIPARTITE, GROUPS, MULTIPARTITE, Networks
 from .validation import Split, adjusted, bootstrap_r2, folds, predict, r2
 from .wording import DIGITS, Tables, signs, with_intervals
 
@@ -172,7 +173,7 @@ def collect(
         ["kind", "stratum", "estimator"], sort=False
     ):
         index = dict(zip(part["predictor"], part.index))
-        ours = index.pop("unrolled", None)
+        ours = index.pop(MULTIPARTITE, None)
         if ours is None:
             continue
         for other, theirs in index.items():
@@ -214,7 +215,7 @@ def text(tables: Tables) -> str:
     single = scores[
         (scores["kind"] == "overall")
         & (scores["level"] == "metric")
-        & (scores["predictor"] == "unrolled")
+        & (scores["predictor"] == MULTIPARTITE)
     ]
     single = single.pivot_table(index="name", columns="estimator", values="r2", sort=False)
     return f"""## Section 4.2.1: regression of the accuracy drop

@@ -17,14 +17,15 @@ import pandas as pd
 
 import metrics
 from graph_data.markdown import markdown
+from graph_encoding import PUBLISHED
 from metrics.registry import columns_of
 
 from .intervals import interval
-from .networks import Networks
+from .networks import MULTIPARTITE, Networks
 from .regression import designs, task
 from .wording import DIGITS, Tables, with_intervals
 
-PREDICTOR = "unrolled"
+PREDICTOR = MULTIPARTITE
 AS_GIVEN = "as given"
 WEIGHTED = [column.name for column in columns_of(metrics.METRICS) if column.weighted]
 
@@ -52,7 +53,7 @@ def variants(networks: Networks) -> dict[str, pd.DataFrame]:
     """
     given = networks.features[PREDICTOR]
     found = {AS_GIVEN: given, "without motifs": given.drop(columns="motifs", errors="ignore")}
-    if networks.wiring == "published":
+    if networks.wiring == PUBLISHED:
         corrected = subtract_phantoms(networks)
         found["phantoms subtracted"] = corrected
         found["without motifs, phantoms subtracted"] = corrected.drop(

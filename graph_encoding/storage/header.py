@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from system.errors import Fault
 
 from ..axis import Axis
-from ..encodings import WIRINGS
+from ..encodings import PUBLISHED, WIRINGS
 from ..grid import NodeLayer
 from .checks import require_fields, require_int, require_list, require_text
 from .layout import (
@@ -161,7 +161,7 @@ def _graph_plan(value: Any, where: str) -> GraphPlan:
     for source, target in pairs:
         if not source.stop <= target.offset or target.stop > stops[-1]:
             raise Fault(f"{where}: a block does not lead from its nodes to later ones")
-    if value["wiring"] != "published":
+    if value["wiring"] != PUBLISHED:
         whole = {layer for pair in pairs for layer in pair} <= set(layers)
         if not whole or len(set(pairs)) < len(pairs):
             raise Fault(f"{where}: its blocks do not join whole node layers, each pair once")

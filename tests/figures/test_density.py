@@ -10,7 +10,7 @@ from torch import nn
 
 from figures.columns import Columns, names, rows, short
 from figures.density import ROWS, Canvas
-from figures.multipartite import looked_up
+from figures.edge_drawing import looked_up
 from figures.sampling import Edges
 from graph_encoding import encode
 

@@ -10,8 +10,9 @@ from matplotlib.collections import LineCollection
 from networks import Residual, sparsify
 from torch import nn
 
-from figures import multipartite
-from figures.multipartite import CHUNK, LEAST, draw
+from figures import edge_drawing, multipartite, node_drawing
+from figures.edge_drawing import CHUNK, LEAST
+from figures.multipartite import draw
 from figures.nodes import MARKS
 from figures.sampling import Edges
 from graph_encoding import encode
@@ -140,7 +141,7 @@ def test_one_marked_node_is_seen():
     assert under.get_zorder() < over.get_zorder()
     assert under.get_linewidth()[0] > over.get_linewidth()[0]
     for segment in over.get_segments():
-        assert segment[1, 1] - segment[0, 1] >= multipartite.LEAST_MARK
+        assert segment[1, 1] - segment[0, 1] >= node_drawing.LEAST_MARK
     assert (over.get_colors()[:, 3] == 1).all()
 
 
@@ -172,7 +173,7 @@ def test_marks_are_counted():
 
 def test_removed_edges(small):
     figure = draw(small, removed=True)
-    removed = sum(multipartite.RemovedEdges(block).count for block in small.blocks)
+    removed = sum(edge_drawing.RemovedEdges(block).count for block in small.blocks)
     _, note, entries = texts(figure)
     assert f"Lines of all {removed:,} removed edges, below the kept ones" in note
     assert "removed edges" in entries

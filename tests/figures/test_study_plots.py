@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from figures.plots import correlation, predictors, regression
 from figures.style import TEXT, WIDTH, matplotlib, pruner_styles
 from graph_data.study import SECTIONS, section
+from graph_encoding import ENCODINGS, Encoding
 from pruning import PRUNERS
 
 RESULTS = Path(__file__).parents[2] / "graph_data" / "paper_results"
@@ -116,10 +117,25 @@ def test_undefined_correlations_are_hatched_and_said_to_be():
     assert not any("hatched" in text for text in everything)
 
 
+def test_an_encoding_without_a_colour_has_one_of_its_own(monkeypatch):
+    monkeypatch.setitem(ENCODINGS, "own", Encoding("a:b", bipartite=True))
+    known = list(predictors.looks([*ENCODINGS, "ramanujan", "density", "sparsity"]).items())
+    assert [name for name, _ in known][:2] == ["unrolled", "rolled"]
+    assert dict(known)["own"].label == "own (bipartite)"
+    assert len({look.colour for _, look in known}) == len({look.marker for _, look in known}) == 7
+    for name in ("regression", "ranking"):
+        tables = tables_of(name, FOLDERS[0])
+        table = "scores" if name == "regression" else "summary"
+        rolled = tables[table].query("predictor == 'rolled'").assign(predictor="own")
+        tables[table] = pd.concat([tables[table], rolled])
+        assert any("own" in label for label in legend_of(drawn(name, tables)))
+
+
 def test_what_is_below_the_axis_is_explained():
     tables = tables_of("regression", FOLDERS[1])
     assert "below the axis" in legend_of(drawn("regression", tables))
-    markers = predictors.MARKERS.values()
+    looks = predictors.looks(tables["scores"]["predictor"])
+    markers = [look.marker for look in looks.values()]
     assert regression.CARET not in markers and "v" not in markers
     tables["scores"]["r2"] = tables["scores"]["r2"].clip(lower=-0.1)
     assert "below the axis" not in legend_of(drawn("regression", tables))

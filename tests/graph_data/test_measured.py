@@ -1,5 +1,8 @@
 """The CSVs of main.py as tables: which rows and files are taken, and what is refused."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +11,9 @@ import study_folders as folders
 import metrics
 import ramanujan
 from graph_data import measured
+from graph_data.study import networks
 from graph_data.tables import TableError
+from graph_encoding import ENCODINGS, Encoding
 from runs.measures import MEASURES
 
 
@@ -48,6 +53,21 @@ def test_what_is_written_comes_back(tmp_path):
         np.testing.assert_allclose(merged[name], expected[name], rtol=1e-15)
     assert set(metrics.COLUMNS) <= set(tables["unrolled"])
     assert set(ramanujan.COLUMNS) <= set(tables["ramanujan"])
+
+
+@pytest.mark.parametrize("bipartite", [False, True])
+def test_another_encoding_is_a_predictor_too(tmp_path, monkeypatch, bipartite):
+    folders.write_small(tmp_path)
+    alike = "rolled" if bipartite else "unrolled"
+    monkeypatch.setitem(ENCODINGS, "rolled-own", Encoding("a:b", bipartite))
+    for source in tmp_path.glob(f"*/*/{alike}-CIFAR*.csv"):
+        file = Path(str(source).replace(alike, "rolled-own"))
+        file.parent.mkdir(exist_ok=True)
+        shutil.copy(source, file)
+    found = networks.load(tmp_path)
+    assert list(found.features)[:4] == ["unrolled", "rolled", "rolled-channel", "rolled-own"]
+    pd.testing.assert_frame_equal(found.features["rolled-own"], found.features[alike])
+    assert len(measured.read_all(tmp_path)["ramanujan"]) == folders.LAYERS * len(found.runs)
 
 
 OLDER = ["encoding", "wiring", "training", "epochs", "batch_size", "lr", "achieved_sparsity"]

@@ -635,7 +635,7 @@ def test_run_that_stands_twice(request, capsys, layout):
 def test_metric_that_no_file_has_is_left_out_and_said(own):
     folders.strip(own, ["motifs", "imdb"])
     found = networks.load(own)
-    for name in networks.ENCODINGS:
+    for name in networks.PAPER:
         assert "motifs" not in found.features[name]
         assert f"{name}: motifs left out: no file has it." in found.notes
     assert "ramanujan: imdb left out: no file has it." in found.notes

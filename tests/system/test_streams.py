@@ -115,7 +115,9 @@ def test_a_name_that_is_no_text(job, capsys):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk here")
 def test_what_cannot_be_printed_is_one_line(tmp_path):
     (tmp_path / "probe.py").write_text(
-        "import sys, main\nmain.console.run = lambda *_: print('rows') or 0\nsys.exit(main.main([]))\n"
+        "import sys, main\n"
+        "main.console.run = lambda *_: print('rows') or 0\n"
+        "sys.exit(main.main([]))\n"
     )
     done = shell('"$python" probe.py > /dev/full', tmp_path, PYTHONUNBUFFERED="")
     assert done.returncode == 2

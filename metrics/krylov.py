@@ -1,0 +1,127 @@
+"""The basis of Lanczos iterations: orthonormal vectors and a matrix projected on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+Product = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass
+class Space:
+    """Orthonormal vectors, and what the matrix makes of the first of them.
+
+    Parameters
+    ----------
+    basis : numpy.ndarray of float64, shape (m, n)
+        Its first `held` rows; the matrix times any of the first `done` lies in their span.
+    projected : numpy.ndarray of float64, shape (m, m)
+        Entry (i, j), and (j, i), is vector i times the matrix times vector j, for j below `done`.
+    """
+
+    basis: np.ndarray
+    projected: np.ndarray
+    held: int = 0
+    done: int = 0
+
+    @property
+    def is_invariant(self) -> bool:
+        return self.done == self.held
+
+
+class Ritz(NamedTuple):
+    """Approximate eigenpairs, the wanted first; `vectors` are coefficients, by columns."""
+
+    values: np.ndarray
+    sizes: np.ndarray  # the values, or their moduli, in falling order
+    residuals: np.ndarray
+    vectors: np.ndarray
+
+
+def append(space: Space, vector: np.ndarray) -> None:
+    """Add a vector, made orthogonal to the others."""
+    held = space.basis[: space.held]
+    for _ in range(3):
+        vector = subtract(vector, components(held, vector), held)
+        vector /= np.linalg.norm(vector)
+    space.basis[space.held] = vector
+    space.held += 1
+
+
+def extend(product: Product, space: Space) -> None:
+    """Multiply the first vector that waits for it; what is new of the product waits as well."""
+    basis, projected, at = space.basis, space.projected, space.done
+    vector = product(basis[at])
+    # What is known of the projection first, then, for orthogonality, the whole basis.
+    first = np.flatnonzero(projected[:at, at])[:1]
+    joined = slice(first[0] if len(first) else at, at)
+    diagonal = vector @ basis[at]
+    coefficients = np.append(projected[joined, at], diagonal)
+    vector = subtract(vector, coefficients, basis[joined.start : at + 1])
+    again = components(basis[: space.held], vector)
+    vector = subtract(vector, again, basis[: space.held])
+    projected[at, at] = diagonal + again[at]
+    projected[at + 1 : space.held, at] = again[at + 1 :]
+    projected[at, at + 1 : space.held] = again[at + 1 :]
+    space.done += 1
+    norm = float(np.linalg.norm(vector))
+    if space.held == len(vector) or norm <= 1e-12 * np.abs(projected).max():
+        return
+    if norm < 1e-4 * np.abs(projected).max():  # its direction has lost digits
+        vector = subtract(vector, components(basis[: space.held], vector), basis[: space.held])
+        norm = float(np.linalg.norm(vector))
+    projected[space.held, at] = projected[at, space.held] = norm
+    np.divide(vector, norm, out=basis[space.held])
+    space.held += 1
+
+
+def ritz_pairs(space: Space, by_modulus: bool) -> Ritz:
+    """Eigenpairs of the projection, the largest (by modulus if so asked) first."""
+    done = space.done
+    values, vectors = np.linalg.eigh(space.projected[:done, :done])
+    sizes = np.abs(values) if by_modulus else values
+    order = np.argsort(-sizes, kind="stable")
+    vectors = vectors[:, order]
+    residuals = np.linalg.norm(space.projected[done : space.held, :done] @ vectors, axis=0)
+    return Ritz(values[order], sizes[order], residuals, vectors)
+
+
+def restart(space: Space, ritz: Ritz, kept: np.ndarray) -> None:
+    """Put some Ritz vectors in the place of the vectors that they combine."""
+    basis, projected, done, held = space.basis, space.projected, space.done, space.held
+    part = ritz.vectors[:, kept]
+    coupling = projected[done:held, :done] @ part
+    end = len(kept) + held - done
+    for columns in _column_ranges(basis.shape[1]):
+        basis[: len(kept), columns] = part.T @ basis[:done, columns]
+        basis[len(kept) : end, columns] = basis[done:held, columns]
+    projected[:] = 0.0
+    projected[np.arange(len(kept)), np.arange(len(kept))] = ritz.values[kept]
+    projected[len(kept) : end, : len(kept)] = coupling
+    projected[: len(kept), len(kept) : end] = coupling.T
+    space.done, space.held = len(kept), end
+
+
+def components(basis: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """The parts of a vector along basis vectors."""
+    total = np.zeros(len(basis))
+    for columns in _column_ranges(len(vector)):
+        total += basis[:, columns] @ vector[columns]
+    return total
+
+
+def subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """The vector without a combination of basis vectors."""
+    rest = np.empty(len(vector))
+    for columns in _column_ranges(len(vector)):
+        rest[columns] = vector[columns] - coefficients @ basis[:, columns]
+    return rest
+
+
+def _column_ranges(size: int, step: int = 1 << 13) -> list[slice]:
+    """Parts of a vector that stay in the cache while several passes read them."""
+    return [slice(at, at + step) for at in range(0, size, step)]

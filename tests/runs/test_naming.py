@@ -1,0 +1,45 @@
+"""What a run is called: every text of one network, written out by hand."""
+
+import pytest
+
+from runs import naming
+from runs.run import Network
+
+MADE = vars(Network("Resnet-20", "digits", "erk", 0.98, 3))
+TRAINED = vars(Network("Resnet-20", "digits", "erk", 0.98, 3, True, 4, 32, 0.1))
+ROW = TRAINED | {"achieved_sparsity": 0.98, "accuracy": 0.5, "wiring": "identity"}
+HEAD = "Resnet-20 for digits, erk, sparsity 0.98 (achieved 0.980000), seed 3, trained, "
+
+
+@pytest.mark.parametrize(
+    "say, made, expected",
+    [
+        (naming.key, MADE, "Resnet-20,digits,erk,0.98,3,False,,,"),
+        (naming.key, TRAINED, "Resnet-20,digits,erk,0.98,3,True,4,32,0.1"),
+        (naming.stem, MADE, "Resnet-20-digits-erk-0.98-3"),
+        (naming.stem, TRAINED, "Resnet-20-digits-erk-0.98-3-trained-4-32-0.1"),
+        (naming.line, MADE, "Resnet-20 digits erk 0.98 seed 3"),
+        (naming.line, TRAINED, "Resnet-20 digits erk 0.98 seed 3, trained"),
+        (naming.network_of, MADE | {"dataset": "none"}, "Resnet-20"),
+        (naming.page_title, MADE, "Resnet-20 for digits: erk, sparsity 0.98, seed 3"),
+        (naming.title, MADE | {"dataset": "none"}, "Resnet-20, erk, sparsity 0.98"),
+        (
+            naming.heading,
+            ROW | {"encoding": "unrolled"},
+            f"{HEAD}test accuracy 0.5000\nunrolled graph, identity wiring",
+        ),
+        (
+            naming.heading,
+            ROW | {"encoding": "rolled-channel"},
+            f"{HEAD}test accuracy 0.5000\nrolled-channel graphs",
+        ),
+    ],
+)
+def test_texts(say, made, expected):
+    assert say(made) == expected
+
+
+def test_labels_say_what_differs():
+    other = MADE | {"seed": 4, "pruning": "snip"}
+    assert naming.labels([MADE, other]) == ["erk, seed 3", "snip, seed 4"]
+    assert naming.labels([MADE, {}]) == ["erk", ""]
