@@ -20,7 +20,6 @@ import argparse
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-import graph_encoding
 from command_line import asked, console, flags, steps
 from command_line.progress import Stages
 from runs.run import Run
@@ -95,7 +94,7 @@ def story(run: Run, options: argparse.Namespace) -> Iterator[tuple[str, str, ste
     if options.save_snn:
         yield "save", str(network.saved_in(options.save_snn)), steps.save_network
     for encoding, measurements in run.by_encoding():
-        first, is_shown = measurements[0], encoding == graph_encoding.DEFAULT
+        first, is_shown = measurements[0], encoding == run.shown
         yield "encode", encoding, partial(steps.encode, first)
         if options.figure and is_shown:
             yield "draw", str(options.figure), steps.draw
@@ -106,7 +105,7 @@ def story(run: Run, options: argparse.Namespace) -> Iterator[tuple[str, str, ste
             yield "measure", measurement.graph_metrics, partial(steps.measure, measurement)
             file = measurement.rows_in(options.output_dir, network)
             yield "write", str(file), partial(steps.write, measurement)
-            if options.report and is_shown:
+            if options.report and is_shown and measurement == first:
                 yield "report", str(options.report), partial(steps.write_page, measurement)
 
 

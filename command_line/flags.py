@@ -28,6 +28,14 @@ from system.errors import UserError
 
 PAGES = (".html", ".htm")
 ALL = "all"
+REGISTRIES = {
+    "pruners": PRUNERS,
+    "models": MODELS,
+    "datasets": DATASETS,
+    "encodings": ENCODINGS,
+    "metrics": MEASURES,
+}
+"""What ``--list`` can list."""
 
 
 def model(text: str) -> str:
@@ -51,6 +59,12 @@ def parser() -> Parser:
         description="Prune a network at initialisation, encode it as a graph, measure the graph.",
         epilog="Long options can be written with hyphens or underscores.",
         allow_abbrev=False,
+    )
+    p.add_argument(
+        "--list",
+        choices=REGISTRIES,
+        help="print the names that a flag can take, one a line, and exit: those of pruners for "
+        "--pruning, and so on; metrics are those of --graph-metrics",
     )
     default = " (default: %(default)s)"
 
@@ -193,15 +207,16 @@ def parser() -> Parser:
         "--figure",
         type=file_ending_in(*FORMATS),
         metavar="FILE",
-        help="draw the unrolled graph of one network, .png, .svg or .pdf; figures.draw has more "
-        "options (default: no)",
+        help="draw the multipartite graph of one network, the first of --encoding: .png, .svg or "
+        ".pdf; figures.draw has more options (default: no)",
     )
     group.add_argument(
         "--report",
         type=file_ending_in(*PAGES),
         metavar="FILE.html",
-        help="a page on one network and its unrolled graph: metrics, picture, layers, warnings; a "
-        "run with --figure or --report is computed even if its rows are there (default: no)",
+        help="a page on one network and its multipartite graph: metrics, picture, layers, "
+        "warnings; a run with --figure or --report is computed even if its rows are there "
+        "(default: no)",
     )
     group.add_argument(
         "--edges",
@@ -292,9 +307,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     UserError
         If anything is wrong with it.
     SystemExit
-        After ``--help``, which is printed.
+        After ``--help`` or ``--list``, which is printed.
     """
     options = parser().parse_args([with_hyphens(argument) for argument in argv])
+    if options.list:
+        print("\n".join(REGISTRIES[options.list]))
+        raise SystemExit
     for flag, every in (
         ("model", MODELS),
         ("dataset", DATASETS),

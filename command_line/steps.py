@@ -187,11 +187,11 @@ def write(measurement: Measurement, made: Made, _: Report) -> None:
 
 
 def write_page(measurement: Measurement, made: Made, _: Report) -> None:
-    """Write the page of the network."""
+    """Write the page of the network, with warnings of what its forward pass cannot reach."""
     from figures import page
 
     shape, groups = made.run.network.input_shape, MEASURES[measurement.graph_metrics].groups
-    (flow,) = graph_encoding.encode(made.model, measurement.encoding, shape, WITH_SHORTCUTS)
+    (flow,) = graph_encoding.encode(made.model, input_shape=shape, wiring=WITH_SHORTCUTS)
     text = page.network_page(made.rows[0], groups, made.graphs[0], flow, shape)
     with replacing(made.options.report) as file:
         file.write(text.encode())

@@ -15,13 +15,13 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
-import metrics
 from graph_encoding import WITH_SHORTCUTS
 from metrics.by_layer import LayerSummary, by_layer, whole
 from metrics.registry import columns_of
 from models import MODELS
 from runs import naming, records
 from runs.columns import IDENTITY
+from runs.measures import MEASURES
 from runs.summary import compact, number
 
 from . import layers, multipartite
@@ -79,7 +79,11 @@ SHORTCUTS = (
     "<p>Told with the shortcuts without weights, which carry signals. The graph measured below has "
     "no edges for them, as in the paper.</p>\n"
 )
-MEANINGS = {column.name: column.meaning for column in columns_of(metrics.METRICS)}
+MEANINGS = {
+    column.name: column.meaning
+    for kind in reversed(MEASURES.values())  # what two have means what it does in the first
+    for column in columns_of(kind.metrics)
+}
 READABLE = 0.75
 """Least size of a picture on a screen, which then scrolls, by its own size."""
 

@@ -125,6 +125,11 @@ class Run:
     network: Network
     measurements: tuple[Measurement, ...]
 
+    @property
+    def shown(self) -> str | None:
+        """The encoding whose graph is drawn and reported on: the first multipartite one."""
+        return next((m.encoding for m in self.measurements if not m.is_bipartite), None)
+
     def by_encoding(self) -> Iterator[tuple[str, list[Measurement]]]:
         """Measurements of one and the same graph together; `sweep.plan` puts them side by side."""
         for encoding, found in itertools.groupby(self.measurements, key=lambda m: m.encoding):

@@ -5,18 +5,18 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 
-import metrics
-import ramanujan
 from metrics.registry import columns_of
 
 from . import naming
+from .measures import MEASURES
 
 Row = Mapping[str, object]
 Groups = Mapping[str, Sequence[str]]
 
 SHORT = {"layer_density": "density"} | {
     column.name: column.short
-    for column in columns_of([*metrics.METRICS, *ramanujan.METRICS])
+    for kind in MEASURES.values()
+    for column in columns_of(kind.metrics)
     if column.short
 }
 

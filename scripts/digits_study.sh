@@ -12,6 +12,8 @@ set -euo pipefail
 
 PYTHON=${PYTHON:-.venv/bin/python} # of `make run`
 JOBS=${JOBS:-$(nproc)}
+# The lists are fixed, not those of main.py --list: graph_data/digits is of these networks, and an
+# addition to the program does not change which they are.
 MODELS=${MODELS:-Resnet-20 CONV-6}
 PRUNERS=${PRUNERS:-dense snip synflow grasp prospr uniform er erk}
 SPARSITIES=${SPARSITIES:-0.6 0.8 0.9 0.95 0.98 0.99 0.995}

@@ -9,7 +9,7 @@ set -euo pipefail
 PYTHON=${PYTHON:-.venv/bin/python} # of `make run`
 MODEL=${MODEL:-Resnet-20}
 DATASET=${DATASET:-digits}
-PRUNERS=${PRUNERS:-snip synflow grasp prospr uniform er erk}
+PRUNERS=${PRUNERS:-$("$PYTHON" main.py --list pruners | grep -vx dense)} # dense removes nothing
 SPARSITY=${SPARSITY:-0.98}
 OUTPUT=${OUTPUT:-figures/graphs}
 

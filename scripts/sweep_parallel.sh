@@ -11,10 +11,10 @@ set -euo pipefail
 
 PYTHON=${PYTHON:-.venv/bin/python} # of `make run`
 JOBS=${JOBS:-4}
-PRUNERS=${PRUNERS:-snip synflow grasp prospr uniform er erk}
+PRUNERS=${PRUNERS:-$("$PYTHON" main.py --list pruners | grep -vx dense)} # dense removes nothing
 SPARSITIES=${SPARSITIES:-0.6 0.8 0.9 0.95 0.98}
 SEEDS=${SEEDS:-0 1 2}
-ENCODINGS=${ENCODINGS:-unrolled rolled rolled-channel}
+ENCODINGS=${ENCODINGS:-$("$PYTHON" main.py --list encodings)}
 OUTPUT=${OUTPUT:-results}
 
 # shellcheck disable=SC2086  # lists of words

@@ -124,6 +124,7 @@ def test_defaults():
         "log_file": None,
         "device": "cpu",
         "threads": None,
+        "list": None,
     }
 
 

@@ -109,8 +109,17 @@ def test_sparsity_outside_its_range_is_refused_in_one_line(name, sparsity):
     assert "\n" not in str(refusal.value)
 
 
-def test_needs_data_flags():
-    assert {name for name, p in PRUNERS.items() if p.needs_data} == {"snip", "grasp", "prospr"}
+@pytest.mark.parametrize("name", PRUNERS)
+def test_data_are_read_only_where_they_are_needed(name):
+    opened = []
+
+    class Watched:
+        def __iter__(self):
+            opened.append(name)
+            return iter(LOADER)
+
+    prune(name, small_plain(), 0.5, Watched(), input_shape=SHAPE)
+    assert bool(opened) == PRUNERS[name].needs_data
 
 
 @pytest.mark.parametrize("name", PRUNERS)
