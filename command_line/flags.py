@@ -311,6 +311,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if options.list:
         print("\n".join(REGISTRIES[options.list]))
         raise SystemExit
+    del options.list
     wired = [n for n, kind in ENCODINGS.items() if kind.bipartite or options.wiring in kind.wirings]
     for flag, every in (
         ("model", MODELS),

@@ -297,7 +297,9 @@ def files(tree: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     # Compiles, if nothing has, what the copy then finds compiled.
-    metrics.topometrics(encode(nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)), "rolled")[0])
+    for encoding in ("rolled", "unrolled"):
+        for graph in encode(nn.Conv2d(1, 2, 3, padding=1), encoding, (1, 4, 4)):
+            metrics.topometrics(graph)
     tree = tmp_path_factory.mktemp("adding") / "tree"
     shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*APART))
     for added in ADDITIONS.values():

@@ -126,7 +126,6 @@ def test_defaults():
         "log_file": None,
         "device": "cpu",
         "threads": None,
-        "list": None,
     }
 
 
