@@ -155,7 +155,7 @@ def parser() -> Parser:
         nargs="+",
         choices=[*ENCODINGS, ALL],
         default=[ENCODING],
-        help=f"graphs (default: {ENCODING})",
+        help=f"graphs; all: those that have the --wiring (default: {ENCODING})",
     )
     group.add_argument(
         "--wiring",
@@ -313,11 +313,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if options.list:
         print("\n".join(REGISTRIES[options.list]))
         raise SystemExit
+    del options.list
+    wired = [n for n, kind in ENCODINGS.items() if kind.bipartite or options.wiring in kind.wirings]
     for flag, every in (
         ("model", MODELS),
         ("dataset", DATASETS),
         ("pruning", PRUNERS),
-        ("encoding", ENCODINGS),
+        ("encoding", wired),
     ):
         if ALL in (getattr(options, flag) or ()):
             setattr(options, flag, list(every))

