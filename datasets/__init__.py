@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from datasets.schedule import Schedule
 from datasets.unavailable import DataUnavailable
+from system.later import later
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -86,18 +87,14 @@ def about(name: str) -> DataSet:
     return DATASETS[DEFAULT if name == NONE else name]
 
 
-_LATE = {
-    "Batches": "datasets.batching:Batches",
-    "batches": "datasets.batching:batches",
-    "choose_default": "datasets.default:choose_default",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first asked for (PEP 562)."""
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return resolve_name(_LATE[name])
+__getattr__ = later(
+    __name__,
+    {
+        "Batches": "datasets.batching",
+        "batches": "datasets.batching",
+        "choose_default": "datasets.default",
+    },
+)
 
 
 def load(

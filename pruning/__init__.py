@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, NamedTuple
 
+from system.later import later
+
 from .error import PruningError
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pruning.collapse import Gaps, gaps
-    from pruning.masks import Masks, achieved_sparsity, apply_masks, without_zeros
+    from pruning.masks import Masks, achieved_sparsity, apply_masks, removed, without_zeros
     from pruning.settings import Settings
 
 __all__ = [
@@ -35,24 +37,22 @@ __all__ = [
     "apply_masks",
     "gaps",
     "prune",
+    "removed",
     "without_zeros",
 ]
 
-_LATER = {
-    "Gaps": "pruning.collapse",
-    "Settings": "pruning.settings",
-    "achieved_sparsity": "pruning.masks",
-    "apply_masks": "pruning.masks",
-    "gaps": "pruning.collapse",
-    "without_zeros": "pruning.masks",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import what needs torch when it is first asked for (PEP 562)."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return resolve_name(f"{_LATER[name]}:{name}")
+__getattr__ = later(
+    __name__,
+    {
+        "Gaps": "pruning.collapse",
+        "Settings": "pruning.settings",
+        "achieved_sparsity": "pruning.masks",
+        "apply_masks": "pruning.masks",
+        "gaps": "pruning.collapse",
+        "removed": "pruning.masks",
+        "without_zeros": "pruning.masks",
+    },
+)
 
 
 class Cost(NamedTuple):

@@ -118,19 +118,44 @@ def apply_masks(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> None:
     ValueError
         If a mask names no parameter of the model, or has another shape; nothing is set then.
     """
+    with torch.no_grad():
+        for weight, gone in removed(model, masks):
+            weight.masked_fill_(gone, 0.0)
+
+
+def removed(
+    model: nn.Module, masks: Mapping[str, torch.Tensor]
+) -> list[tuple[nn.Parameter, torch.Tensor]]:
+    """Pair the weights of `model` with where they are removed.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    masks : mapping of str to torch.Tensor
+        As for `apply_masks`.
+
+    Returns
+    -------
+    list of (torch.nn.Parameter, torch.Tensor)
+        Each masked weight, and a bool tensor on its device that is True where it is removed.
+
+    Raises
+    ------
+    ValueError
+        As `apply_masks`.
+    """
     parameters = dict(model.named_parameters(remove_duplicate=False))
+    found = []
     for name, mask in masks.items():
         if name not in parameters:
-            raise PruningError(f"mask {name!r} belongs to no parameter of the model")
-        if mask.shape != parameters[name].shape:
+            raise PruningError(f"mask {name!r} names no parameter of the model")
+        weight = parameters[name]
+        if mask.shape != weight.shape:
             raise PruningError(
-                f"mask {name!r} has shape {tuple(mask.shape)}, "
-                f"its parameter {tuple(parameters[name].shape)}"
+                f"mask {name!r} has shape {tuple(mask.shape)}, its parameter {tuple(weight.shape)}"
             )
-    with torch.no_grad():
-        for name, mask in masks.items():
-            weight = parameters[name]
-            weight.masked_fill_(~mask.to(device=weight.device, dtype=torch.bool), 0.0)
+        found.append((weight, ~mask.to(device=weight.device, dtype=torch.bool)))
+    return found
 
 
 def without_zeros(model: nn.Module, masks: Mapping[str, torch.Tensor]) -> Masks:

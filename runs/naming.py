@@ -14,7 +14,7 @@ from graph_encoding import ENCODINGS
 from .cells import format_cell
 from .columns import IDENTITY
 
-Made = Mapping[str, object]
+Configuration = Mapping[str, object]
 
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring"))
 """What tells one network from another."""
@@ -26,12 +26,12 @@ NAMED = ("pruning", "model", "dataset")
 """What is understood without its name."""
 
 
-def key(made: Made) -> str:
+def key(made: Configuration) -> str:
     """What tells a network from all others, on every machine."""
     return ",".join(format_cell(made[name]) for name in NETWORK)
 
 
-def stem(made: Made) -> str:
+def stem(made: Configuration) -> str:
     """What files that belong to a network begin with."""
     parts = [made[name] for name in ("model", "dataset", "pruning", "sparsity", "seed")]
     if made["training"]:
@@ -39,19 +39,19 @@ def stem(made: Made) -> str:
     return "-".join(map(str, parts))
 
 
-def line(made: Made) -> str:
+def line(made: Configuration) -> str:
     """A network in a log, in few words."""
     parts = [made[name] for name in ("model", "dataset", "pruning")]
     parts += [f"{made['sparsity']:g}", f"seed {made['seed']}"]
     return " ".join(map(str, parts)) + (", trained" if made["training"] else "")
 
 
-def network_of(made: Made) -> str:
+def network_of(made: Configuration) -> str:
     """The model, and the data set if there is one."""
     return f"{made['model']} for {made['dataset']}" if made["dataset"] != NONE else made["model"]
 
 
-def heading(row: Made) -> str:
+def heading(row: Configuration) -> str:
     """Say above a summary which run it is, in two lines; of a row that has been measured."""
     trained = f"trained, test accuracy {row['accuracy']:.4f}" if row["training"] else "untrained"
     is_bipartite = ENCODINGS[row["encoding"]].bipartite
@@ -63,12 +63,12 @@ def heading(row: Made) -> str:
     )
 
 
-def page_title(row: Made) -> str:
+def page_title(row: Configuration) -> str:
     """Say in the title of a page which network it is."""
     return f"{network_of(row)}: {row['pruning']}, sparsity {row['sparsity']}, seed {row['seed']}"
 
 
-def title(made: Made) -> str:
+def title(made: Configuration) -> str:
     """Say above a picture which network it is.
 
     Parameters
@@ -88,7 +88,7 @@ def title(made: Made) -> str:
     return _said(("model", "dataset", "pruning", "sparsity"), made)
 
 
-def labels(several: Sequence[Made]) -> list[str]:
+def labels(several: Sequence[Configuration]) -> list[str]:
     """Say of each of several networks what tells it from the others: its pruner, more if need be.
 
     Parameters
@@ -106,7 +106,7 @@ def labels(several: Sequence[Made]) -> list[str]:
     return [_said(shown, made) for made in several]
 
 
-def _said(names: Sequence[str], made: Made) -> str:
+def _said(names: Sequence[str], made: Configuration) -> str:
     """Values of a configuration, with their names where they would not be understood without."""
     parts = []
     for name in names:

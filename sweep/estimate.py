@@ -28,7 +28,7 @@ AT_RANDOM = "uniform"  # a pruner that costs nothing
 
 
 class Cost(NamedTuple):
-    """What a task takes.
+    """What a run takes.
 
     Attributes
     ----------
@@ -46,23 +46,23 @@ class Cost(NamedTuple):
     megabytes: float
 
 
-def estimate(task: Run) -> Cost:
-    """Estimate one task.
+def estimate(run: Run) -> Cost:
+    """Estimate one run.
 
     Parameters
     ----------
-    task : Run
+    run : Run
 
     Returns
     -------
     Cost
     """
-    network = task.network
+    network = run.network
     nodes, edges, motifs = size(network.origin, network.dataset, network.pruning, network.sparsity)
     cost = CHEAP if network.file else PRUNERS[network.pruning].cost
     measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
-    share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in task.measurements)
+    share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
     return Cost(
         nodes,
         edges,
@@ -71,9 +71,9 @@ def estimate(task: Run) -> Cost:
     )
 
 
-def most_memory(tasks: Iterable[Run]) -> float:
-    """Largest estimate of memory among tasks, in MB."""
-    return max((estimate(task).megabytes for task in tasks), default=LOADED)
+def most_memory(runs: Iterable[Run]) -> float:
+    """Largest estimate of memory among runs, in MB."""
+    return max((estimate(run).megabytes for run in runs), default=LOADED)
 
 
 @cache
@@ -104,12 +104,12 @@ def size(
     return graph.num_nodes, graph.num_edges, walks.cost(graph)
 
 
-def table(tasks: Iterable[Run], left: Iterable[Run]) -> str:
+def table(runs: Iterable[Run], left: Iterable[Run]) -> str:
     """The runs of a sweep with what they take, for ``--dry-run``.
 
     Parameters
     ----------
-    tasks : iterable of Run
+    runs : iterable of Run
         All of them.
     left : iterable of Run
         Those that are not done.
@@ -119,26 +119,26 @@ def table(tasks: Iterable[Run], left: Iterable[Run]) -> str:
     str
         One line a run, and a line of totals.
     """
-    undone = {task.network: set(task.measurements) for task in left}
+    undone = {run.network: set(run.measurements) for run in left}
     lines = [f"{'run':<76} {'done':>4} {'nodes':>11} {'edges':>14} {'seconds':>8} {'MB':>7}"]
-    runs, to_do, seconds = 0, 0, 0.0
-    for task in tasks:
-        missing = undone.get(task.network, set())
-        for measurement in task.measurements:
-            cost = estimate(Run(task.network, (measurement,)))
-            name = f"{task.network}: {measurement}"
+    count, to_do, seconds = 0, 0, 0.0
+    for run in runs:
+        missing = undone.get(run.network, set())
+        for measurement in run.measurements:
+            cost = estimate(Run(run.network, (measurement,)))
+            name = f"{run.network}: {measurement}"
             done = "no" if measurement in missing else "yes"
             lines.append(
                 f"{name:<76} {done:>4} {cost.nodes:>11,} {cost.edges:>14,} {cost.seconds:>8.1f} "
                 f"{cost.megabytes:>7,.0f}"
             )
-            runs += 1
+            count += 1
             to_do += measurement in missing
         if missing:
-            part = Run(task.network, tuple(m for m in task.measurements if m in missing))
+            part = Run(run.network, tuple(m for m in run.measurements if m in missing))
             seconds += estimate(part).seconds
     lines.append(
-        f"{runs} runs, {runs - to_do} done, {to_do} to do: about {_duration(seconds)} by one "
+        f"{count} runs, {count - to_do} done, {to_do} to do: about {_duration(seconds)} by one "
         "process (estimates; training not counted)"
     )
     return "\n".join(lines)

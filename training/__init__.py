@@ -5,8 +5,9 @@ Importing this room imports no torch.
 
 from __future__ import annotations
 
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from system.later import later
 
 from .schedules import paper_schedule, schedule
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["TrainingError", "evaluate", "paper_schedule", "schedule", "train"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first asked for (PEP 562)."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return resolve_name(f"training.loop:{name}")
+__getattr__ = later(
+    __name__, dict.fromkeys(("TrainingError", "evaluate", "train"), "training.loop")
+)

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+import pruning
 from system.errors import UserError
 
 from . import checkpoints
@@ -108,7 +109,7 @@ def train(
     device = torch.device(device)
     mixed = device.type == "cuda" if mixed is None else mixed
     model.to(device, memory_format=torch.channels_last)
-    removed = _removed(model, masks, device)
+    removed = pruning.removed(model, masks)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(milestones), gamma=0.1)
@@ -290,24 +291,6 @@ def _show(bar: tqdm, loss: torch.Tensor, accuracy: torch.Tensor, test: float | N
     if test is not None:
         shown["test"] = f"{test:.1%}"
     bar.set_postfix(shown)
-
-
-def _removed(
-    model: nn.Module, masks: Mapping[str, torch.Tensor], device: str | torch.device
-) -> list[tuple[nn.Parameter, torch.Tensor]]:
-    """Pair each masked parameter with a bool tensor that is True where it must be zero."""
-    parameters = dict(model.named_parameters())
-    removed = []
-    for name, mask in masks.items():
-        if name not in parameters:
-            raise ValueError(f"mask {name!r} names no parameter of the model")
-        if mask.shape != parameters[name].shape:
-            raise ValueError(
-                f"mask {name!r} has shape {tuple(mask.shape)}, "
-                f"the parameter {tuple(parameters[name].shape)}"
-            )
-        removed.append((parameters[name], ~mask.to(device=device, dtype=torch.bool)))
-    return removed
 
 
 @torch.no_grad()

@@ -8,8 +8,9 @@ network needs. Importing this package imports no torch.
 
 from __future__ import annotations
 
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from system.later import later
 
 if TYPE_CHECKING:
     from .content import SavedNetworkError
@@ -17,16 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Saved", "SavedNetworkError", "load", "save"]
 
-_LATER = {
-    "Saved": "models.saved.files",
-    "SavedNetworkError": "models.saved.content",
-    "load": "models.saved.files",
-    "save": "models.saved.files",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is first asked for (PEP 562)."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return resolve_name(f"{_LATER[name]}:{name}")
+__getattr__ = later(
+    __name__,
+    {
+        "Saved": "models.saved.files",
+        "SavedNetworkError": "models.saved.content",
+        "load": "models.saved.files",
+        "save": "models.saved.files",
+    },
+)
