@@ -134,7 +134,7 @@ def test_conservation_in_the_paper_s_models(name):
             assert sums[layer] == pytest.approx(lost, rel=1e-7, abs=1e-9 * whole)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["CONV-6", "Resnet-20"])  # the others are as Resnet-20
 def test_no_layer_collapses_at_98_percent(name):
     """No layer on which the flow depends is emptied, and the flow never stops.
 
