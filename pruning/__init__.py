@@ -8,7 +8,7 @@ To add a pruner, write ``pruning/<name>.py`` with a function
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -97,6 +97,7 @@ class Pruner:
     """
 
     module: str
+    _: KW_ONLY
     needs_data: bool = False
     is_baseline: bool = False
     chooses: str = ""

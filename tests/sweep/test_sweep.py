@@ -395,7 +395,7 @@ def test_a_saved_network_given_twice_is_one_line(mixed, here, tmp_path):
 
 BROKEN = """
 from pruning import PRUNERS, Pruner
-PRUNERS["broken"] = Pruner("sitecustomize", False, "for a test")
+PRUNERS["broken"] = Pruner("sitecustomize")
 def prune(model, sparsity, settings):
     if settings.seed == 1:
         raise ZeroDivisionError("seed 1\\nis not for me")
