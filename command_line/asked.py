@@ -131,7 +131,7 @@ def places_named(options: argparse.Namespace) -> Iterator[None]:
 def one_line(error: BaseException, options: argparse.Namespace) -> str | None:
     """One line for what a user can mend, with the flag that can; None for a fault of ours."""
     line = program.one_line(error)
-    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError):
+    if not isinstance(error, OSError):
         return line
     given = [place for place in PLACES if getattr(options, place)]
     given = [place for place in given if _is_within(error, getattr(options, place))] or given

@@ -20,7 +20,6 @@ from runs.locks import claimed
 from runs.measures import MEASURES
 from runs.run import Run, configuration
 from sweep import estimate, execution, plan, worker
-from sweep.estimate import most_memory
 from sweep.execution import DONE, FAILED, SKIPPED, Outcome
 from system import compute, memory
 from system.files import check_folder
@@ -211,7 +210,7 @@ def divide(options: argparse.Namespace, todo: Sequence[Run]) -> tuple[int, int]:
         return 1, options.threads
     jobs = max(1, min(options.jobs, len(todo)))
     if jobs > 1:
-        needed = most_memory(todo)
+        needed = estimate.most_memory(todo)
         fit = max(1, int(SHARE_OF_MEMORY * memory.available() / needed))
         if fit < jobs:
             print(

@@ -13,6 +13,7 @@ from models.own import Source
 from pruning import PRUNERS
 
 from . import naming
+from .columns import CONFIGURATION
 from .measures import MEASURES
 
 
@@ -150,18 +151,5 @@ def configuration(network: Network, measurement: Measurement) -> dict[str, objec
         By the columns of `columns.CONFIGURATION`; ``achieved_sparsity`` and ``accuracy`` are not
         known yet.
     """
-    return {
-        "model": network.model,
-        "dataset": network.dataset,
-        "pruning": network.pruning,
-        "sparsity": network.sparsity,
-        "achieved_sparsity": None,
-        "seed": network.seed,
-        "encoding": measurement.encoding,
-        "wiring": measurement.wiring,
-        "training": network.training,
-        "epochs": network.epochs,
-        "batch_size": network.batch_size,
-        "lr": network.lr,
-        "accuracy": None,
-    }
+    said = vars(network) | vars(measurement)
+    return {name: said.get(name) for name in CONFIGURATION}
