@@ -281,6 +281,12 @@ def parser() -> Parser:
         help="where to compute" + default,
     )
     group.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network for training (torch.compile): faster after a minute or two, and "
+        "rounded otherwise (default: no)",
+    )
+    group.add_argument(
         "--threads",
         type=whole_number(1, 2**15),
         metavar="N",
@@ -324,8 +330,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         if ALL in (getattr(options, flag) or ()):
             setattr(options, flag, list(every))
     _require_graphs(options)
-    for flag in ("epochs", "batch_size", "lr"):
-        if getattr(options, flag) is not None and not options.training:
+    for flag in ("epochs", "batch_size", "lr", "compile"):
+        if getattr(options, flag) not in (None, False) and not options.training:
             raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
     if options.input_shape:
         options.input_shape = tuple(options.input_shape)

@@ -68,8 +68,9 @@ class Stages:
         The stage that runs, or ran last.
     seconds : dict of str to float
         Wall time of each stage that has ended, all its times together.
-    last : dict of str to (float, float)
-        Seconds and the process's peak memory in MB of each stage, the last time.
+    last : dict of str to (float, float, float or None)
+        Seconds and the peak memory in MB, of the process and on a GPU, of each stage, the last
+        time.
     ended : collections.Counter
         How many times each stage has ended.
     warnings : list of str
@@ -81,7 +82,7 @@ class Stages:
         self.quiet = quiet
         self.current = ""
         self.seconds: dict[str, float] = {}
-        self.last: dict[str, tuple[float, float]] = {}
+        self.last: dict[str, tuple[float, float, float | None]] = {}
         self.terminal = sys.stderr.isatty() and not quiet
         self._started = 0
         self.ended: collections.Counter[str] = collections.Counter()
@@ -125,7 +126,7 @@ class Stages:
                 inner.close()
         taken = time.perf_counter() - start
         self.seconds[name] = self.seconds.get(name, 0.0) + taken
-        self.last[name] = taken, memory.peak()
+        self.last[name] = taken, memory.peak(), memory.gpu_peak()
         self.ended[name] += 1
         if self._bar is not None:
             self._bar.update()

@@ -111,17 +111,21 @@ def train(made: Made, _: Report) -> None:
     show = epoch_lines(made.stages.line, schedule.epochs)
     train_set = asked.images(options, network.dataset, bar, train=True, augment=True)
     test_set = asked.images(options, network.dataset, bar, train=False)
+    train_batches = datasets.batches(train_set, schedule.batch_size, seed=network.seed)
+    test_batches = datasets.batches(test_set, TEST_BATCH, shuffle=False)
     made.known["accuracy"] = training.train(
         made.model,
         made.masks,
-        datasets.batches(train_set, schedule.batch_size, seed=network.seed),
-        datasets.batches(test_set, TEST_BATCH, shuffle=False),
+        datasets.on_device(train_batches, options.device),
+        datasets.on_device(test_batches, options.device),
         epochs=schedule.epochs,
         lr=schedule.lr,
         milestones=schedule.milestones,
         weight_decay=schedule.weight_decay,
         seed=network.seed,
         device=options.device,
+        graphed=network.source is None,  # one of ours, which does the same for all images
+        compile=options.compile,
         checkpoint=checkpoint,
         data=network.key,
         classes=datasets.about(network.dataset).classes,
@@ -178,7 +182,10 @@ def write(measurement: Measurement, made: Made, _: Report) -> None:
     network, options = made.run.network, made.options
     threads, took = compute.threads(options.threads), made.stages.last
     folder = options.output_dir
-    records.record_run(folder, network, measurement, took, options.device, threads, made.gaps)
+    device = options.device
+    records.record_run(
+        folder, network, measurement, took, device, threads, made.gaps, options.compile
+    )
     # Appending does not read the file; what is written for the first time is not looked for in it.
     there = asked.may_replace(options) and not missing([Run(network, (measurement,))], folder)
     names = columns(measurement.encoding, measurement.graph_metrics)

@@ -32,6 +32,7 @@ __all__ = [
     "batches",
     "choose_default",
     "load",
+    "on_device",
 ]
 
 
@@ -93,6 +94,7 @@ __getattr__ = later(
         "Batches": "datasets.batching",
         "batches": "datasets.batching",
         "choose_default": "datasets.default",
+        "on_device": "datasets.resident",
     },
 )
 

@@ -1,8 +1,25 @@
 """Crop-with-padding and horizontal flip, on a whole batch at once."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+
+
+class Shifts(NamedTuple):
+    """What is drawn for a batch of n images: tensors of shape (n, 1), on one device.
+
+    Attributes
+    ----------
+    tops, lefts : torch.Tensor
+        int64: where each padded image is cut.
+    mirrored : torch.Tensor
+        bool: which images are mirrored, if images are mirrored at all.
+    """
+
+    tops: torch.Tensor
+    lefts: torch.Tensor
+    mirrored: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -42,20 +59,41 @@ class Augmentation:
         torch.Tensor
             A new tensor of the same shape and dtype.
         """
-        count, channels, height, width = images.shape
-        pad = self.padding
-        tops = torch.randint(2 * pad + 1, (count, 1), generator=generator)
-        lefts = torch.randint(2 * pad + 1, (count, 1), generator=generator)
-        mirrored = torch.rand(count, 1, generator=generator) < 0.5
+        return self.apply(images, self.draw(len(images), generator)).contiguous()
 
-        padded = torch.empty(count, channels, height + 2 * pad, width + 2 * pad, dtype=images.dtype)
-        padded[:] = torch.tensor(self.fill, dtype=images.dtype).reshape(-1, 1, 1)
+    def draw(self, count: int, generator: torch.Generator) -> Shifts:
+        """Draw what `apply` does to a batch of `count` images; on the CPU."""
+        places = 2 * self.padding + 1
+        tops = torch.randint(places, (count, 1), generator=generator)
+        lefts = torch.randint(places, (count, 1), generator=generator)
+        return Shifts(tops, lefts, torch.rand(count, 1, generator=generator) < 0.5)
+
+    def apply(self, images: torch.Tensor, shifts: Shifts) -> torch.Tensor:
+        """Shift and mirror a batch as drawn, where it is.
+
+        Parameters
+        ----------
+        images : torch.Tensor
+            ``(n, channels, height, width)``; not altered.
+        shifts : Shifts
+            On the same device.
+
+        Returns
+        -------
+        torch.Tensor
+            A new tensor of the same shape, dtype and device, channels last in memory.
+        """
+        count, channels, height, width = images.shape
+        pad, device = self.padding, images.device
+        padded = images.new_empty(count, channels, height + 2 * pad, width + 2 * pad)
+        for channel, value in enumerate(self.fill):
+            padded[:, channel] = value
         padded[:, :, pad : pad + height, pad : pad + width] = images
 
-        rows = tops + torch.arange(height)
-        columns = lefts + torch.arange(width)
+        rows = shifts.tops + torch.arange(height, device=device)
+        columns = shifts.lefts + torch.arange(width, device=device)
         if self.flip:
-            columns = torch.where(mirrored, columns.flip(1), columns)
-        samples = torch.arange(count)[:, None, None]
+            columns = torch.where(shifts.mirrored, columns.flip(1), columns)
+        samples = torch.arange(count, device=device)[:, None, None]
         cut = padded.permute(0, 2, 3, 1)[samples, rows[:, :, None], columns[:, None, :]]
-        return cut.permute(0, 3, 1, 2).contiguous()
+        return cut.permute(0, 3, 1, 2)

@@ -92,17 +92,24 @@ class Batches(DataLoader):
         """Make the next iteration that of `epoch`, whatever was iterated before."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def begin(self) -> torch.Generator:
+        """Begin an epoch; return what its augmentation is drawn from.
+
+        `batch_sampler` then gives the epoch's indices.
+        """
         epoch, self.epoch = self.epoch, self.epoch + 1
-        # The order is drawn now, not with the first batch: iterations may overlap.
         self.batch_sampler.epoch = epoch
-        return self._augmented(super().__iter__(), epoch)
+        return _generator(self.seed, epoch, AUGMENTATION)
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        generator = self.begin()
+        # The order is drawn now, not with the first batch: iterations may overlap.
+        return self._augmented(super().__iter__(), generator)
 
     def _augmented(
-        self, loaded: Iterator, epoch: int
+        self, loaded: Iterator, generator: torch.Generator
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         augmentation = getattr(self.dataset, "augmentation", None)
-        generator = _generator(self.seed, epoch, AUGMENTATION)
         for images, labels in loaded:
             if augmentation is not None:
                 images = augmentation(images, generator)

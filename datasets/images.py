@@ -44,14 +44,15 @@ class ImageDataset(Dataset):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         """Return one normalised image, ``(channels, height, width)`` float32, and its label."""
-        return self._normalised(self.images[index]), int(self.labels[index])
+        return self.normalised(self.images[index]), int(self.labels[index])
 
     def __getitems__(self, indices: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a batch at once: images ``(n, channels, height, width)``, labels ``(n,)``."""
         where = torch.as_tensor(indices)
-        return self._normalised(self.images[where]), self.labels[where]
+        return self.normalised(self.images[where]), self.labels[where]
 
-    def _normalised(self, images: torch.Tensor) -> torch.Tensor:
+    def normalised(self, images: torch.Tensor) -> torch.Tensor:
+        """Return images as `images` holds them, on the CPU, as float32 and normalised."""
         if images.dtype == torch.uint8:
             images = images.to(torch.float32).div_(255)
         return images.sub(self.mean).div_(self.std).contiguous()

@@ -44,6 +44,9 @@ RUNS = (
     "empty_layer_names",
     "unreached_classes",
     "unreached_class_numbers",
+    "gpu",
+    "compiled",
+    *(f"{stage}_gpu_megabytes" for stage in STAGES),
 )
 """Files from before there were some of these are given them, empty."""
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "training"))
@@ -76,10 +79,11 @@ def record_run(
     output_dir: str | Path,
     network: Network,
     measurement: Measurement,
-    took: Mapping[str, tuple[float, float]],
+    took: Mapping[str, tuple[float, float, float | None]],
     device: str,
     threads: int,
     gaps: Gaps,
+    compiled: bool = False,
 ) -> None:
     """Add a line to ``runs.csv``: what is needed to repeat a run, and what it took.
 
@@ -88,12 +92,14 @@ def record_run(
     output_dir : str or Path
     network : Network
     measurement : Measurement
-    took : mapping of str to (float, float)
-        Seconds of wall time and peak memory (of the process, 10^6 bytes) by stage.
+    took : mapping of str to (float, float, float or None)
+        Seconds of wall time, and peak memory of the process and on a GPU (10^6 bytes) by stage.
     device : str
     threads : int
     gaps : pruning.Gaps
         What pruning has cut off.
+    compiled : bool
+        Whether the network was compiled for training.
     """
     row = _run(network, measurement) | {
         "finished": _now(),
@@ -103,11 +109,14 @@ def record_run(
         "device": device,
         "threads": threads,
         **_missing(gaps),
+        "gpu": gpu(device),
+        "compiled": compiled if network.training else None,
     }
     for stage in STAGES:
-        seconds, megabytes = took.get(stage, (None, None))
+        seconds, megabytes, on_gpu = took.get(stage, (None, None, None))
         row[f"{stage}_seconds"] = _rounded(seconds, 3)
         row[f"{stage}_megabytes"] = _rounded(megabytes, 1)
+        row[f"{stage}_gpu_megabytes"] = _rounded(on_gpu, 1)
     file = Path(output_dir) / "runs.csv"
     results.append(file, RUNS, [row])
 
@@ -223,6 +232,15 @@ def cpu() -> str:
         found = None
     model = found[1] if found else platform.processor() or platform.machine()
     return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def gpu(device: str) -> str | None:
+    """Name of the card behind a torch device; None for the CPU."""
+    if device == "cpu":
+        return None
+    import torch
+
+    return torch.cuda.get_device_name(device)
 
 
 def _missing(gaps: Gaps) -> dict[str, object]:

@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 import pruning
-from system.errors import UserError
 
 from . import checkpoints
+from .error import TrainingError
+from .step import bits, compiled, computing, replayed
 
-
-class TrainingError(UserError, ValueError):
-    """A training that cannot be, or that has come to nothing; one line that says why."""
+REDRAWN_SECONDS = 0.5
+"""Between two looks at the loss for the bar, for each of which a GPU has to catch up."""
 
 
 def train(
@@ -35,6 +34,8 @@ def train(
     seed: int = 0,
     device: str | torch.device = "cpu",
     mixed: bool | None = None,
+    graphed: bool = False,
+    compile: bool = False,
     checkpoint: str | Path | None = None,
     data: str = "",
     classes: int = 1,
@@ -77,6 +78,12 @@ def train(
         Whether to compute in mixed precision: float16 where `torch.autocast` sees fit, with scaled
         gradients (Micikevicius et al., ICLR 2018). By default on CUDA only. The accuracy is
         always measured in float32.
+    graphed : bool
+        Whether steps on CUDA are recorded and replayed (`step.replayed`), which changes nothing
+        but the time. The network must do the same, whatever the images.
+    compile : bool
+        Whether the network is compiled for training (`torch.compile`): faster after a minute, and
+        rounded otherwise.
     checkpoint : str or Path, optional
         A file that is replaced after every epoch. A training that finds the checkpoint of the same
         network, masks, settings and `data` goes on from it; any other one is ignored.
@@ -111,13 +118,20 @@ def train(
     model.to(device, memory_format=torch.channels_last)
     removed = pruning.removed(model, masks)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.SGD(trained, lr=lr, momentum=momentum, weight_decay=weight_decay)
+    # Fused: the one that does not wait to learn whether the scaled gradients are finite.
+    fused = True if device.type == "cuda" else None
+    optimizer = torch.optim.SGD(
+        trained, lr=lr, momentum=momentum, weight_decay=weight_decay, fused=fused
+    )
+    for parameter in trained:  # a first step that is skipped would leave the fused one without
+        optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(milestones), gamma=0.1)
     scaler = torch.amp.GradScaler(device.type, enabled=mixed)
-    _zero_removed(removed, optimizer)
+    _zero_removed(*bits(removed, optimizer))
 
+    settings = [epochs, lr, list(milestones), weight_decay, momentum, seed, mixed, data]
     purpose = {
-        "settings": [epochs, lr, list(milestones), weight_decay, momentum, seed, mixed, data],
+        "settings": settings + ["compiled"] * compile,
         "start": _digest({**model.state_dict(), **{f"{k} mask": m for k, m in masks.items()}}),
         "torch": str(torch.__version__),
     }
@@ -130,6 +144,11 @@ def train(
         for name, part in parts.items():
             part.load_state_dict(known[name])
 
+    zeroed = bits(removed, optimizer)
+    forward = compiled(model, train_loader) if compile else model
+    compute = computing(forward, optimizer, scaler)
+    if graphed and device.type == "cuda":
+        compute = replayed(compute, trained)
     steps = len(train_loader)
     # The bar is closed on any way out, so that an error message starts on a line of its own.
     with (
@@ -140,6 +159,7 @@ def train(
             desc="training",
             unit="step",
             disable=not progress,
+            mininterval=REDRAWN_SECONDS,
         ) as bar,
     ):
         _require_outputs(model, test_loader, device, classes)
@@ -148,8 +168,9 @@ def train(
                 train_loader.set_epoch(epoch)
             torch.manual_seed(_seed(seed, epoch))
             bar.set_description(f"epoch {epoch + 1}/{epochs}")
+            model.train()
             loss, train_accuracy = _train_epoch(
-                model, removed, optimizer, scaler, train_loader, device, bar, accuracy
+                compute, optimizer, scaler, zeroed, train_loader, device, bar, accuracy
             )
             _require_finite(epoch, loss, trained)
             scheduler.step()
@@ -203,17 +224,18 @@ def _require_outputs(
 
 def _require_finite(epoch: int, loss: torch.Tensor, weights: Iterable[torch.Tensor]) -> None:
     """Stop a training that has diverged."""
-    if not (loss.isfinite() and all(weight.isfinite().all() for weight in weights)):
+    finite = [tensor.isfinite().all() for tensor in (loss, *weights)]
+    if not torch.stack(finite).all():
         raise TrainingError(
             f"training diverged in epoch {epoch + 1} (loss {float(loss):.3g}): give a smaller --lr"
         )
 
 
 def _train_epoch(
-    model: nn.Module,
-    removed: list[tuple[nn.Parameter, torch.Tensor]],
+    compute: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
+    zeroed: tuple[list[torch.Tensor], list[torch.Tensor]],
     loader: Iterable,
     device: torch.device,
     bar: tqdm,
@@ -221,24 +243,19 @@ def _train_epoch(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Make one pass over the training data and return its mean loss and accuracy.
 
-    `test_accuracy`, that of the epoch before, is only shown.
+    `compute` is `step.computing`, `zeroed` is `step.bits`; `test_accuracy`, that of the epoch
+    before, is only shown.
     """
-    model.train()
     seen, correct, loss_sum = 0, 0, 0.0
     for images, labels in loader:
-        images, labels = _channels_last(images, device), labels.to(device)
-        with torch.autocast(device.type, torch.float16, enabled=scaler.is_enabled()):
-            logits = model(images)
-            loss = F.cross_entropy(logits, labels)
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        loss, right = compute(_channels_last(images, device), labels.to(device))
         scaler.step(optimizer)
         scaler.update()
-        _zero_removed(removed, optimizer)
+        _zero_removed(*zeroed)
         seen += len(labels)
         # Kept on the device: reading them would make a GPU wait, so the bar does it when it draws.
-        correct = correct + (logits.detach().argmax(1) == labels).sum()
-        loss_sum = loss_sum + loss.detach() * len(labels)
+        correct = correct + right
+        loss_sum = loss_sum + loss * len(labels)
         if bar.update():
             _show(bar, loss_sum / seen, correct / seen, test_accuracy)
     if not seen:
@@ -259,10 +276,20 @@ def _seed(seed: int, epoch: int) -> int:
 
 @contextlib.contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
-    """Random draws of our own, put back afterwards; on CUDA, algorithms that can be repeated."""
-    devices = range(torch.cuda.device_count()) if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), _cudnn(device):
+    """Random draws of our own, put back afterwards; on CUDA, algorithms that can be repeated.
+
+    There the work is in a stream of its own, since the default one cannot be recorded.
+    """
+    if device.type != "cuda":
+        with torch.random.fork_rng(devices=[]):
+            yield
+        return
+    before, own = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+    own.wait_stream(before)
+    devices = range(torch.cuda.device_count())
+    with torch.random.fork_rng(devices=devices), _cudnn(device), torch.cuda.stream(own):
         yield
+    before.wait_stream(own)
 
 
 def _cudnn(device: torch.device) -> contextlib.AbstractContextManager[None]:
@@ -293,16 +320,10 @@ def _show(bar: tqdm, loss: torch.Tensor, accuracy: torch.Tensor, test: float | N
     bar.set_postfix(shown)
 
 
-@torch.no_grad()
-def _zero_removed(
-    removed: list[tuple[nn.Parameter, torch.Tensor]], optimizer: torch.optim.Optimizer
-) -> None:
-    """Zero what was removed, and its momentum; filled, not multiplied: nan * 0 is not 0."""
-    for parameter, gone in removed:
-        parameter.masked_fill_(gone, 0.0)
-        velocity = optimizer.state.get(parameter, {}).get("momentum_buffer")
-        if velocity is not None:
-            velocity.masked_fill_(gone, 0.0)
+def _zero_removed(values: list[torch.Tensor], kept: list[torch.Tensor]) -> None:
+    """Zero what was removed, and its momentum: the two lists of `step.bits`."""
+    if values:
+        torch._foreach_mul_(values, kept)
 
 
 @torch.no_grad()

@@ -25,7 +25,8 @@ def record(tmp_path):
     """Add a line to a log; gives all its lines."""
 
     def run(gaps=NOTHING):
-        records.record_run(tmp_path, NETWORK, MEASUREMENT, {"prune": (1.5, 200.0)}, "cpu", 3, gaps)
+        took = {"prune": (1.5, 200.0, None)}
+        records.record_run(tmp_path, NETWORK, MEASUREMENT, took, "cpu", 3, gaps)
         with open(tmp_path / "runs.csv", newline="") as stream:
             return list(csv.DictReader(stream, strict=True))
 

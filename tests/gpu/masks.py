@@ -1,0 +1,79 @@
+"""Masks by every pruner, on either side."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+
+import torch
+
+import models
+import pruning
+from datasets import batches
+from system.compute import threads
+
+from .data import digits
+from .row import Row, taken
+
+MODELS = ("Wide-Resnet-28-2", "CONV-6", "Resnet-32", "Resnet-20")  # the slowest first
+PRUNERS = ("prospr", "synflow", "grasp", "snip", "uniform", "er", "erk")
+SHRUNK = {"prospr": 16}
+"""Sides of images where those of 32 pixels would take a CPU minutes."""
+TINY_MODELS, TINY_PRUNERS, TINY_SIZE = ("Resnet-20",), ("snip", "erk"), 8
+SPARSITY = 0.9
+PROCESSES = 4
+
+
+def check(device: str, tiny: bool) -> Iterator[Row]:
+    """A row for every model and pruner: how many weights are kept on one side only."""
+    names = (TINY_PRUNERS, TINY_MODELS) if tiny else (PRUNERS, MODELS)
+    tasks = [
+        (model, pruner, TINY_SIZE if tiny else SHRUNK.get(pruner, 32))
+        for pruner, model in itertools.product(*names)
+    ]
+    with _pool(tiny) as pool:
+        calls = {pool.submit(masks, *task, "cpu"): task for task in tasks}
+        if tiny:
+            wait(calls)  # threads of one process share the global random state
+        ours = {task: masks(*task, device) for task in tasks}
+        for call in as_completed(calls):
+            model, pruner, size = task = calls[call]
+            expected, seconds = call.result()
+            found, seconds_there = ours[task]
+            differ = int((expected != found).sum())
+            yield Row(
+                f"masks: {pruner}, {model}, {size} x {size}, sparsity {SPARSITY}",
+                f"{int(expected.sum()):,} kept, {taken(seconds)}",
+                f"{differ:,} differ, {taken(seconds_there)}",
+                len(expected) == len(found) and differ == 0,
+            )
+
+
+def masks(model: str, pruner: str, size: int, device: str) -> tuple[torch.Tensor, float]:
+    """All masks in one flat tensor, and the seconds that they took."""
+    network = models.build(model, 10, image_size=(size, size))
+    start = time.perf_counter()
+    found = pruning.prune(
+        pruner,
+        network,
+        SPARSITY,
+        batches(digits(size), 128),
+        input_shape=(3, size, size),
+        device=device,
+    )
+    return torch.cat([mask.flatten() for mask in found.values()]), time.perf_counter() - start
+
+
+def _pool(tiny: bool) -> Executor:
+    """Processes that share the cores among them."""
+    if tiny:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(
+        PROCESSES,
+        multiprocessing.get_context("spawn"),
+        initializer=torch.set_num_threads,
+        initargs=(max(1, threads() // PROCESSES),),
+    )
