@@ -131,7 +131,7 @@ def train(
 
     settings = [epochs, lr, list(milestones), weight_decay, momentum, seed, mixed, data]
     purpose = {
-        "settings": settings + ["compiled"] * compile,
+        "settings": settings + ["compiled"] * compile + ["fused"] * bool(fused),
         "start": _digest({**model.state_dict(), **{f"{k} mask": m for k, m in masks.items()}}),
         "torch": str(torch.__version__),
     }

@@ -68,9 +68,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     about, rows, start = _about(options), [], time.monotonic()
     print(about, flush=True)
     for name in options.parts or PARTS:
+        command = [sys.executable, "-m", __package__, name, "--alone", "--device", options.device]
         begun = time.monotonic()
         left = min(PARTS[name].seconds, start + TOTAL_SECONDS - begun)
-        for row in run(name, options, left if options.device == "cuda" else None):
+        for row in run(command, left if options.device == "cuda" else None):
             rows.append((name, row))
             mark = row.result or "--"
             print(f"{mark:6} {row.what}: {row.cpu or '-'} | {row.gpu or '-'}", flush=True)
@@ -86,9 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(failed > 0 or held == 0)
 
 
-def run(name: str, options: argparse.Namespace, seconds: float | None) -> Iterator[Row]:
-    """Run a part in a process of its own; how it ends badly is a row as well."""
-    command = [sys.executable, "-m", __package__, name, "--alone", "--device", options.device]
+def run(command: Sequence[str], seconds: float | None) -> Iterator[Row]:
+    """Run a program that prints rows; how it ends badly, or too late, is a row as well."""
     failed = False
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
