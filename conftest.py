@@ -6,7 +6,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 # These need packages that the program does not, and a conftest is no module of a room.
-collect_ignore_glob = ["*conftest.py", "scripts/*", "tests/benchmarks/*"]
+collect_ignore_glob = ["*conftest.py", "scripts/*", "tests/benchmarks/*", "tests/gpu/*"]
 
 
 @pytest.fixture(scope="session", autouse=True)
