@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import gc
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -127,6 +128,7 @@ def _recorded(
     images: torch.Tensor,
     labels: torch.Tensor,
 ) -> Compute:
+    gc.collect()  # what Python would throw away meanwhile might be a recorded graph
     graph, given = torch.cuda.CUDAGraph(), (images.clone(), labels.clone())
     for parameter in parameters:
         parameter.grad = None  # so that the recorded gradients are set and not added to

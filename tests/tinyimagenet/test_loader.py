@@ -10,6 +10,7 @@ from PIL import Image
 
 import datasets
 from datasets import DataUnavailable
+from datasets.resident import Resident
 from tinyimagenet import loader
 from tinyimagenet.loader import load_tiny_imagenet
 
@@ -61,6 +62,26 @@ def test_images_and_labels(original, train):
             assert image.dtype == torch.float32
             pixels = image.numpy().transpose(1, 2, 0) * std + mean
             assert np.abs(pixels * 255 - colour(label)).max() < 4
+
+
+def test_batches_from_memory_are_those_from_the_disk(original):
+    settings = {"train": True, "augment": True, "images_per_class": COUNTS}
+    dataset = load_tiny_imagenet(original, **settings)
+    held = datasets.on_device(datasets.batches(dataset, 64, seed=1), "meta").dataset
+    assert held.images.dtype == torch.uint8
+    assert held is dataset.in_memory()
+    read = datasets.batches(dataset, 64, seed=1)
+    for one, other in zip(Resident(read, held, "cpu"), datasets.batches(dataset, 64, seed=1)):
+        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_an_image_that_cannot_be_decoded_into_memory(copy):
+    path = copy / "tiny-imagenet-200" / "val" / NAMES[3] / "images" / f"{NAMES[3]}_0.JPEG"
+    path.unlink()
+    path.write_bytes(b"no image")
+    dataset = load_tiny_imagenet(copy, train=False, images_per_class=COUNTS)
+    with pytest.raises(DataUnavailable, match="cannot be decoded"):
+        dataset.in_memory()
 
 
 def test_scaling_is_an_average_of_neighbours(copy):
