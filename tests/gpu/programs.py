@@ -18,7 +18,7 @@ from .row import Row, taken
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = "--dataset digits --pruning snip --sparsity 0.9 --training --encoding rolled-channel"
-JOBS_EPOCHS, SEEDS = 30, "0 1 2 3"
+JOBS_EPOCHS, SEEDS = 20, "0 1 2 3"
 
 KILLED = """
 import os, signal, sys
