@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 
@@ -44,15 +45,15 @@ class Augmentation:
     flip: bool
     fill: tuple[float, ...]
 
-    def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def __call__(self, images: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
         """Augment a batch.
 
         Parameters
         ----------
         images : torch.Tensor
             ``(n, channels, height, width)``; not altered.
-        generator : torch.Generator
-            On the CPU; the only source of randomness.
+        generator : numpy.random.Generator
+            The only source of randomness.
 
         Returns
         -------
@@ -61,12 +62,12 @@ class Augmentation:
         """
         return self.apply(images, self.draw(len(images), generator)).contiguous()
 
-    def draw(self, count: int, generator: torch.Generator) -> Shifts:
+    def draw(self, count: int, generator: np.random.Generator) -> Shifts:
         """Draw what `apply` does to a batch of `count` images; on the CPU."""
         places = 2 * self.padding + 1
-        tops = torch.randint(places, (count, 1), generator=generator)
-        lefts = torch.randint(places, (count, 1), generator=generator)
-        return Shifts(tops, lefts, torch.rand(count, 1, generator=generator) < 0.5)
+        tops = torch.from_numpy(generator.integers(places, size=(count, 1)))
+        lefts = torch.from_numpy(generator.integers(places, size=(count, 1)))
+        return Shifts(tops, lefts, torch.from_numpy(generator.random((count, 1)) < 0.5))
 
     def apply(self, images: torch.Tensor, shifts: Shifts) -> torch.Tensor:
         """Shift and mirror a batch as drawn, where it is.

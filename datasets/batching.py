@@ -7,13 +7,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-ORDER, AUGMENTATION, WORKERS = range(3)
-
-
-def _generator(seed: int, epoch: int, purpose: int) -> torch.Generator:
-    """Return a generator of its own for each seed, epoch and purpose."""
-    state = np.random.SeedSequence([seed, epoch, purpose]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0]) >> 1)
+from system import draws
 
 
 class EpochSampler(Sampler[list[int]]):
@@ -57,8 +51,7 @@ class EpochSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         if self.shuffle:
-            generator = _generator(self.seed, self.epoch, ORDER)
-            order = torch.randperm(self.size, generator=generator).tolist()
+            order = draws.stream(self.seed, "order", self.epoch).permutation(self.size).tolist()
         else:
             order = list(range(self.size))
         starts = self._starts()
@@ -85,21 +78,21 @@ class Batches(DataLoader):
             collate_fn=_collate,
             num_workers=num_workers,
             # Torch draws the workers' own seeds from it; without it, from the global generator.
-            generator=_generator(seed, 0, WORKERS),
+            generator=torch.Generator().manual_seed(seed),
         )
 
     def set_epoch(self, epoch: int) -> None:
         """Make the next iteration that of `epoch`, whatever was iterated before."""
         self.epoch = epoch
 
-    def begin(self) -> torch.Generator:
+    def begin(self) -> np.random.Generator:
         """Begin an epoch; return what its augmentation is drawn from.
 
         `batch_sampler` then gives the epoch's indices.
         """
         epoch, self.epoch = self.epoch, self.epoch + 1
         self.batch_sampler.epoch = epoch
-        return _generator(self.seed, epoch, AUGMENTATION)
+        return draws.stream(self.seed, "augmentation", epoch)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         generator = self.begin()
@@ -107,7 +100,7 @@ class Batches(DataLoader):
         return self._augmented(super().__iter__(), generator)
 
     def _augmented(
-        self, loaded: Iterator, generator: torch.Generator
+        self, loaded: Iterator, generator: np.random.Generator
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         augmentation = getattr(self.dataset, "augmentation", None)
         for images, labels in loaded:

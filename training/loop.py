@@ -11,6 +11,7 @@ from torch import nn
 from tqdm import tqdm
 
 import pruning
+from system.compute import repeatable
 
 from . import checkpoints
 from .error import TrainingError
@@ -287,18 +288,9 @@ def _deterministic(device: torch.device) -> Iterator[None]:
     before, own = torch.cuda.current_stream(device), torch.cuda.Stream(device)
     own.wait_stream(before)
     devices = range(torch.cuda.device_count())
-    with torch.random.fork_rng(devices=devices), _cudnn(device), torch.cuda.stream(own):
+    with torch.random.fork_rng(devices=devices), repeatable(device), torch.cuda.stream(own):
         yield
     before.wait_stream(own)
-
-
-def _cudnn(device: torch.device) -> contextlib.AbstractContextManager[None]:
-    """On CUDA, algorithms that can be repeated, and float32 without the shorter TF32 in it."""
-    if device.type != "cuda":
-        return contextlib.nullcontext()
-    return torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
@@ -356,7 +348,7 @@ def evaluate(model: nn.Module, loader: Iterable, device: str | torch.device | No
     model.eval()
     seen, correct = 0, 0
     try:
-        with _cudnn(device):
+        with repeatable(device):
             for images, labels in loader:
                 predicted = model(_channels_last(images, device)).argmax(1)
                 correct = correct + (predicted == labels.to(device)).sum()

@@ -15,7 +15,7 @@ import pruning
 import training
 from datasets import batches
 from datasets.resident import Resident
-from training.loop import _cudnn
+from system.compute import repeatable
 
 from .data import digits, like_cifar
 from .row import Row, guarded, taken
@@ -193,7 +193,7 @@ def _beside_cpu(side: Side) -> Iterator[Row]:
     )
     images, _ = test.__getitems__(list(range(len(test))))
     network.eval()
-    with torch.no_grad(), _cudnn(torch.device(side.device)):
+    with torch.no_grad(), repeatable(side.device):
         found = network(images.to(side.device)).cpu()
         wanted = network.cpu().double()(images.double())
     far = float((found - wanted).abs().max() / wanted.abs().max())

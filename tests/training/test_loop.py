@@ -329,16 +329,16 @@ def test_a_network_of_bfloat16_is_trained_and_goes_on(tmp_path):
 def test_on_cuda_the_accuracy_is_measured_without_tf32(monkeypatch):
     """Without CUDA: what would be set there, and that it is set around the forward pass."""
     before = torch.backends.cudnn.allow_tf32
-    with loop._cudnn(torch.device("cuda")):
+    with loop.repeatable("cuda"):
         assert not torch.backends.cudnn.allow_tf32
         assert torch.backends.cudnn.deterministic
     assert torch.backends.cudnn.allow_tf32 == before
-    with loop._cudnn(torch.device("cpu")):
+    with loop.repeatable("cpu"):
         assert torch.backends.cudnn.allow_tf32 == before
 
     seen = []
-    cudnn, model = loop._cudnn, small_network()
-    monkeypatch.setattr(loop, "_cudnn", lambda device: cudnn(torch.device("cuda")))
+    repeatable, model = loop.repeatable, small_network()
+    monkeypatch.setattr(loop, "repeatable", lambda device: repeatable("cuda"))
     model.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
     evaluate(model, [whole(random_images(8))])
     assert seen == [False]
