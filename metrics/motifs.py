@@ -48,7 +48,7 @@ def motifs(graph: Graph) -> dict[str, int]:
     paths = _degree_products(graph) - 3 * triangle.total
     cycles = _cycles_among(graph, counts.closed_walks)
     tails, diamonds = triangle.tails, triangle.diamonds
-    count = paths + _stars(graph, 3) - 3 * cycles - 2 * tails + 4 * diamonds
+    count = paths + count_stars(graph, 3) - 3 * cycles - 2 * tails + 4 * diamonds
     return {"motifs": count - 6 * four_cliques(graph)}
 
 
@@ -59,18 +59,27 @@ def four_cycles(graph: Graph) -> int:
 
 def _cycles_among(graph: Graph, closed_walks: int) -> int:
     """Four-cycles, from the closed 4-walks that they are among."""
-    return (closed_walks - 2 * graph.num_edges - 4 * _stars(graph, 2)) // 8
+    return (closed_walks - 2 * graph.num_edges - 4 * count_stars(graph, 2)) // 8
 
 
-def _stars(graph: Graph, rays: int) -> int:
+def count_stars(graph: Graph, rays: int) -> int:
     """Number of stars with so many rays: sum over nodes of C(degree, rays), exact."""
     degrees, nodes = np.unique(graph.degree, return_counts=True)
     return sum(comb(d, rays) * n for d, n in zip(degrees.tolist(), nodes.tolist(), strict=True))
 
 
+def count_triangles(graph: Graph) -> int:
+    """Number of triangles of a graph of any wiring."""
+    return triangles(graph).total if graph.is_regular else _by_walking(graph).triangles.total
+
+
 def _closed_walks_and_triangles(graph: Graph) -> _Counts:
     if graph.is_regular:
         return _Counts(closed_four_walks(graph), triangles(graph))
+    return _by_walking(graph)
+
+
+def _by_walking(graph: Graph) -> _Counts:
     walks, total, tails, diamonds = _count_by_walking(tables(graph), graph.degree)
     return _Counts(int(walks), TriangleCounts(int(total) // 3, int(tails), int(diamonds)))
 
