@@ -3,27 +3,14 @@
 import networkx
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Network, networks
+from networks import networks, numbered
 from pairs import Pair, bipartite, bipartite_graph, mixed_pairs, pairs, strided_networks, unrolled
 from torch import nn
 
 from graph_encoding import encode
 from metrics.extended.effective import effective
-
-
-def numbered(network: Network) -> Network:
-    """The same network, its weights numbered from 1: an edge then tells whose it is."""
-    count = 0
-    for layer in network.module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            with torch.no_grad():
-                kept = layer.weight != 0
-                layer.weight[kept] = torch.arange(count + 1.0, count + 1 + int(kept.sum()))
-                count += int(kept.sum())
-    return network
 
 
 def on_paths(pair: Pair) -> tuple[set[int], np.ndarray]:
