@@ -57,6 +57,13 @@ def four_cycles(graph: Graph) -> int:
     return _cycles_among(graph, _closed_walks_and_triangles(graph).closed_walks)
 
 
+def paths_and_cycles(graph: Graph) -> tuple[int, int]:
+    """Number of paths of three edges (four vertices) and of cycles on four vertices."""
+    counts = _closed_walks_and_triangles(graph)
+    paths = _degree_products(graph) - 3 * counts.triangles.total
+    return paths, _cycles_among(graph, counts.closed_walks)
+
+
 def _cycles_among(graph: Graph, closed_walks: int) -> int:
     """Four-cycles, from the closed 4-walks that they are among."""
     return (closed_walks - 2 * graph.num_edges - 4 * count_stars(graph, 2)) // 8
