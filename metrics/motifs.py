@@ -75,18 +75,9 @@ def count_stars(graph: Graph, rays: int) -> int:
     return sum(comb(d, rays) * n for d, n in zip(degrees.tolist(), nodes.tolist(), strict=True))
 
 
-def count_triangles(graph: Graph) -> int:
-    """Number of triangles of a graph of any wiring."""
-    return triangles(graph).total if graph.is_regular else _by_walking(graph).triangles.total
-
-
 def _closed_walks_and_triangles(graph: Graph) -> _Counts:
     if graph.is_regular:
         return _Counts(closed_four_walks(graph), triangles(graph))
-    return _by_walking(graph)
-
-
-def _by_walking(graph: Graph) -> _Counts:
     walks, total, tails, diamonds = _count_by_walking(tables(graph), graph.degree)
     return _Counts(int(walks), TriangleCounts(int(total) // 3, int(tails), int(diamonds)))
 
