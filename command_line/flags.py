@@ -171,6 +171,12 @@ def parser() -> Parser:
         const=WITH_SHORTCUTS,
         help="the same as --wiring identity",
     )
+    group.add_argument(
+        "--effective",
+        action="store_true",
+        help="before the network is encoded, remove the weights that lie on no path from an input "
+        "to an output, shortcuts included; its rows say so under wiring (default: no)",
+    )
     only = " and ".join(name for name, measure in MEASURES.items() if measure.bipartite_only)
     group.add_argument(
         "--graph-metrics",

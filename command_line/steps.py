@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ class Made:
     masks: dict[str, torch.Tensor] | None = None
     gaps: pruning.Gaps | None = None
     known: dict = field(default_factory=lambda: {"achieved_sparsity": None, "accuracy": None})
+    encoded: torch.nn.Module | None = None
     graphs: list[graph_encoding.Graph] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
 
@@ -143,10 +145,15 @@ def save_network(made: Made, _: Report) -> None:
 
 
 def encode(measurement: Measurement, made: Made, _: Report) -> None:
-    """Encode the network as graphs."""
+    """Encode the network as graphs, or what is effective of it."""
     shape = made.run.network.input_shape
-    made.model = made.model.cpu()
-    made.graphs = graph_encoding.encode(made.model, measurement.encoding, shape, measurement.wiring)
+    made.model = made.encoded = made.model.cpu()
+    if measurement.is_effective:
+        made.encoded = copy.deepcopy(made.model)
+        pruning.apply_masks(made.encoded, pruning.effective_masks(made.model, shape))
+    made.graphs = graph_encoding.encode(
+        made.encoded, measurement.encoding, shape, measurement.graph_wiring
+    )
 
 
 def draw(made: Made, _: Report) -> None:
@@ -198,7 +205,7 @@ def write_page(measurement: Measurement, made: Made, _: Report) -> None:
     from figures import page
 
     shape, groups = made.run.network.input_shape, MEASURES[measurement.graph_metrics].groups
-    (flow,) = graph_encoding.encode(made.model, input_shape=shape, wiring=WITH_SHORTCUTS)
+    (flow,) = graph_encoding.encode(made.encoded, input_shape=shape, wiring=WITH_SHORTCUTS)
     text = page.network_page(made.rows[0], groups, made.graphs[0], flow, shape)
     with replacing(made.options.report) as file:
         file.write(text.encode())

@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 import metrics
+import metrics.extended
 import ramanujan
 from datasets import DATASETS
 from graph_encoding import ENCODINGS
@@ -90,6 +91,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "flags": flags,
     "topometrics": lambda: columns(metrics.METRICS),
     "ramanujan": lambda: columns(ramanujan.METRICS),
+    "extended": lambda: columns(metrics.extended.METRICS),
     **{"pruners": pruners, "datasets": datasets, "models": models, "encodings": encodings},
 }
 

@@ -200,7 +200,7 @@ def _warnings(warnings: Sequence[str], wiring: object) -> str:
             "output is reached, and in no layer are most nodes sinks or sources.</p>"
         )
     items = "".join(f"<li>{escape(text)}</li>\n" for text in warnings)
-    note = "" if wiring == WITH_SHORTCUTS else SHORTCUTS
+    note = "" if str(wiring).startswith(WITH_SHORTCUTS) else SHORTCUTS
     return f'<div class="warning">\n<ul>\n{items}</ul>\n{note}</div>'
 
 

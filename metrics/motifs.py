@@ -48,7 +48,7 @@ def motifs(graph: Graph) -> dict[str, int]:
     paths = _degree_products(graph) - 3 * triangle.total
     cycles = _cycles_among(graph, counts.closed_walks)
     tails, diamonds = triangle.tails, triangle.diamonds
-    count = paths + _stars(graph, 3) - 3 * cycles - 2 * tails + 4 * diamonds
+    count = paths + count_stars(graph, 3) - 3 * cycles - 2 * tails + 4 * diamonds
     return {"motifs": count - 6 * four_cliques(graph)}
 
 
@@ -57,12 +57,19 @@ def four_cycles(graph: Graph) -> int:
     return _cycles_among(graph, _closed_walks_and_triangles(graph).closed_walks)
 
 
+def paths_and_cycles(graph: Graph) -> tuple[int, int]:
+    """Number of paths of three edges (four vertices) and of cycles on four vertices."""
+    counts = _closed_walks_and_triangles(graph)
+    paths = _degree_products(graph) - 3 * counts.triangles.total
+    return paths, _cycles_among(graph, counts.closed_walks)
+
+
 def _cycles_among(graph: Graph, closed_walks: int) -> int:
     """Four-cycles, from the closed 4-walks that they are among."""
-    return (closed_walks - 2 * graph.num_edges - 4 * _stars(graph, 2)) // 8
+    return (closed_walks - 2 * graph.num_edges - 4 * count_stars(graph, 2)) // 8
 
 
-def _stars(graph: Graph, rays: int) -> int:
+def count_stars(graph: Graph, rays: int) -> int:
     """Number of stars with so many rays: sum over nodes of C(degree, rays), exact."""
     degrees, nodes = np.unique(graph.degree, return_counts=True)
     return sum(comb(d, rays) * n for d, n in zip(degrees.tolist(), nodes.tolist(), strict=True))

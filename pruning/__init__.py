@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pruning.collapse import Gaps, gaps
+    from pruning.effective import effective_masks
     from pruning.masks import Masks, achieved_sparsity, apply_masks, removed, without_zeros
     from pruning.settings import Settings
 
@@ -35,6 +36,7 @@ __all__ = [
     "Settings",
     "achieved_sparsity",
     "apply_masks",
+    "effective_masks",
     "gaps",
     "prune",
     "removed",
@@ -48,6 +50,7 @@ __getattr__ = later(
         "Settings": "pruning.settings",
         "achieved_sparsity": "pruning.masks",
         "apply_masks": "pruning.masks",
+        "effective_masks": "pruning.effective",
         "gaps": "pruning.collapse",
         "removed": "pruning.masks",
         "without_zeros": "pruning.masks",

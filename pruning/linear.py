@@ -80,7 +80,7 @@ def outputs(linear: nn.Module, images: torch.Tensor) -> torch.Tensor:
     NotLinear
         If no linear network can be made of it.
     """
-    return _run(linear, images, Flow())
+    return run_as(linear, images, Flow())
 
 
 def reached(model: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:
@@ -110,11 +110,12 @@ def reached(model: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:
     twin = working_copy(model, device_of(model)).float().eval().requires_grad_(False)
     with torch.no_grad():
         ones = torch.ones((1, *input_shape), device=device_of(twin))
-        arrived = torch.atleast_1d(_run(twin, ones, Reach())[0]) > 0
+        arrived = torch.atleast_1d(run_as(twin, ones, Reach())[0]) > 0
     return arrived.reshape(len(arrived), -1).any(dim=1).cpu()
 
 
-def _run(model: nn.Module, images: torch.Tensor, mode: Flow) -> torch.Tensor:
+def run_as(model: nn.Module, images: torch.Tensor, mode: Flow) -> torch.Tensor:
+    """Run a network while a mode replaces what it does; raises `NotLinear` naming the module."""
     images = images.clone()
     images._flow = object()
     modules: list[str] = []  # those that run

@@ -24,6 +24,10 @@ CONFIGURATION = (
 IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsity", "accuracy"))
 """What tells one run from another."""
 
+EFFECTIVE = "+effective"
+"""What a wiring ends with, in rows and names, if the network is measured without the weights that
+lie on no path from an input to an output."""
+
 LAYER = ("layer_id", "layer_name", "layer_density")
 """Of bipartite graphs, which have one row a layer."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import metrics
+import metrics.extended
 import ramanujan
 from graph_encoding import ENCODINGS
 from metrics.registry import Metric, columns_of, groups_of
@@ -56,6 +57,7 @@ class Measure(NamedTuple):
 MEASURES: dict[str, Measure] = {
     "topometrics": Measure(metrics.METRICS, "graph_metrics/{encoding}"),
     "ramanujan": Measure(ramanujan.METRICS, "ramanujan_results/{model}", bipartite_only=True),
+    "extended": Measure(metrics.extended.METRICS, "extended_metrics/{encoding}"),
 }
 SPELLINGS = {"ramanunjan": "ramanujan"}
 """Names as the paper's code has them."""

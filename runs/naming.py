@@ -12,7 +12,7 @@ from datasets import NONE
 from graph_encoding import ENCODINGS
 
 from .cells import format_cell
-from .columns import IDENTITY
+from .columns import EFFECTIVE, IDENTITY
 
 Configuration = Mapping[str, object]
 
@@ -55,7 +55,8 @@ def heading(row: Configuration) -> str:
     """Say above a summary which run it is, in two lines; of a row that has been measured."""
     trained = f"trained, test accuracy {row['accuracy']:.4f}" if row["training"] else "untrained"
     is_bipartite = ENCODINGS[row["encoding"]].bipartite
-    graphs = "graphs" if is_bipartite else f"graph, {row['wiring']} wiring"
+    graphs = "graphs" if is_bipartite else f"graph, {row['wiring'].removesuffix(EFFECTIVE)} wiring"
+    graphs += ", effective weights only" * row["wiring"].endswith(EFFECTIVE)
     return (
         f"{network_of(row)}, {row['pruning']}, sparsity {row['sparsity']} "
         f"(achieved {row['achieved_sparsity']:.6f}), seed {row['seed']}, {trained}\n"

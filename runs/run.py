@@ -13,7 +13,7 @@ from models.own import Source
 from pruning import PRUNERS
 
 from . import naming
-from .columns import CONFIGURATION
+from .columns import CONFIGURATION, EFFECTIVE
 from .measures import MEASURES
 
 
@@ -93,7 +93,15 @@ class Network:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A graph of a network and what is measured on it."""
+    """A graph of a network and what is measured on it.
+
+    Attributes
+    ----------
+    encoding : str
+    wiring : str
+        One of the encoding's; with `EFFECTIVE` after it, of the network's effective weights alone.
+    graph_metrics : str
+    """
 
     encoding: str
     wiring: str
@@ -102,6 +110,16 @@ class Measurement:
     def __str__(self) -> str:
         wiring = "" if self.wiring == EXACT else f", {self.wiring} wiring"
         return f"{self.encoding} {self.graph_metrics}{wiring}"
+
+    @property
+    def graph_wiring(self) -> str:
+        """The wiring, as `graph_encoding.encode` has it."""
+        return self.wiring.removesuffix(EFFECTIVE)
+
+    @property
+    def is_effective(self) -> bool:
+        """Whether weights that are not effective are removed before the network is encoded."""
+        return self.wiring.endswith(EFFECTIVE)
 
     @property
     def is_bipartite(self) -> bool:

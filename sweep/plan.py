@@ -11,6 +11,7 @@ from graph_encoding import ENCODINGS
 from models import MODELS
 from models.own import Source
 from pruning import PRUNERS
+from runs.columns import EFFECTIVE
 from runs.measures import MEASURES
 from runs.run import Measurement, Network, Run
 from training.schedules import schedule
@@ -69,10 +70,11 @@ def measurements(options: argparse.Namespace) -> tuple[Measurement, ...]:
     Bipartite graphs are the same at any wiring. What is defined on bipartite graphs only is left
     out for others.
     """
+    suffix = EFFECTIVE if options.effective else ""
     found = []
     for encoding, metrics in product(options.encoding, options.graph_metrics):
         kind = ENCODINGS[encoding]
         wiring = kind.wirings[0] if kind.bipartite else options.wiring
         if kind.bipartite or not MEASURES[metrics].bipartite_only:
-            found.append(Measurement(encoding, wiring, metrics))
+            found.append(Measurement(encoding, wiring + suffix, metrics))
     return tuple(dict.fromkeys(found))

@@ -107,6 +107,18 @@ def sparsify(module: nn.Module, seed: int, densities: list[float]) -> None:
             layer.weight.copy_(torch.from_numpy(weight))
 
 
+def numbered(network: Network) -> Network:
+    """The same network, its kept weights numbered from 2: an edge then tells whose it is."""
+    count = 2
+    with torch.no_grad():
+        for layer in network.module.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                kept = layer.weight != 0
+                layer.weight[kept] = torch.arange(count, count + int(kept.sum())).float()
+                count += int(kept.sum())
+    return network
+
+
 class _Drawing:
     """The network drawn so far: its modules and the shape of its current feature map."""
 

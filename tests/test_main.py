@@ -110,6 +110,7 @@ def test_defaults():
         "lr": None,
         "encoding": ["unrolled"],
         "wiring": "exact",
+        "effective": False,
         "graph_metrics": ["topometrics"],
         "data_root": Path("data"),
         "output_dir": Path("results"),

@@ -7,6 +7,7 @@ import pytest
 import datasets
 import graph_encoding
 import metrics
+import metrics.extended
 import models
 import pruning
 import ramanujan
@@ -16,6 +17,7 @@ COMMAND = "python -m command_line.tables"
 REGISTERED = {
     "topometrics": metrics.COLUMNS,
     "ramanujan": ramanujan.COLUMNS,
+    "extended": metrics.extended.COLUMNS,
     "pruners": pruning.PRUNERS,
     "datasets": datasets.DATASETS,
     "models": models.MODELS,

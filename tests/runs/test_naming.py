@@ -33,6 +33,16 @@ HEAD = "Resnet-20 for digits, erk, sparsity 0.98 (achieved 0.980000), seed 3, tr
             ROW | {"encoding": "rolled-channel"},
             f"{HEAD}test accuracy 0.5000\nrolled-channel graphs",
         ),
+        (
+            naming.heading,
+            ROW | {"encoding": "unrolled", "wiring": "identity+effective"},
+            f"{HEAD}test accuracy 0.5000\nunrolled graph, identity wiring, effective weights only",
+        ),
+        (
+            naming.heading,
+            ROW | {"encoding": "rolled", "wiring": "exact+effective"},
+            f"{HEAD}test accuracy 0.5000\nrolled graphs, effective weights only",
+        ),
     ],
 )
 def test_texts(say, made, expected):

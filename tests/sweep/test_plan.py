@@ -121,6 +121,14 @@ def test_wiring_of_bipartite_graphs_is_exact():
     }
 
 
+def test_effective_graphs_are_other_runs_whatever_the_wiring():
+    argv = "--encoding rolled unrolled --wiring identity --effective"
+    assert measurements(argv) == {
+        ("rolled", "exact+effective", "topometrics"),
+        ("unrolled", "identity+effective", "topometrics"),
+    }
+
+
 def test_all_are_those_that_have_the_wiring(monkeypatch):
     monkeypatch.setitem(ENCODINGS, "other", Encoding("nowhere:other", bipartite=False))
     every = {encoding for encoding, *_ in measurements("--encoding all")}
