@@ -27,16 +27,20 @@ def test_a_part(check):
 
 
 def test_masks_that_differ_are_counted(monkeypatch):
-    """Of the same network by other seeds: two random halves."""
+    """Two halves of eight weights, and a fingerprint that no machine has."""
 
     def other(model, pruner, size, device):
         mask = torch.arange(8) < 4
         return (mask if device == "cpu" else mask.roll(1)), 0.1
 
     monkeypatch.setattr(masks, "masks", other)
-    assert [(row.gpu, row.holds) for row in masks.check("cuda", True)] == [
-        ("2 differ, 0.1 s", False)
-    ] * len(masks.TINY_PRUNERS)
+    monkeypatch.setattr(masks.mask_hashes, "known", lambda: {"small": {"erk": "00", "er": "00"}})
+    *counted, last = masks.check("cpu:0", True)
+    assert [(row.gpu, row.holds) for row in counted] == [("2 differ, 0.1 s", False)] * len(
+        masks.TINY_PRUNERS
+    )
+    assert (last.cpu, last.holds) == ("erk", False)
+    assert last.gpu.startswith("erk differs")
 
 
 def test_a_check_that_fails_does_not_stop_the_next(capsys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
 
 import torch
@@ -14,13 +14,14 @@ import models
 import pruning
 from datasets import batches
 from system.compute import threads
+from tests import mask_hashes
 
 from .data import digits
-from .row import Row, taken
+from .row import Row, guarded, taken
 
 MODELS = ("Wide-Resnet-28-2", "CONV-6", "Resnet-32", "Resnet-20")  # the slowest first
 PRUNERS = ("uniform", "er", "erk", "snip", "synflow", "grasp", "prospr")  # the slowest last
-SHRUNK = {"prospr": 16}
+SHRUNK = {"prospr": 8}
 """Sides of images where those of 32 pixels would take a CPU minutes."""
 TINY_MODELS, TINY_PRUNERS, TINY_SIZE = ("Resnet-20",), ("snip", "erk"), 8
 SPARSITY = 0.9
@@ -28,6 +29,33 @@ PROCESSES = 4
 
 
 def check(device: str, tiny: bool) -> Iterator[Row]:
+    """Masks beside those of the CPU here, and beside fingerprints from other machines."""
+    networks = ("small",) if tiny else reversed(MODELS)
+    pruners = TINY_PRUNERS if tiny else PRUNERS
+    yield from guarded(
+        _beside_cpu(device, tiny), *(_known(network, pruners, device) for network in networks)
+    )
+
+
+def _known(network: str, pruners: Iterable[str], device: str) -> Iterator[Row]:
+    """A row for a network: which masks are those that `tests.mask_hashes` knows."""
+    known = mask_hashes.known().get(network, {})
+    start = time.perf_counter()
+    verdicts = {
+        name: mask_hashes.fingerprint(network, name, device) == known[name]
+        for name in pruners
+        if name in known
+    }
+    unlike = ", ".join(name for name, same in verdicts.items() if not same)
+    yield Row(
+        f"masks: {network}, sparsity {mask_hashes.SPARSITY}: those of other machines",
+        ", ".join(verdicts),
+        f"{unlike or 'none'} differs, {taken(time.perf_counter() - start)}",
+        all(verdicts.values()) if verdicts else None,
+    )
+
+
+def _beside_cpu(device: str, tiny: bool) -> Iterator[Row]:
     """A row for every model and pruner: how many weights are kept on one side only."""
     names = (TINY_PRUNERS, TINY_MODELS) if tiny else (PRUNERS, MODELS)
     tasks = [
