@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a GPU has to show: masks, topometrics and training as on the CPU, and how fast. Six minutes at
-# most; needs the packages of deps/requirements.txt (not the exact versions) and no network. Exit
+# What a GPU has to show: masks, topometrics and training as on the CPU, and how fast. Eight minutes
+# at most; needs the packages of deps/requirements.txt (not the exact versions) and no network. Exit
 # status 0, 1 if anything fails, 3 where there is no CUDA. Run it in the repository's folder:
 #
 #     scripts/gpu_check.sh --output gpu.md
