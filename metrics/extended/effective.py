@@ -25,9 +25,11 @@ def effective(graph: Graph) -> dict[str, int | float | None]:
         ``effective_edges``: edges on one.
         ``effective_sparsity``: share of the weights of which no edge is on one, those that are
         pruned among them; a weight of which some edge is on one is effective, be it the only one.
-        Where an edge stands for several weights, or a weight for edges of several blocks (as in
-        rolled-channel graphs, and where layers meet), the weights of a block are taken to be spread
-        evenly over its entries; everywhere else it is exact. None without weights.
+        It is exact where an edge stands for one weight, and a weight for edges between two node
+        layers, as in the paper's networks and in rolled graphs. Where an edge stands for several
+        (rolled-channel, layers that meet), the weights of a block are taken to be spread evenly
+        over its entries; of a weight that reads several node layers the first one counts.
+        None without weights.
 
     Notes
     -----
