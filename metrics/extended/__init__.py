@@ -168,6 +168,28 @@ METRICS: tuple[Metric, ...] = (
         ),
     ),
     Metric(
+        "Persistence",
+        "metrics.extended.persistence:neural_persistence",
+        (
+            Column(
+                "neural_persistence",
+                "how late weights join the units of a layer, heavy ones first; mean over layers",
+                "Rieck et al. 2019, p = 2: sqrt(sum of (1 - |w| / w_max)^2 over a maximum "
+                "spanning forest, and 1 for each component more) / sqrt(n - 1)",
+                weighted=True,
+                short="NP",
+            ),
+            Column(
+                "neural_persistence_whole",
+                "the same of all layers as one graph",
+                "over its N nodes",
+                weighted=True,
+                bipartite=False,  # one layer
+                short="NP whole",
+            ),
+        ),
+    ),
+    Metric(
         "Small world",
         "metrics.extended.small_world:small_world",
         (
@@ -182,7 +204,7 @@ METRICS: tuple[Metric, ...] = (
                 "square_clustering_random",
                 "the same of a random graph with the same layers and as many edges between them",
                 "C_r = 4 E[C4] / E[P3]",
-                short="random",
+                short="C rand",
             ),
             Column(
                 "path_length",
@@ -195,13 +217,13 @@ METRICS: tuple[Metric, ...] = (
                 "path_length_error",
                 "standard error of that; 0 where it is exact",
                 "of a ratio of stratified estimates",
-                short="±",
+                short="± length",
             ),
             Column(
                 "path_length_random",
                 "the same length of the random graph",
                 "L_r, from 4,096 simulated searches",
-                short="random",
+                short="L rand",
             ),
             Column(
                 "small_worldness",
@@ -213,7 +235,7 @@ METRICS: tuple[Metric, ...] = (
                 "small_worldness_error",
                 "standard error of that",
                 "from those of L and L_r",
-                short="±",
+                short="± small w",
             ),
         ),
     ),
@@ -226,6 +248,7 @@ METRICS: tuple[Metric, ...] = (
                 "how far node layers are communities; never above 0, for no edge is inside one",
                 "Newman and Girvan 2004: sum over layers of l/E - (d/2E)^2, with l edges inside "
                 "and degrees that sum to d",
+                bipartite=False,  # -1/2
                 short="Q layers",
             ),
             Column(
@@ -297,28 +320,6 @@ METRICS: tuple[Metric, ...] = (
                 "how fast a random walk mixes on the largest component",
                 "Chung 1997: second smallest eigenvalue of its unweighted I - D^(-1/2) A D^(-1/2)",
                 short="norm gap",
-            ),
-        ),
-    ),
-    Metric(
-        "Persistence",
-        "metrics.extended.persistence:neural_persistence",
-        (
-            Column(
-                "neural_persistence",
-                "how late weights join the units of a layer, heavy ones first; mean over layers",
-                "Rieck et al. 2019, p = 2: sqrt(sum of (1 - |w| / w_max)^2 over a maximum "
-                "spanning forest, and 1 for each component more) / sqrt(n - 1)",
-                weighted=True,
-                short="NP",
-            ),
-            Column(
-                "neural_persistence_whole",
-                "the same of all layers as one graph",
-                "over its N nodes",
-                weighted=True,
-                bipartite=False,  # one layer
-                short="NP whole",
             ),
         ),
     ),

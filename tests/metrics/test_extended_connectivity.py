@@ -79,7 +79,7 @@ def test_small_graphs_by_iterations_only(pair):
         assert_close(found(pair.graph), expected(pair.graph))
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32 - 1))
 def test_symmetric_graphs_by_iterations_only(kind, seed):
     graph = symmetric_graph(kind, seed)
