@@ -52,8 +52,8 @@ def coarse_correction(graph: Graph) -> Callable[[np.ndarray], np.ndarray] | None
     ends = np.cumsum(sizes)
 
     def corrected(x: np.ndarray) -> np.ndarray:
-        on_Boxes = solve @ np.concatenate([box.sums(x) for box in boxes])
-        parts = np.split(on_Boxes, ends[:-1])
+        on_boxes = solve @ np.concatenate([box.sums(x) for box in boxes])
+        parts = np.split(on_boxes, ends[:-1])
         return np.concatenate([box.spread(y) for box, y in zip(boxes, parts, strict=True)])
 
     return corrected
