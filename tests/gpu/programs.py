@@ -93,7 +93,9 @@ def check_jobs(device: str, tiny: bool) -> Iterator[Row]:
     for jobs in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            _run(folder, device, ["main.py"], epochs, "--seed", *seeds.split(), "--jobs", str(jobs))
+            # A thread for each, so that whatever is on the CPU rounds as before.
+            more = ["--seed", *seeds.split(), "--jobs", str(jobs), "--threads", str(jobs)]
+            _run(folder, device, ["main.py"], epochs, *more)
             seconds.append(time.perf_counter() - start)
             rows = _rows(Path(folder, "runs.csv"))
             training.append(sum(float(row["train_seconds"]) for row in rows) / jobs)
