@@ -27,6 +27,7 @@ RUN: dict[str, Column] = {
 }
 LAYERS: dict[str, Column] = {"layer_id": Number(0, whole=True), "layer_name": Text()}
 CONFIGURATION: dict[str, Column] = RUN | {
+    "as_released": Text(empty=True),
     "encoding": Text(),
     "wiring": Text(),
     "training": Text(),
@@ -43,6 +44,7 @@ BIPARTITE = "rolled"
 
 SIZE = ("nodes", "edges")  # what topometrics are divided by
 ABSENT = {
+    "as_released": "",
     "encoding": "",
     "wiring": EXACT,
     "training": "",

@@ -60,6 +60,7 @@ def meta_gradient(
     lr: float = LEARNING_RATE,
     momentum: float = MOMENTUM,
     micro_batch: int = MICRO_BATCH,
+    detach_first: bool = False,
 ) -> dict[str, torch.Tensor]:
     """Return the derivative of the final loss with respect to masks on the initial weights.
 
@@ -76,6 +77,9 @@ def meta_gradient(
         Of the inner SGD steps.
     micro_batch : int
         Samples a micro-batch.
+    detach_first : bool
+        Whether v_1 counts as a constant, so that no derivative passes through the first step
+        (`pruning.as_released.prospr`).
 
     Returns
     -------
@@ -92,7 +96,8 @@ def meta_gradient(
     }
     *inner, last = batches
     pieces = [len(micro_batches(batch, micro_batch)) for batch in batches]
-    done, total, text = 0, sum(pieces) + sum(pieces[:-1]), ""
+    first = int(detach_first)
+    done, total, text = 0, sum(pieces) + sum(pieces[first:-1]), ""
 
     def tick() -> None:
         nonlocal done
@@ -111,7 +116,7 @@ def meta_gradient(
     text = "final loss"
     a = gradient(twin, theta, last, **options)
     b = {name: torch.zeros_like(value) for name, value in a.items()}
-    for step in reversed(range(len(inner))):
+    for step in reversed(range(first, len(inner))):
         text = f"meta-gradient through step {step + 1} of {len(inner)}"
         u = {name: b[name] - lr * a[name] for name in a}
         hu = hessian_vector_product(twin, visited[step], u, inner[step], **options)

@@ -13,6 +13,7 @@ CONFIGURATION = (
     "sparsity",
     "achieved_sparsity",
     "seed",
+    "as_released",
     "encoding",
     "wiring",
     "training",
@@ -23,6 +24,9 @@ CONFIGURATION = (
 )
 IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsity", "accuracy"))
 """What tells one run from another."""
+
+BEFORE = {"as_released": ""}
+"""Of `IDENTITY`, the columns that files of earlier versions lack, and what their runs have there."""
 
 LAYER = ("layer_id", "layer_name", "layer_density")
 """Of bipartite graphs, which have one row a layer."""
@@ -46,5 +50,7 @@ def columns(encoding: str, graph_metrics: str) -> tuple[str, ...]:
     return head + tuple(name for name in MEASURES[graph_metrics].columns if name not in head)
 
 
-TEXT = frozenset({"model", "dataset", "pruning", "encoding", "wiring", "layer_name"})
+TEXT = frozenset(
+    {"model", "dataset", "pruning", "as_released", "encoding", "wiring", "layer_name"}
+)
 """Columns that hold names."""

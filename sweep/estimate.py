@@ -58,8 +58,11 @@ def estimate(run: Run) -> Cost:
     Cost
     """
     network = run.network
-    nodes, edges, motifs = size(network.origin, network.dataset, network.pruning, network.sparsity)
-    cost = CHEAP if network.file else PRUNERS[network.pruning].cost
+    released = network.is_released("pruner")
+    nodes, edges, motifs = size(
+        network.origin, network.dataset, network.pruning, network.sparsity, released
+    )
+    cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
     measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
@@ -78,7 +81,7 @@ def most_memory(runs: Iterable[Run]) -> float:
 
 @cache
 def size(
-    source: Source, dataset: str, pruner: str, sparsity: float
+    source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool = False
 ) -> tuple[int, int, choice.Cost]:
     """Nodes, edges and cost of the motifs of the unrolled graph.
 
@@ -98,7 +101,13 @@ def size(
     if not PRUNERS[
         pruner
     ].is_baseline:  # which removes nothing, not even from weights that are given
-        masks = pruning.prune(pruner, network, sparsity, input_shape=source.input_shape)
+        masks = pruning.prune(
+            pruner,
+            network,
+            sparsity,
+            input_shape=source.input_shape,
+            as_released=as_released,
+        )
         pruning.apply_masks(network, masks)
     (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)
     return graph.num_nodes, graph.num_edges, walks.cost(graph)

@@ -1,0 +1,32 @@
+"""Masks that keep each weight of a layer with one probability, as the released code draws them."""
+
+from collections.abc import Mapping
+
+import torch
+
+from pruning.masks import Masks
+
+
+def bernoulli_masks(
+    shapes: Mapping[str, torch.Size], densities: Mapping[str, float], generator: torch.Generator
+) -> Masks:
+    """Keep each weight by itself, with the probability of its layer.
+
+    Parameters
+    ----------
+    shapes : mapping of str to torch.Size
+        Weight shapes by parameter name.
+    densities : mapping of str to float
+        Probability of each layer by parameter name; 1 or more keeps all of it.
+    generator : torch.Generator
+        CPU generator; layers draw from it in the order of `shapes`.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Boolean CPU masks.
+    """
+    return {
+        name: torch.rand(shape, generator=generator) < densities[name]
+        for name, shape in shapes.items()
+    }
