@@ -50,7 +50,5 @@ def columns(encoding: str, graph_metrics: str) -> tuple[str, ...]:
     return head + tuple(name for name in MEASURES[graph_metrics].columns if name not in head)
 
 
-TEXT = frozenset(
-    {"model", "dataset", "pruning", "as_released", "encoding", "wiring", "layer_name"}
-)
+TEXT = frozenset({"model", "dataset", "pruning", "as_released", "encoding", "wiring", "layer_name"})
 """Columns that hold names."""

@@ -113,6 +113,7 @@ def test_defaults():
         "graph_metrics": ["topometrics"],
         "data_root": Path("data"),
         "output_dir": Path("results"),
+        "as_released": "",
         "save_snn": None,
         "save_graph": None,
         "figure": None,

@@ -112,6 +112,21 @@ def test_every_identity_column_tells_runs_apart(tmp_path, name):
     assert results.find(tmp_path / "a.csv", other) == []
 
 
+def test_a_file_from_before_the_flag_has_runs_that_are_not_as_released(tmp_path):
+    file = tmp_path / "a.csv"
+    before = [name for name in COLUMNS if name != "as_released"]
+    results.append(file, before, [make_row(seed) for seed in range(2)])
+    run, other = make_row(1), make_row(1, as_released="pruner")
+    assert [row["seed"] for row in results.find(file, run)] == [1]
+    assert results.find(file, other) == []
+    assert list(results.identities(file)) == [results.identity(make_row(s)) for s in (0, 1)]
+    results.check(file, COLUMNS)
+    results.append(file, COLUMNS, [other])
+    results.replace(file, COLUMNS, [run | {"nodes": 5}])
+    assert results.read(file) == [make_row(0), run | {"nodes": 5}, other]
+    assert results.find(file, other) == [other]
+
+
 def test_outcomes_are_no_part_of_the_identity(tmp_path):
     results.append(tmp_path / "a.csv", COLUMNS, [make_row()])
     assert results.find(tmp_path / "a.csv", make_row(achieved_sparsity=None, accuracy=0.5))
