@@ -107,8 +107,8 @@ def load_cifar(
     train : bool
         The 50,000 training images or the 10,000 test images.
     augment : bool
-        Whether batches are cropped with padding 4 and flipped (see `datasets.batches`), and those of
-        test images with them if `Cifar.augments_tests`.
+        Whether batches are cropped with padding 4 and flipped (see `datasets.batches`); those of
+        test images are, whatever it says, if `Cifar.augments_tests`.
     download : bool
         Whether it may be downloaded.
     progress : bool

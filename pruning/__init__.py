@@ -63,10 +63,13 @@ class Cost(NamedTuple):
     ----------
     seconds, bytes : float
         For each node of the network's unrolled graph.
+    bytes_a_class : float
+        More of them, for each node and each class of the images.
     """
 
     seconds: float
     bytes: float
+    bytes_a_class: float = 0
 
 
 AVERAGE = Cost(1e-5, 2000)
@@ -166,7 +169,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(4e-5, 4500),
         colour="green",
         marker="D",
-        as_released=Released("pruning.as_released.grasp"),
+        as_released=Released("pruning.as_released.grasp", Cost(4e-5, 0, 450)),
     ),
     "prospr": Pruner(
         "pruning.prospr",
@@ -176,7 +179,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(3e-4, 5800),
         colour="pink",
         marker="^",
-        as_released=Released("pruning.as_released.prospr"),
+        as_released=Released("pruning.as_released.prospr", Cost(3e-4, 23200)),
     ),
     "uniform": Pruner(
         "pruning.uniform",

@@ -26,7 +26,7 @@ IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsi
 """What tells one run from another."""
 
 BEFORE = {"as_released": ""}
-"""Of `IDENTITY`, the columns that files of earlier versions lack, and what their runs have there."""
+"""Columns of `IDENTITY` that files of earlier versions lack, and what their runs have there."""
 
 LAYER = ("layer_id", "layer_name", "layer_density")
 """Of bipartite graphs, which have one row a layer."""

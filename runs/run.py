@@ -12,7 +12,8 @@ from graph_encoding import ENCODINGS, EXACT
 from models.own import Source
 from pruning import PRUNERS
 
-from . import as_released, naming
+from . import naming
+from .as_released import has
 from .columns import CONFIGURATION
 from .measures import MEASURES
 
@@ -54,7 +55,7 @@ class Network:
 
     def is_released(self, part: str) -> bool:
         """Whether a part of `as_released.PARTS` is done as the released code does it."""
-        return as_released.has(self.as_released, part)
+        return has(self.as_released, part)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

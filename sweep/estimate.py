@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from datasets import about
 from models.own import Source
 from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Run
@@ -63,6 +64,7 @@ def estimate(run: Run) -> Cost:
         network.origin, network.dataset, network.pruning, network.sparsity, released
     )
     cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
+    pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
     measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
@@ -70,7 +72,7 @@ def estimate(run: Run) -> Cost:
         nodes,
         edges,
         START_SECONDS + cost.seconds * nodes + share * unrolled,
-        LOADED + max(cost.bytes * nodes / 1e6, measuring),
+        LOADED + max(pruning * nodes / 1e6, measuring),
     )
 
 
@@ -90,7 +92,6 @@ def size(
     """
     import graph_encoding
     import pruning
-    from datasets import about
     from metrics import walks
     from models import own
 

@@ -20,7 +20,6 @@ from pruning.settings import Settings
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
-
 ANOTHER_DRAW = 1
 """Beside the seed: these weights are not those that the seed has given the network."""
 

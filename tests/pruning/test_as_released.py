@@ -91,7 +91,7 @@ def test_layers_are_drawn_weight_by_weight(name):
 
 def test_er_says_so_where_the_released_search_does_not_end():
     shapes = {"large": torch.Size((10**6, 10**6))}
-    with pytest.raises(PruningError, match="search of epsilon does not end at sparsity 0.5"):
+    with pytest.raises(PruningError, match=r"search of epsilon does not end at sparsity 0\.5"):
         er.layer_densities(shapes, 0.5)
 
 

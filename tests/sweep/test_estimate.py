@@ -29,14 +29,19 @@ def graph_of(network, seed=0):
     """The unrolled graph of a network, made as by main.py."""
     model = models.build(network.model, 10, 3, seed=seed)
     masks = pruning.prune(
-        network.pruning, model, network.sparsity, seed=seed, input_shape=(3, 32, 32)
+        network.pruning,
+        model,
+        network.sparsity,
+        seed=seed,
+        input_shape=(3, 32, 32),
+        as_released=network.is_released("pruner"),
     )
     pruning.apply_masks(model, masks)
     (graph,) = graph_encoding.encode(model, "unrolled")
     return graph
 
 
-@pytest.mark.parametrize("pruner", ["uniform", "er", "erk", "dense"])
+@pytest.mark.parametrize("pruner", ["uniform", "er", "er --as-released", "erk", "dense"])
 @pytest.mark.parametrize("sparsity", [0.98, 0.7])
 def test_exact_where_pruning_needs_no_data(pruner, sparsity):
     first, second = tasks(f"--pruning {pruner} --sparsity {sparsity} --seed 0 1")
@@ -64,6 +69,17 @@ def test_edges_by_density_where_pruning_needs_data():
     for pruner in ("snip", "grasp", "synflow", "prospr"):
         (task,) = tasks(f"--pruning {pruner} --sparsity 0.9")
         assert estimate.estimate(task).edges == round(edges * (1 - 0.9))
+
+
+def test_grasp_as_released_takes_memory_for_each_class():
+    """Half of 25 images of each class are normalised at once, with 36 bytes a node and image."""
+    options = flags.parse("--model Resnet-32 --pruning grasp --as-released".split())
+    few, many = (
+        estimate.estimate(plan.runs(options, [dataset])[0])
+        for dataset in ("CIFAR-100", "tinyimagenet")
+    )
+    more = (many.megabytes - estimate.LOADED) / (few.megabytes - estimate.LOADED)
+    assert more == pytest.approx(2, rel=0.01)
 
 
 def test_no_pruner_is_run_that_takes_long(monkeypatch):
