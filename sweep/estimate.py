@@ -83,7 +83,7 @@ def most_memory(runs: Iterable[Run]) -> float:
 
 @cache
 def size(
-    source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool = False
+    source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool
 ) -> tuple[int, int, choice.Cost]:
     """Nodes, edges and cost of the motifs of the unrolled graph.
 
@@ -96,8 +96,9 @@ def size(
     from models import own
 
     if PRUNERS[pruner].cost != CHEAP:
-        nodes, edges, _ = size(source, dataset, BASELINE, 0.0)
-        return nodes, round(edges * (1 - sparsity)), size(source, dataset, AT_RANDOM, sparsity)[2]
+        nodes, edges, _ = size(source, dataset, BASELINE, 0.0, False)
+        motifs = size(source, dataset, AT_RANDOM, sparsity, False)[2]
+        return nodes, round(edges * (1 - sparsity)), motifs
     network = own.build(source, about(dataset).classes, seed=0)
     if not PRUNERS[
         pruner
