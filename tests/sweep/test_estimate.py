@@ -120,14 +120,14 @@ def test_motifs_cost_by_geometry():
     """As many edges cost more where more paths of two steps or more taps have to be looked at."""
     (few,) = tasks("--pruning uniform --model CONV-6 --sparsity 0.98")
     source = Source("CONV-6", None, few.network.input_shape)
-    nodes, _, cost = estimate.size(source, "CIFAR-10", "uniform", 0.98)
+    nodes, _, cost = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
     graph = graph_of(few.network)
     every = [way for term in walks.terms(graph) for way in term.ways]
     assert cost.seconds > choice.PATH * min(way.paths for way in every)
     assert cost == walks.cost(graph)
     assert estimate.estimate(few).seconds > cost.seconds + estimate.NODE_SECONDS * nodes
     # Those that need data are taken to cost what uniform masks do.
-    assert estimate.size(source, "CIFAR-10", "snip", 0.98)[2] == cost
+    assert estimate.size(source, "CIFAR-10", "snip", 0.98, False)[2] == cost
 
 
 @pytest.mark.parametrize("side", [32, 224])
