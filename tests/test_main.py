@@ -509,7 +509,7 @@ def test_ramanujan_run(job):
     rows = table("results/ramanujan_results/Resnet-20/rolled-CIFAR-10-Resnet-20.csv")
     assert [row["layer_id"] for row in rows] == [str(i) for i in range(22)]
     names = [*LAYER, *(name for name in ramanujan.COLUMNS if name not in LAYER)]
-    assert list(rows[0])[13:] == names
+    assert list(rows[0])[len(CONFIGURATION) :] == names
     for row in rows:
         assert float(row["layer_density"]) == int(row["no_weights"]) / int(row["no_params"])
     assert "layer1.0.conv1" in out
