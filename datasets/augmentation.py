@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 
@@ -27,15 +28,15 @@ class Augmentation:
     flip: bool
     fill: tuple[float, ...]
 
-    def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def __call__(self, images: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
         """Augment a batch.
 
         Parameters
         ----------
         images : torch.Tensor
             ``(n, channels, height, width)``; not altered.
-        generator : torch.Generator
-            On the CPU; the only source of randomness.
+        generator : numpy.random.Generator
+            The only source of randomness.
 
         Returns
         -------
@@ -44,9 +45,9 @@ class Augmentation:
         """
         count, channels, height, width = images.shape
         pad = self.padding
-        tops = torch.randint(2 * pad + 1, (count, 1), generator=generator)
-        lefts = torch.randint(2 * pad + 1, (count, 1), generator=generator)
-        mirrored = torch.rand(count, 1, generator=generator) < 0.5
+        tops = torch.from_numpy(generator.integers(2 * pad + 1, size=(count, 1)))
+        lefts = torch.from_numpy(generator.integers(2 * pad + 1, size=(count, 1)))
+        mirrored = torch.from_numpy(generator.random((count, 1)) < 0.5)
 
         padded = torch.empty(count, channels, height + 2 * pad, width + 2 * pad, dtype=images.dtype)
         padded[:] = torch.tensor(self.fill, dtype=images.dtype).reshape(-1, 1, 1)

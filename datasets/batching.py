@@ -3,17 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-ORDER, AUGMENTATION, WORKERS = range(3)
-
-
-def _generator(seed: int, epoch: int, purpose: int) -> torch.Generator:
-    """Return a generator of its own for each seed, epoch and purpose."""
-    state = np.random.SeedSequence([seed, epoch, purpose]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0]) >> 1)
+from system import draws
 
 
 class EpochSampler(Sampler[list[int]]):
@@ -57,8 +50,7 @@ class EpochSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         if self.shuffle:
-            generator = _generator(self.seed, self.epoch, ORDER)
-            order = torch.randperm(self.size, generator=generator).tolist()
+            order = draws.stream(self.seed, "order", self.epoch).permutation(self.size).tolist()
         else:
             order = list(range(self.size))
         starts = self._starts()
@@ -85,7 +77,7 @@ class Batches(DataLoader):
             collate_fn=_collate,
             num_workers=num_workers,
             # Torch draws the workers' own seeds from it; without it, from the global generator.
-            generator=_generator(seed, 0, WORKERS),
+            generator=torch.Generator().manual_seed(seed),
         )
 
     def set_epoch(self, epoch: int) -> None:
@@ -102,7 +94,7 @@ class Batches(DataLoader):
         self, loaded: Iterator, epoch: int
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         augmentation = getattr(self.dataset, "augmentation", None)
-        generator = _generator(self.seed, epoch, AUGMENTATION)
+        generator = draws.stream(self.seed, "augmentation", epoch)
         for images, labels in loaded:
             if augmentation is not None:
                 images = augmentation(images, generator)

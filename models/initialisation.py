@@ -1,7 +1,11 @@
 """Weights at initialisation: Kaiming normal, with zero and frozen biases."""
 
+import math
+
 import torch
 from torch import nn
+
+from system import draws
 
 from .weighted import prunable
 
@@ -10,22 +14,26 @@ def initialise(model: nn.Module, seed: int) -> None:
     """Draw the weights of a network afresh, in place.
 
     Conv2d and Linear weights are Kaiming normal, that is normal with mean zero and variance
-    2 / fan-in (He et al., Delving Deep into Rectifiers, ICCV 2015, section 2.2), drawn in
-    ``named_modules()`` order from a generator of their own: global random state is not touched.
-    Their biases, where there are any, are set to zero and frozen, so that a network is its weights
-    and nothing else. Batch normalisation starts as the identity (scale one, shift zero, fresh
-    running statistics); its scale and shift stay trainable, as in the networks' papers.
+    2 / fan-in (He et al., Delving Deep into Rectifiers, ICCV 2015, section 2.2). Each is drawn from
+    a stream of its own, of the seed and the layer's name (see `system.draws`), in double precision
+    and then rounded: so it is the same on every machine, whatever the other layers are. Global
+    random state is not touched. Biases, where there are any, are set to zero and frozen, so that a
+    network is its weights and nothing else. Batch normalisation starts as the identity (scale one,
+    shift zero, fresh running statistics); its scale and shift stay trainable, as in the networks'
+    papers.
 
     Parameters
     ----------
     model : torch.nn.Module
         The network, on the CPU.
     seed : int
-        Seed of the draw.
+        Seed of the draw, not negative.
     """
-    generator = torch.Generator().manual_seed(seed)
-    for module in prunable(model).values():
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+    for name, module in prunable(model).items():
+        shape = module.weight.shape
+        drawn = draws.stream(seed, "weights", name).standard_normal(shape)
+        with torch.no_grad():
+            module.weight.copy_(torch.from_numpy(drawn * math.sqrt(2 / shape[1:].numel())))
         if module.bias is not None:
             nn.init.zeros_(module.bias)
             module.bias.requires_grad_(False)

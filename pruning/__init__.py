@@ -251,7 +251,7 @@ def prune(
     loader : iterable or None
         Yields ``(images, labels)`` batches of any size; for pruners with ``needs_data``.
     seed : int
-        Seed of the random pruners. The others depend on the model and the loader alone.
+        Seed of the random pruners, not negative. The others depend on model and loader alone.
     input_shape : tuple of int
         Shape ``(C, H, W)`` of one image.
     device : torch.device, str or None
@@ -289,10 +289,12 @@ def prune(
 
     from pruning.settings import Settings
     from pruning.working_copy import device_of
+    from system.compute import repeatable
 
     where = device_of(model) if device is None else torch.device(device)
     settings = Settings(loader, seed, tuple(input_shape), where, progress)
     # A loader or a model with dropout may draw from the global generators: put them back after.
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+    forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
+    with forked, repeatable(where):
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)

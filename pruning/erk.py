@@ -99,4 +99,4 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
         Boolean CPU masks with `kept_per_layer` entries True each.
     """
     shapes = prunable_shapes(model)
-    return random_masks(shapes, kept_per_layer(shapes, sparsity), settings.generator())
+    return random_masks(shapes, kept_per_layer(shapes, sparsity), settings)

@@ -9,6 +9,10 @@ batch normalisation it is the plain mean cross-entropy of the batch. A network t
 numbers (dropout) draws the same ones for the k-th micro-batch each time: one loss, not another one
 for the gradient than for the product with its Hessian.
 
+The arithmetic is that of the parameters; images are cast to it. The pruners here differentiate in
+double precision: another processor or number of threads adds in another order, which moves their
+scores by about 1e-16 of a sum's largest part, and so moves no weight across the threshold.
+
 Memory is that of one micro-batch, since each one's graph is freed before the next is built.
 """
 
@@ -18,9 +22,13 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
+from pruning.convolutions import ByImage
+from pruning.error import PruningError
 from pruning.samples import Batch
 
 Tensors = dict[str, torch.Tensor]
+
+_REFUSAL = "the network cannot be run in {} on images of shape {}: {}; take a pruner without images"
 
 
 def _nothing() -> None:
@@ -37,22 +45,40 @@ def _parts(
     model: nn.Module, batch: Batch, size: int, temperature: float
 ) -> list[Callable[[Tensors], torch.Tensor]]:
     """Return one function a micro-batch, from parameters to that part of the loss."""
-    device = next(model.parameters()).device
+    like = next(model.parameters())
     samples = len(batch[1])
 
     seed = torch.initial_seed()
 
     def part(number: int, piece: Batch) -> Callable[[Tensors], torch.Tensor]:
         def loss(parameters: Tensors) -> torch.Tensor:
-            images, labels = piece[0].to(device), piece[1].to(device)
-            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            images, labels = (tensor.to(like.device) for tensor in piece)
+            if images.is_floating_point():
+                images = images.to(like.dtype)
+            with torch.random.fork_rng(devices=[like.device] if like.is_cuda else []), ByImage():
                 torch.manual_seed((seed + number) % 2**63)
-                logits = functional_call(model, parameters, (images,)) / temperature
+                logits = _logits(model, parameters, images, like.dtype) / temperature
             return nn.functional.cross_entropy(logits, labels) * (len(labels) / samples)
 
         return loss
 
     return [part(number, piece) for number, piece in enumerate(micro_batches(batch, size))]
+
+
+def _logits(
+    model: nn.Module, parameters: Tensors, images: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
+    try:
+        logits = functional_call(model, parameters, (images,))
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:  # of the network's own code
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise PruningError(_REFUSAL.format(dtype, tuple(images.shape[1:]), why)) from error
+    if logits.dtype != dtype:
+        why = f"what it gives is {logits.dtype}"
+        raise PruningError(_REFUSAL.format(dtype, tuple(images.shape[1:]), why))
+    return logits
 
 
 def gradient(

@@ -51,11 +51,11 @@ def scores(
     Returns
     -------
     dict of str to torch.Tensor
-        Signed scores by parameter name, of the weights' shapes and dtype. Removing the weights of
+        Signed scores by parameter name, float64, of the weights' shapes. Removing the weights of
         highest score reduces the gradient norm least, or raises it most.
     """
     settings = settings or Settings(device=device_of(model))
-    twin = working_copy(model, settings.device).train()
+    twin = working_copy(model, settings.device).double().train()
     weights = prunable_weights(twin)
     pieces = -(-len(batch[1]) // micro_batch)
     done = 0

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import torch
 
 from pruning.masks import Masks
+from pruning.settings import Settings
 
 
 def random_masks(
-    shapes: Mapping[str, torch.Size], counts: Mapping[str, int], generator: torch.Generator
+    shapes: Mapping[str, torch.Size], counts: Mapping[str, int], settings: Settings
 ) -> Masks:
     """Draw, layer by layer, exactly `counts[name]` kept weights uniformly without replacement.
 
@@ -18,8 +19,8 @@ def random_masks(
         Weight shapes by parameter name.
     counts : mapping of str to int
         Kept weights by parameter name, each between 0 and the size of its layer.
-    generator : torch.Generator
-        CPU generator; layers draw from it in the order of `shapes`.
+    settings : Settings
+        Each layer draws from a stream of its own, of `seed` and its name.
 
     Returns
     -------
@@ -28,7 +29,8 @@ def random_masks(
     """
     masks = {}
     for name, shape in shapes.items():
+        order = settings.stream(name).permutation(shape.numel())
         mask = torch.zeros(shape.numel(), dtype=torch.bool)
-        mask[torch.randperm(shape.numel(), generator=generator)[: counts[name]]] = True
+        mask[torch.from_numpy(order[: counts[name]])] = True
         masks[name] = mask.reshape(shape)
     return masks

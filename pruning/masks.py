@@ -2,7 +2,9 @@
 
 Everything here is exact and deterministic: a mask keeps precisely the number of weights asked for,
 and among equal scores the weight that comes first (layers in the order of the dictionary, then
-row-major within a layer) is kept first.
+row-major within a layer) is kept first. Scores in double precision are equal within `TIE`: two that
+are the same number in exact arithmetic (of the only weight into a unit and the only one out of it,
+by SynFlow) may differ in their last digits, by which the processor would choose.
 """
 
 import math
@@ -15,6 +17,9 @@ from pruning.error import PruningError
 from pruning.weights import prunable_weights
 
 Masks = dict[str, torch.Tensor]
+
+TIE = 1e-12
+"""Relative to the lowest score that is kept."""
 
 
 def kept_count(total: int, sparsity: float) -> int:
@@ -69,9 +74,11 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
     if keep > 0:
         # The lowest score that is kept; ties at this score are settled by position.
         threshold = torch.kthvalue(flat, flat.numel() - keep + 1).values
-        kept = flat > threshold
+        margin = threshold.abs() * TIE if flat.dtype == torch.float64 else 0
+        kept = flat > threshold + margin
         missing = keep - int(kept.sum())
-        kept[torch.nonzero(flat == threshold).reshape(-1)[:missing]] = True
+        equal = (flat >= threshold - margin) & ~kept
+        kept[torch.nonzero(equal).reshape(-1)[:missing]] = True
     return _split(kept, scores)
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+
+from system import draws
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,6 @@ class Settings:
         if self.progress is not None:
             self.progress(done, total, text)
 
-    def generator(self) -> torch.Generator:
-        """Return a fresh CPU generator seeded with `seed`; global random state is not touched."""
-        return torch.Generator().manual_seed(self.seed)
+    def stream(self, *purpose: str) -> np.random.Generator:
+        """Return fresh random numbers for masks, of `seed` and a purpose (see `system.draws`)."""
+        return draws.stream(self.seed, "masks", *purpose)

@@ -38,9 +38,9 @@ def scores(
     Returns
     -------
     dict of str to torch.Tensor
-        Non-negative scores by parameter name, of the weights' shapes and dtype.
+        Non-negative scores by parameter name, float64, of the weights' shapes.
     """
-    twin = working_copy(model, device or device_of(model)).train()
+    twin = working_copy(model, device or device_of(model)).double().train()
     weights = prunable_weights(twin)
     gradients = gradient(twin, weights, batch, micro_batch=len(batch[1]))
     return {name: (gradients[name] * weights[name].detach()).abs() for name in weights}

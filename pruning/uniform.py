@@ -30,7 +30,7 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     shapes = prunable_shapes(model)
     total = sum(shape.numel() for shape in shapes.values())
-    ranks = torch.randperm(total, generator=settings.generator())
+    ranks = torch.from_numpy(settings.stream().permutation(total))
     pieces = ranks.split([shape.numel() for shape in shapes.values()])
     scores = {name: rank.reshape(shape) for (name, shape), rank in zip(shapes.items(), pieces)}
     return keep_highest(scores, kept_count(total, sparsity))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def use_threads(count: int | None) -> None:
@@ -36,3 +41,14 @@ def require_device(device: str) -> None:
 
     if not torch.cuda.is_available():
         raise UserError("--device cuda: torch finds no CUDA device here; use --device cpu")
+
+
+def repeatable(device: str | torch.device) -> contextlib.AbstractContextManager[None]:
+    """On CUDA, algorithms that can be repeated, and float32 without the shorter TF32 in it."""
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return contextlib.nullcontext()
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )

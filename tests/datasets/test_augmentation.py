@@ -1,9 +1,11 @@
 """Crop-with-padding and flip."""
 
+import numpy as np
 import pytest
 import torch
 
 from datasets.augmentation import Augmentation
+from system import draws
 
 FILL = (-1.0, -2.0)
 
@@ -26,8 +28,8 @@ def every_outcome(image, padding):
 
 @pytest.mark.parametrize("flip", [True, False])
 def test_each_image_is_one_of_the_possible_crops_and_all_occur(flip):
-    generator = torch.Generator().manual_seed(0)
-    image = torch.rand(2, 5, 4, generator=generator)
+    generator = draws.stream(0)
+    image = torch.from_numpy(generator.random((2, 5, 4), dtype=np.float32))
     batch = image.repeat(1000, 1, 1, 1)
     augmented = Augmentation(2, flip, FILL)(batch, generator)
     assert augmented.shape == batch.shape
@@ -51,11 +53,11 @@ def test_images_are_drawn_independently_and_left_as_they_are():
     images = torch.arange(2 * 8 * 3 * 3, dtype=torch.float32).reshape(8, 2, 3, 3)
     before = images.clone()
     augmentation = Augmentation(1, True, FILL)
-    augmented = augmentation(images, torch.Generator().manual_seed(3))
+    augmented = augmentation(images, draws.stream(3))
     assert torch.equal(images, before)
     for image, result in zip(images, augmented, strict=True):
         assert any(torch.equal(result, cut) for cut in every_outcome(image, 1).values())
-    same = augmentation(images, torch.Generator().manual_seed(3))
-    other = augmentation(images, torch.Generator().manual_seed(4))
+    same = augmentation(images, draws.stream(3))
+    other = augmentation(images, draws.stream(4))
     assert torch.equal(augmented, same)
     assert not torch.equal(augmented, other)

@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 from torch import nn
 
@@ -11,16 +13,24 @@ from models.initialisation import initialise
 
 
 @pytest.mark.parametrize("name", models.MODELS)
-def test_kaiming_normal_in_module_order(name):
-    """One stream of standard normals, scaled by sqrt(2 / inputs of a unit), fills the layers."""
+def test_kaiming_normal_from_a_stream_for_each_layer(name):
+    """NumPy's standard normals, scaled by sqrt(2 / inputs of a unit), bit for bit."""
     model = models.build(name, 10, seed=5)
-    generator = torch.Generator().manual_seed(5)
+    drawn = []
     for key, module in models.prunable(model).items():
-        fan_in = module.weight[0].numel()
-        expected = torch.empty(module.weight.shape).normal_(generator=generator)
-        torch.testing.assert_close(
-            module.weight.detach(), expected * math.sqrt(2 / fan_in), msg=lambda m, key=key: key + m
-        )
+        words = [*b"weights", 256, *key.encode(), 256]
+        philox = np.random.Philox(np.random.SeedSequence(5, spawn_key=words))
+        normals = np.random.Generator(philox).standard_normal(module.weight.shape)
+        deviation = math.sqrt(2 / module.weight[0].numel())
+        assert (module.weight.detach().numpy() == (normals * deviation).astype(np.float32)).all()
+        drawn.append(module.weight.detach().numpy().ravel() / deviation)
+    assert scipy.stats.kstest(np.concatenate(drawn), "norm").pvalue > 1e-3
+
+
+def test_weights_do_not_depend_on_other_layers():
+    ten, hundred = (models.build("Resnet-20", classes, seed=5) for classes in (10, 100))
+    assert torch.equal(ten.layer3[2].conv2.weight, hundred.layer3[2].conv2.weight)
+    assert not torch.equal(ten.layer3[2].conv2.weight, ten.layer3[2].conv1.weight)
 
 
 @pytest.mark.parametrize("name", models.MODELS)

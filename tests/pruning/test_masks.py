@@ -106,3 +106,18 @@ def test_weights_that_are_computed_are_refused(computed):
     computed(model[0])
     with pytest.raises(ValueError, match="the weight of layer 0 is computed"):
         prunable_weights(model)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_scores_that_rounding_alone_tells_apart_are_equal(draw):
+    """Equal numbers, each a few units in the last place off, keep the first weights as before."""
+    values = draw.draw(st.lists(st.integers(-3, 3), min_size=2, max_size=12))
+    keep = draw.draw(st.integers(1, len(values)))
+    units = st.lists(st.integers(-9, 9), min_size=len(values), max_size=len(values))
+    exact = torch.tensor(values, dtype=torch.float64) / 7
+    noisy = exact * (1 + torch.tensor(draw.draw(units)) * 2.0**-52)
+    expected = keep_highest({"a": exact}, keep)["a"]
+    assert keep_highest({"a": noisy}, keep)["a"].tolist() == expected.tolist()
+    apart = {"a": torch.tensor([1.0, 1 + 1e-9], dtype=torch.float64)}
+    assert keep_highest(apart, 1)["a"].tolist() == [False, True]
