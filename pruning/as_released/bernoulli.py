@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import torch
 
 from pruning.masks import Masks
+from pruning.settings import Settings
 
 
 def bernoulli_masks(
-    shapes: Mapping[str, torch.Size], densities: Mapping[str, float], generator: torch.Generator
+    shapes: Mapping[str, torch.Size], densities: Mapping[str, float], settings: Settings
 ) -> Masks:
     """Keep each weight by itself, with the probability of its layer.
 
@@ -18,8 +19,8 @@ def bernoulli_masks(
         Weight shapes by parameter name.
     densities : mapping of str to float
         Probability of each layer by parameter name; 1 or more keeps all of it.
-    generator : torch.Generator
-        CPU generator; layers draw from it in the order of `shapes`.
+    settings : Settings
+        Each layer draws from a stream of its own, of `seed` and its name.
 
     Returns
     -------
@@ -27,6 +28,6 @@ def bernoulli_masks(
         Boolean CPU masks.
     """
     return {
-        name: torch.rand(shape, generator=generator) < densities[name]
+        name: torch.from_numpy(settings.stream(name).random(shape) < densities[name])
         for name, shape in shapes.items()
     }

@@ -73,4 +73,4 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
         Boolean CPU masks.
     """
     shapes = prunable_shapes(model)
-    return bernoulli_masks(shapes, layer_densities(shapes, sparsity), settings.generator())
+    return bernoulli_masks(shapes, layer_densities(shapes, sparsity), settings)

@@ -32,4 +32,4 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     shapes = prunable_shapes(model)
     target = kept_count(sum(shape.numel() for shape in shapes.values()), sparsity)
-    return bernoulli_masks(shapes, layer_densities(shapes, target), settings.generator())
+    return bernoulli_masks(shapes, layer_densities(shapes, target), settings)

@@ -8,7 +8,8 @@ for 200, where `pruning.grasp` takes 125 of all classes at a time. The loss is t
 losses of both halves. It keeps the weight at the threshold, too.
 """
 
-import numpy as np
+import math
+
 import torch
 from torch import nn
 
@@ -20,9 +21,6 @@ from pruning.settings import Settings
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
-ANOTHER_DRAW = 1
-"""Beside the seed: these weights are not those that the seed has given the network."""
-
 
 def halves(batch: Batch) -> list[Batch]:
     """Sort a batch by class, each class in its order, and cut it in two."""
@@ -33,7 +31,9 @@ def halves(batch: Batch) -> list[Batch]:
 
 
 def drawn_again(model: nn.Module, settings: Settings) -> nn.Module:
-    """Return a copy of `model` whose prunable weights are Kaiming normal, drawn anew by `seed`.
+    """Return a copy of `model` with other prunable weights of Kaiming's normal distribution.
+
+    They are drawn from streams of their own, which are not those of `models.initialisation`.
 
     Parameters
     ----------
@@ -43,11 +43,10 @@ def drawn_again(model: nn.Module, settings: Settings) -> nn.Module:
         `seed` and `device` are used.
     """
     twin = working_copy(model, torch.device("cpu"))
-    stream = np.random.default_rng([settings.seed, ANOTHER_DRAW])
     with torch.no_grad():
-        for weight in prunable_weights(twin).values():
-            deviation = (2 / weight[0].numel()) ** 0.5
-            weight.copy_(torch.from_numpy(deviation * stream.standard_normal(weight.shape)))
+        for name, weight in prunable_weights(twin).items():
+            drawn = settings.stream("drawn again", name).standard_normal(weight.shape)
+            weight.copy_(torch.from_numpy(drawn * math.sqrt(2 / weight[0].numel())))
     return twin.to(settings.device)
 
 
@@ -68,10 +67,10 @@ def scores(
     Returns
     -------
     dict of str to torch.Tensor
-        Signed scores by parameter name.
+        Signed scores by parameter name, float64, of the weights' shapes.
     """
     settings = settings or Settings(device=device_of(model))
-    twin = working_copy(model, settings.device).train()
+    twin = working_copy(model, settings.device).double().train()
     weights = prunable_weights(twin)
     done = 0
 

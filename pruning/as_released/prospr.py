@@ -49,7 +49,7 @@ def scores(
     Returns
     -------
     dict of str to torch.Tensor
-        Non-negative scores by parameter name.
+        Non-negative scores by parameter name, float64, of the weights' shapes.
     """
     settings = settings or Settings(device=device_of(model))
     twin = working_copy(model, settings.device)

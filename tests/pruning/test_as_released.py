@@ -97,7 +97,7 @@ def test_er_says_so_where_the_released_search_does_not_end():
 
 def test_snip_is_that_of_the_released_code():
     """Gradients of masks, over their sum; ``int(n * keep_ratio)``; down to the threshold."""
-    model, loader = small_residual(), data(600, 50)
+    model, loader = small_residual().double(), data(600, 50, dtype=torch.float64)
     images, labels = (each[:128] for each in all_of(loader))
     names = list(prunable_shapes(model))
     weights = {n: p.detach() for n, p in model.named_parameters() if n in names}
@@ -113,7 +113,8 @@ def test_snip_is_that_of_the_released_code():
 
 def test_grasp_is_that_of_the_released_code():
     """Sorted by class, two halves (37 and 38 images of 75), both gradients added, then removed."""
-    model, loader, sparsity = small_residual(), data(600, 50), 0.8
+    model, sparsity = small_residual().double(), 0.8
+    loader = data(600, 50, dtype=torch.float64)
     images, labels = all_of(loader)
     taken = torch.cat([torch.nonzero(labels == c).flatten()[:25] for c in range(3)])
     images, labels, middle = images[taken], labels[taken], 75 // 2
