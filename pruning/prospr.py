@@ -16,7 +16,8 @@ The masks act on the initial weights only, as in the paper. L_t is the loss of t
 batch size of the training that follows. Trainable are the prunable weights and all parameters that
 require gradients; frozen biases take no step.
 
-The derivative is complete (second order, through momentum too) and exact, yet needs no graph
+The derivative is complete (second order, through momentum too, where the authors' code leaves out
+what passes through v_1: `pruning.as_released.prospr`) and exact, yet needs no graph
 through the steps: it is their adjoint recursion, run backwards from the stored theta_t,
 
     a_K = gradient of L_K at theta_K,       b_K = 0
