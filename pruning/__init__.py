@@ -169,7 +169,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(4e-5, 4500),
         colour="green",
         marker="D",
-        as_released=Released("pruning.as_released.grasp", Cost(4e-5, 0, 450)),
+        as_released=Released("pruning.as_released.grasp", Cost(4e-5, 0, 900)),
     ),
     "prospr": Pruner(
         "pruning.prospr",
@@ -179,7 +179,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(3e-4, 5800),
         colour="pink",
         marker="^",
-        as_released=Released("pruning.as_released.prospr", Cost(3e-4, 23200)),
+        as_released=Released("pruning.as_released.prospr", Cost(3e-4, 24000)),
     ),
     "uniform": Pruner(
         "pruning.uniform",

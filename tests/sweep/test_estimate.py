@@ -74,7 +74,7 @@ def test_edges_by_density_where_pruning_needs_data():
 
 
 def test_grasp_as_released_takes_memory_for_each_class():
-    """Half of 25 images of each class are normalised at once, with 36 bytes a node and image."""
+    """Half of 25 images of each class are normalised at once: twice the classes, twice as much."""
     options = flags.parse(["--model", "Resnet-32", "--pruning", "grasp", "--as-released"])
     few, many = (
         estimate.estimate(plan.runs(options, [dataset])[0])
