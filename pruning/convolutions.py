@@ -1,9 +1,9 @@
-"""Convolutions in double precision, image by image, that can be differentiated again and again.
+"""Convolutions in double precision that can be differentiated again and again.
 
 On a CPU torch computes a convolution of doubles as a matrix product with a copy of the whole batch
 in which every pixel is there once for each tap of the kernel: that is slow because it does not fit
 any cache, and the second derivative, written as convolutions with kernels as large as images, is
-slower still. Here images go one after the other, and derivatives are what they are: convolution,
+slower still. Here a few images go at a time, and derivatives are what they are: convolution,
 its derivative by the input and its derivative by the weight are linear in either argument, and the
 derivative of each is one of the other two.
 
@@ -12,7 +12,8 @@ Threads share out the images. Partial sums are of the same images however many t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
@@ -21,7 +22,13 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 PARTS = 16
-"""Into how many parts a batch is cut."""
+"""Into how many parts a batch is cut, for threads to share."""
+
+COPIES = 2.5e6
+"""Bytes of the copies that a product is of at most, unless one image has more: about a cache."""
+
+
+_backward = torch.ops.aten.convolution_backward
 
 
 class Geometry(NamedTuple):
@@ -35,8 +42,8 @@ class Geometry(NamedTuple):
     groups: int
 
 
-class ByImage(TorchFunctionMode):
-    """While it lasts, ``torch.conv2d`` of doubles on a CPU goes image by image."""
+class FewImages(TorchFunctionMode):
+    """While it lasts, ``torch.conv2d`` of doubles on a CPU goes by a few images at a time."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         """Compute one function."""
@@ -72,11 +79,14 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx, images, weight, geometry):
         ctx.save_for_backward(images, weight)
         ctx.geometry = geometry
+        size = _size(images, weight, geometry)
+        out = images.new_empty((len(images), len(weight), *size))
 
-        def each(image: torch.Tensor) -> torch.Tensor:
-            return torch.ops.aten.convolution(image, weight, None, *geometry)
+        def work(_: int, some: slice) -> None:
+            out[some] = torch.ops.aten.convolution(images[some], weight, None, *geometry)
 
-        return torch.cat([piece for part in _spread(_mapped, each, images) for piece in part])
+        _spread(work, len(images), weight, size)
+        return out
 
     @staticmethod
     def backward(ctx, gradient):
@@ -94,12 +104,14 @@ class _ByImages(torch.autograd.Function):
     def forward(ctx, gradient, weight, shape, geometry):
         ctx.save_for_backward(gradient, weight)
         ctx.geometry = geometry
-        like = gradient.new_empty(1).expand(1, *shape[1:])
+        out = gradient.new_empty(shape)
+        mask = [True, False, False]
 
-        def each(piece: torch.Tensor) -> torch.Tensor:
-            return _derivatives(piece, like, weight, geometry, [True, False, False])[0]
+        def work(_: int, some: slice) -> None:
+            out[some] = _backward(gradient[some], out[some], weight, None, *geometry, mask)[0]
 
-        return torch.cat([piece for part in _spread(_mapped, each, gradient) for piece in part])
+        _spread(work, len(gradient), weight, gradient.shape[2:])
+        return out
 
     @staticmethod
     def backward(ctx, direction):
@@ -117,15 +129,14 @@ class _ByWeight(torch.autograd.Function):
     def forward(ctx, gradient, images, shape, geometry):
         ctx.save_for_backward(gradient, images)
         ctx.geometry = geometry
-        like = gradient.new_empty(1).expand(shape)
+        sums = gradient.new_zeros((PARTS, *shape))
+        mask = [False, True, False]
 
-        def each(piece: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
-            return _derivatives(piece, image, like, geometry, [False, True, False])[1]
+        def work(part: int, some: slice) -> None:
+            sums[part] += _backward(gradient[some], images[some], sums[0], None, *geometry, mask)[1]
 
-        total = gradient.new_zeros(shape)
-        for part in _spread(_summed, each, gradient, images):
-            total += part
-        return total
+        _spread(work, len(gradient), sums[0], gradient.shape[2:])
+        return sums.sum(0)
 
     @staticmethod
     def backward(ctx, direction):
@@ -138,42 +149,37 @@ class _ByWeight(torch.autograd.Function):
         return by_gradient, by_images, None, None
 
 
-def _derivatives(
-    gradient: torch.Tensor,
-    images: torch.Tensor,
-    weight: torch.Tensor,
-    geometry: Geometry,
-    wanted: list[bool],
-) -> tuple[torch.Tensor | None, ...]:
-    backward = torch.ops.aten.convolution_backward
-    return backward(gradient, images, weight, None, *geometry, wanted)
-
-
-def _mapped(each: Callable[..., torch.Tensor], *batches: torch.Tensor) -> list[torch.Tensor]:
-    with torch.no_grad():
-        return [each(*images) for images in zip(*(batch.split(1) for batch in batches))]
-
-
-def _summed(each: Callable[..., torch.Tensor], *batches: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return sum(each(*images) for images in zip(*(batch.split(1) for batch in batches)))
+def _size(images: torch.Tensor, weight: torch.Tensor, geometry: Geometry) -> list[int]:
+    """Height and width of what a convolution gives."""
+    sides = zip(images.shape[2:], weight.shape[2:], *geometry[:3])
+    return [
+        (side + 2 * pad - gap * (taps - 1) - 1) // step + 1 for side, taps, step, pad, gap in sides
+    ]
 
 
 def _spread(
-    work: Callable[..., Any], each: Callable[..., torch.Tensor], *batches: torch.Tensor
-) -> Iterator[Any]:
-    """Do the work on every part of the batches, in threads that have one thread each."""
-    size = -(-len(batches[0]) // PARTS)
-    parts = [batch.split(size) for batch in batches]
-    threads = min(torch.get_num_threads(), len(parts[0]))
-    work = partial(work, each)
-    if threads == 1:
-        yield from map(work, *parts)
+    work: Callable[[int, slice], None], count: int, weight: torch.Tensor, size: Sequence[int]
+) -> None:
+    """Do the work on a few images at a time, in threads that have one thread each."""
+    copies = weight[0].numel() * weight.itemsize * math.prod(size)
+    step = max(1, int(COPIES // copies))
+    steps = -(-count // step)
+    some = [slice(start, start + step) for start in range(0, count, step)]
+    parts = [some[number::PARTS] for number in range(min(PARTS, steps))]
+
+    def each(number: int) -> None:
+        with torch.no_grad():
+            for images in parts[number]:
+                work(number, images)
+
+    threads = torch.get_num_threads()
+    if min(threads, len(parts)) == 1:
+        for number in range(len(parts)):
+            each(number)
         return
-    before = torch.get_num_threads()
     alone = partial(torch.set_num_threads, 1)
     try:
-        with ThreadPoolExecutor(threads, initializer=alone) as pool:
-            yield from pool.map(work, *parts)
+        with ThreadPoolExecutor(min(threads, len(parts)), initializer=alone) as pool:
+            list(pool.map(each, range(len(parts))))
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads)

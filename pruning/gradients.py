@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from pruning.convolutions import ByImage
+from pruning.convolutions import FewImages
 from pruning.error import PruningError
 from pruning.samples import Batch
 
@@ -55,7 +55,7 @@ def _parts(
             images, labels = (tensor.to(like.device) for tensor in piece)
             if images.is_floating_point():
                 images = images.to(like.dtype)
-            with torch.random.fork_rng(devices=[like.device] if like.is_cuda else []), ByImage():
+            with torch.random.fork_rng(devices=[like.device] if like.is_cuda else []), FewImages():
                 torch.manual_seed((seed + number) % 2**63)
                 logits = _logits(model, parameters, images, like.dtype) / temperature
             return nn.functional.cross_entropy(logits, labels) * (len(labels) / samples)

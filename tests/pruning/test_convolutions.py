@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pruning.convolutions import ByImage
+from pruning.convolutions import FewImages
 
 GEOMETRIES = [
     {"padding": 1},
@@ -38,7 +38,7 @@ def test_values_and_derivatives_are_those_of_torch(geometry, threads):
     torch.set_num_threads(threads)
     try:
         expected = values()
-        with ByImage():
+        with FewImages():
             got = values()
         assert torch.get_num_threads() == threads
     finally:
@@ -50,6 +50,6 @@ def test_values_and_derivatives_are_those_of_torch(geometry, threads):
 
 def test_single_precision_is_left_alone():
     layer, images = nn.Conv2d(3, 2, 3), torch.randn(3, 5, 5)
-    with ByImage():
+    with FewImages():
         assert torch.equal(layer(images), layer.forward(images))
         assert layer(images).dtype == torch.float32
