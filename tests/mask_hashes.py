@@ -52,6 +52,9 @@ SETTINGS = {
 }
 """The processor that torch, oneDNN and MKL are told to compute for, and threads."""
 
+QUIET = {"OMP_WAIT_POLICY": "passive"}
+"""Threads that wait do not spin, which would take most of the time of a busy machine."""
+
 
 def known() -> dict[str, dict[str, str]]:
     """What the file says, by network and by pruner (or `weights`)."""
@@ -67,7 +70,7 @@ def computed(
     with subprocess.Popen(
         [sys.executable, "-c", code, network, str(threads), device, *choices],
         cwd=ROOT,
-        env=os.environ | variables,
+        env=os.environ | QUIET | variables,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

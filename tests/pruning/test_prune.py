@@ -149,6 +149,26 @@ def test_too_little_data_is_refused(name, samples, message):
         prune(name, small_plain(), 0.5, data(samples, 20), input_shape=SHAPE)
 
 
+class Single(torch.nn.Module):
+    """Puts its input into single precision, or its output."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.net = first, small_plain()
+
+    def forward(self, images):
+        return self.net(images.float()) if self.first else self.net(images).float()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("name", ["snip", "grasp", "prospr"])
+def test_a_network_that_refuses_double_precision_is_refused_in_one_line(name, first):
+    with pytest.raises(ValueError, match=r"cannot be run in torch\.float64 on images") as refusal:
+        run(name, Single(first), 0.8)
+    assert "\n" not in str(refusal.value)
+    assert run("synflow", Single(False), 0.8)
+
+
 def test_prospr_reads_a_short_loader_again():
     masks = prune("prospr", small_plain(), 0.5, data(600, 64), input_shape=SHAPE)
     assert achieved_sparsity(masks) == pytest.approx(0.5, abs=0.001)
