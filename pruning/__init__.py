@@ -169,7 +169,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(1.2e-4, 11000),
         colour="green",
         marker="D",
-        as_released=Released("pruning.as_released.grasp", Cost(4e-5, 0, 900)),
+        as_released=Released("pruning.as_released.grasp", Cost(1.2e-4, 0, 1000)),
     ),
     "prospr": Pruner(
         "pruning.prospr",
@@ -179,7 +179,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(9e-4, 14500),
         colour="pink",
         marker="^",
-        as_released=Released("pruning.as_released.prospr", Cost(3e-4, 24000)),
+        as_released=Released("pruning.as_released.prospr", Cost(9e-4, 45000)),
     ),
     "uniform": Pruner(
         "pruning.uniform",
