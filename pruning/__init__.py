@@ -179,7 +179,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(9e-4, 14500),
         colour="pink",
         marker="^",
-        as_released=Released("pruning.as_released.prospr", Cost(9e-4, 45000)),
+        as_released=Released("pruning.as_released.prospr", Cost(9e-4, 24000)),
     ),
     "uniform": Pruner(
         "pruning.uniform",
