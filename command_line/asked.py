@@ -16,7 +16,7 @@ import models
 import pruning
 from models import saved
 from runs import records, results
-from runs.columns import columns
+from runs.columns import BEFORE, columns
 from runs.run import Measurement, Network, Run
 from sweep import plan
 from sweep.missing import missing
@@ -29,20 +29,30 @@ PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report
 
 
 @lru_cache(maxsize=4)
-def _images(dataset: str, data_root: Path, bar: bool, train: bool, augment: bool):
-    return datasets.load(
-        dataset, data_root, train=train, augment=augment, download=True, progress=bar
-    )
+def _images(dataset: str, data_root: Path, **how: bool):
+    return datasets.load(dataset, data_root, download=True, **how)
 
 
 def images(
-    options: argparse.Namespace, dataset: str, bar: bool, *, train: bool, augment: bool = False
+    options: argparse.Namespace,
+    network: Network,
+    bar: bool,
+    *,
+    train: bool,
+    augment: bool = False,
 ):
-    """One part of a data set, downloaded if need be; raises `datasets.DataUnavailable`.
+    """One part of a network's data set, downloaded if need be.
 
-    A process that runs many networks opens it once.
+    A process that runs many networks opens it once. Raises `datasets.DataUnavailable`.
     """
-    return _images(dataset, options.data_root, bar, train, augment)
+    return _images(
+        network.dataset,
+        options.data_root,
+        progress=bar,
+        train=train,
+        augment=augment,
+        as_released=network.is_released("images"),
+    )
 
 
 def data_sets(options: argparse.Namespace) -> tuple[list[str], str | None]:
@@ -88,7 +98,7 @@ def saved_runs(options: argparse.Namespace) -> list[Run]:
     runs: dict[str, Run] = {}
     for file in options.snn:
         try:
-            configuration = saved.load(file).configuration
+            configuration = BEFORE | saved.load(file).configuration
             names = [field.name for field in fields(Network) if field.name != "file"]
             network = Network(
                 **{name: configuration[name] for name in names}, file=str(Path(file).resolve())

@@ -85,8 +85,9 @@ def run_all(options: argparse.Namespace, runs: Sequence[Run], work: Callable[...
         print(estimate.table(runs, todo))
         return 0
     # Opened here, so that they are downloaded before many ask for them.
-    for name in dict.fromkeys(run.network.dataset for run in todo if run.network.needs_images):
-        asked.images(options, name, sys.stderr.isatty(), train=True)
+    networks = {run.network.dataset: run.network for run in todo if run.network.needs_images}
+    for network in networks.values():
+        asked.images(options, network, sys.stderr.isatty(), train=True)
     return run_sweep(options, runs, todo, work)
 
 

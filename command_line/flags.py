@@ -26,6 +26,8 @@ from system.arguments import (
 )
 from system.errors import UserError
 
+from . import as_released
+
 PAGES = (".html", ".htm")
 ALL = "all"
 REGISTRIES = {
@@ -125,6 +127,7 @@ def parser() -> Parser:
         help="fraction of weights to remove, from 0 to below 1; dense removes none and is "
         "written as 0.0 (default: 0.98)",
     )
+    as_released.add_to(group)
 
     group = p.add_argument_group("training")
     group.add_argument(

@@ -62,9 +62,10 @@ def load(made: Made, _: Report) -> None:
 
 def open_data(made: Made, _: Report) -> None:
     """Open the images that the pruner needs."""
-    network = made.run.network
+    network, bar = made.run.network, made.stages.terminal
     if network.needs_images:
-        images = asked.images(made.options, network.dataset, made.stages.terminal, train=True)
+        augment = network.is_released("batches")
+        images = asked.images(made.options, network, bar, train=True, augment=augment)
         made.batches = datasets.batches(images, PRUNING_BATCH, seed=network.seed)
 
 
@@ -89,6 +90,7 @@ def prune(made: Made, report: Report) -> None:
         input_shape=network.input_shape,
         device=made.options.device,
         progress=report,
+        as_released=network.is_released("pruner"),
     )
     made.masks = pruning.without_zeros(model, masks) if network.source else masks
     pruning.apply_masks(model, made.masks)
@@ -111,8 +113,8 @@ def train(made: Made, _: Report) -> None:
     if options.force:
         checkpoint.unlink(missing_ok=True)
     show = epoch_lines(made.stages.line, schedule.epochs)
-    train_set = asked.images(options, network.dataset, bar, train=True, augment=True)
-    test_set = asked.images(options, network.dataset, bar, train=False)
+    train_set = asked.images(options, network, bar, train=True, augment=True)
+    test_set = asked.images(options, network, bar, train=False)
     train_batches = datasets.batches(train_set, schedule.batch_size, seed=network.seed)
     test_batches = datasets.batches(test_set, TEST_BATCH, shuffle=False)
     made.known["accuracy"] = training.train(

@@ -6,7 +6,7 @@ import os
 import pickle
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Cifar:
         Where the archive is.
     mean, std : tuple of float
         Of the training pixels, a number a channel, on the scale from 0 to 1.
+    augments_tests : bool
+        Whether batches of test images are augmented, too.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Cifar:
     url: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    augments_tests: bool = False
 
 
 CIFAR10 = Cifar(
@@ -68,6 +71,17 @@ CIFAR100 = Cifar(
     "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
     (0.5071, 0.4865, 0.4409),
     (0.2673, 0.2564, 0.2762),
+)
+
+# As the paper's released code has them. What it divides CIFAR-10 by is the mean of the images' own
+# deviations, not that of the pixels; it gives the test images of CIFAR-100 the same transforms as
+# the training images.
+RELEASED_CIFAR10 = replace(CIFAR10, std=(0.2023, 0.1994, 0.2010))
+RELEASED_CIFAR100 = replace(
+    CIFAR100,
+    mean=(0.5071, 0.4867, 0.4408),
+    std=(0.2675, 0.2565, 0.2761),
+    augments_tests=True,
 )
 
 
@@ -93,7 +107,8 @@ def load_cifar(
     train : bool
         The 50,000 training images or the 10,000 test images.
     augment : bool
-        Whether batches are cropped with padding 4 and flipped (see `datasets.batches`).
+        Whether batches are cropped with padding 4 and flipped (see `datasets.batches`); those of
+        test images are, whatever it says, if `Cifar.augments_tests`.
     download : bool
         Whether it may be downloaded.
     progress : bool
@@ -121,12 +136,15 @@ def load_cifar(
     if data is None:
         raise DataUnavailable(_explanation(cifar, root))
     images = torch.from_numpy(data.data).permute(0, 3, 1, 2)
+    augment = augment or (cifar.augments_tests and not train)
     augmentation = Augmentation(4, True, black(cifar.mean, cifar.std)) if augment else None
     return ImageDataset(images, torch.tensor(data.targets), cifar.mean, cifar.std, augmentation)
 
 
 load_cifar10 = partial(load_cifar, CIFAR10)
 load_cifar100 = partial(load_cifar, CIFAR100)
+load_released_cifar10 = partial(load_cifar, RELEASED_CIFAR10)
+load_released_cifar100 = partial(load_cifar, RELEASED_CIFAR100)
 
 
 def is_on_disk(cifar: Cifar, root: str | Path) -> bool:

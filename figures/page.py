@@ -338,6 +338,6 @@ def _command(row: Mapping[str, object]) -> str:
     words = ["python", "main.py"]
     for name in IDENTITY:
         value = row.get(name)
-        if value is not None and not (name == "training" and not value):
+        if value not in (None, "") and not (name == "training" and not value):
             words += [f"--{name.replace('_', '-')}", "true" if value is True else str(value)]
     return shlex.join(words)

@@ -7,7 +7,7 @@ far as it goes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +27,7 @@ RUN: dict[str, Column] = {
 }
 LAYERS: dict[str, Column] = {"layer_id": Number(0, whole=True), "layer_name": Text()}
 CONFIGURATION: dict[str, Column] = RUN | {
+    "as_released": Text(empty=True),
     "encoding": Text(),
     "wiring": Text(),
     "training": Text(),
@@ -43,6 +44,7 @@ BIPARTITE = "rolled"
 
 SIZE = ("nodes", "edges")  # what topometrics are divided by
 ABSENT = {
+    "as_released": "",
     "encoding": "",
     "wiring": EXACT,
     "training": "",
@@ -76,7 +78,8 @@ def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]
     Raises
     ------
     TableError
-        If a file is malformed, no file is found, or no row is left.
+        If a file is malformed, no file is found, no row is left, or rows made ``--as-released``
+        stand beside others: the study takes one kind.
     """
     folder = Path(folder)
     encodings = sorted(ENCODINGS, key=lambda name: ENCODINGS[name].bipartite)
@@ -97,7 +100,17 @@ def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]
                 f"{folder}: no {name} row with an accuracy (of --wiring {wiring}): run main.py "
                 "with --training true"
             )
+    _refuse_two_kinds(folder, tables.values())
     return tables
+
+
+def _refuse_two_kinds(place: Path, tables: Iterable[pd.DataFrame]) -> None:
+    """Refuse runs made as released beside others, whose masks or images differ."""
+    if len({kind for table in tables for kind in table["as_released"]}) > 1:
+        raise TableError(
+            f"{place}: runs made --as-released stand beside others; the study takes one kind of "
+            "runs: keep the others in another folder"
+        )
 
 
 def _refuse_two_schedules(file: Path, table: pd.DataFrame, key: list[str]) -> None:
@@ -139,6 +152,7 @@ def _table(
         table["training"] = table["training"].str.capitalize()  # TRUE from spreadsheets
         refuse_duplicates(file, table, [*IDENTITY, *layer])
         table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
+        _refuse_two_kinds(file, [table])
         _refuse_two_schedules(file, table, run)
         tables.append(table)
     _refuse_in_two_files(files, tables, run)

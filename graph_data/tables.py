@@ -43,7 +43,15 @@ class Number(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A column of names: no cell may be empty."""
+    """A column of names.
+
+    Attributes
+    ----------
+    empty : bool
+        Whether a cell may be empty.
+    """
+
+    empty: bool = False
 
 
 Column = Number | Text
@@ -206,7 +214,7 @@ def _refuse_short(file: Path, data: bytes, wanted: int, numbers: pd.RangeIndex) 
 
 def _column(file: Path, name: str, cells: pd.Series, kind: Column) -> pd.Series:
     if isinstance(kind, Text):
-        _refuse(file, name, cells, cells.str.strip() == "", "is empty")
+        _refuse(file, name, cells, (cells.str.strip() == "") & (not kind.empty), "is empty")
         return cells.astype(object)
     blank = cells.isin(kind.undefined)
     if kind.empty:

@@ -8,7 +8,7 @@ To add a pruner, write ``pruning/<name>.py`` with a function
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +33,7 @@ __all__ = [
     "Gaps",
     "Pruner",
     "PruningError",
+    "Released",
     "Settings",
     "achieved_sparsity",
     "apply_masks",
@@ -65,15 +66,33 @@ class Cost(NamedTuple):
     ----------
     seconds, bytes : float
         For each node of the network's unrolled graph.
+    bytes_a_class : float
+        More of them, for each node and each class of the images.
     """
 
     seconds: float
     bytes: float
+    bytes_a_class: float = 0
 
 
 AVERAGE = Cost(1e-5, 2000)
 CHEAP = Cost(0, 0)
 """Well below a second, so that an estimate of edges can prune."""
+
+
+class Released(NamedTuple):
+    """A pruner as the paper's released code has it, where that departs from the pruner's paper.
+
+    Attributes
+    ----------
+    module : str
+        Name of the module that holds its ``prune(model, sparsity, settings) -> masks``.
+    cost : Cost, optional
+        By default that of the pruner.
+    """
+
+    module: str
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,8 @@ class Pruner:
     colour, marker : str, optional
         In all plots: a colour of `figures.style.PALETTE` and a marker of matplotlib. By default
         the next that are free.
+    as_released : Released, optional
+        What takes its place under ``--as-released``; by default nothing does.
     """
 
     module: str
@@ -108,11 +129,19 @@ class Pruner:
     cost: Cost = AVERAGE
     colour: str | None = None
     marker: str | None = None
+    as_released: Released | None = None
 
     @property
     def function(self) -> Callable[[nn.Module, float, Settings], Masks]:
         """The pruning function; its module is imported when it is first asked for."""
         return resolve_name(f"{self.module}:prune")
+
+    def version(self, as_released: bool) -> Pruner:
+        """The pruner, or what takes its place under ``--as-released``."""
+        if not (as_released and self.as_released):
+            return self
+        module, cost = self.as_released
+        return replace(self, module=module, cost=cost or self.cost)
 
 
 PRUNERS: dict[str, Pruner] = {
@@ -124,6 +153,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(1.4e-5, 3600),
         colour="blue",
         marker="o",
+        as_released=Released("pruning.as_released.snip"),
     ),
     "synflow": Pruner(
         "pruning.synflow",
@@ -142,6 +172,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(1.2e-4, 11000),
         colour="green",
         marker="D",
+        as_released=Released("pruning.as_released.grasp", Cost(1.2e-4, 0, 1000)),
     ),
     "prospr": Pruner(
         "pruning.prospr",
@@ -151,6 +182,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=Cost(9e-4, 14500),
         colour="pink",
         marker="^",
+        as_released=Released("pruning.as_released.prospr", Cost(9e-4, 24000)),
     ),
     "uniform": Pruner(
         "pruning.uniform",
@@ -169,6 +201,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=CHEAP,
         colour="sky",
         marker="X",
+        as_released=Released("pruning.as_released.er"),
     ),
     "erk": Pruner(
         "pruning.erk",
@@ -178,6 +211,7 @@ PRUNERS: dict[str, Pruner] = {
         cost=CHEAP,
         colour="black",
         marker="<",
+        as_released=Released("pruning.as_released.erk"),
     ),
     "dense": Pruner(
         "pruning.dense",
@@ -201,6 +235,7 @@ def prune(
     input_shape: tuple[int, int, int] = (3, 32, 32),
     device: torch.device | str | None = None,
     progress: Callable[[int, int, str], object] | None = None,
+    as_released: bool = False,
 ) -> Masks:
     """Choose the weights of `model` to keep. The model itself is not altered in any way.
 
@@ -226,6 +261,9 @@ def prune(
         Where to compute; the model's device if None.
     progress : callable or None
         Called as ``progress(done, total, text)``.
+    as_released : bool
+        Whether to prune as the paper's released code does, where that departs from the pruner's
+        paper (``pruning/README.md``). The number of kept weights is then that code's too.
 
     Returns
     -------
@@ -247,7 +285,7 @@ def prune(
         fraction = -1.0
     if not 0.0 <= fraction < 1.0:  # also refuses nan
         raise PruningError(f"sparsity must be a number with 0 <= sparsity < 1, not {sparsity!r}")
-    pruner = PRUNERS[name]
+    pruner = PRUNERS[name].version(as_released)
     if pruner.needs_data and loader is None:
         raise PruningError(f"{name} needs data: give it a loader of (images, labels) batches")
     import torch

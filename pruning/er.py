@@ -1,4 +1,6 @@
-"""Erdos-Renyi layer densities, as the paper's released code applies them.
+"""Erdos-Renyi layer densities, as the paper's released code means them.
+
+What that code does in the end is in `pruning.as_released.er`.
 
 Mocanu et al., Scalable Training of Artificial Neural Networks with Adaptive Sparse Connectivity
 Inspired by Network Science, Nature Communications 2018, with the sum over all dimensions of a

@@ -1,8 +1,10 @@
 """Ramanujan metrics: how well the bipartite graph of one layer expands.
 
-Hoang et al., "Revisiting Pruning at Initialization through the Lens of Ramanujan Graph", ICLR
-2023, as applied in Cunegatti et al., TMLR 2024. A metric is a function of a bipartite `Graph` that
-returns its columns. To add one, write it in a file of its own and give it a line in `METRICS`.
+Hoang et al., "Revisiting Pruning at Initialization through the Lens of Ramanujan Graph", ICLR 2023,
+and Hoang et al., "Don't just prune by magnitude! Your mask topology is a secret weapon", NeurIPS
+2023, as applied in Cunegatti et al., TMLR 2024, and a second time as their authors' code has them.
+A metric is a function of a bipartite `Graph` that returns its columns. To add one, write it in a
+file of its own and give it a line in `METRICS`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "GROUPS", "METRICS", "ramanujan_metrics"]
 
 GROUP = "Ramanujan metrics"
+"""As Cunegatti et al. apply them."""
+
+ORIGINAL = "Hoang et al., original"
+"""As the code of Hoang et al., ICLR 2023, has them."""
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         GROUP,
@@ -52,6 +59,42 @@ METRICS: tuple[Metric, ...] = (
                 "modulus)",
                 weighted=True,
                 short="iter gap",
+            ),
+        ),
+    ),
+    Metric(
+        ORIGINAL,
+        "ramanujan.imdb_raw:imdb_raw",
+        (
+            Column(
+                "imdb_raw",
+                "imdb, not divided by the bound",
+                "mean of ub - mu over the subgraphs of the left nodes of equal degree d >= 3, kept "
+                "if d_l >= 3 and d_r >= 3",
+            ),
+        ),
+    ),
+    Metric(
+        ORIGINAL,
+        "ramanujan.narc:narc",
+        (
+            Column(
+                "narc",
+                "normalized random coefficient: a graph of 0 or less counts as random",
+                "((mu^2 / 4 + 1) sqrt(n_l n_r) - |2 E - d_l n_l n_r / R|) / (L R) with n_l and n_r "
+                "nodes that have edges of all L and R; empty unless d_l >= 3 and d_r >= 3",
+            ),
+        ),
+    ),
+    Metric(
+        ORIGINAL,
+        "ramanujan.delta_s:delta_s",
+        (
+            Column(
+                "delta_s",
+                "distance below the bound that the largest eigenvalue sets in place of the degrees",
+                "2 sqrt(mu_1 - 1) - mu with mu_1 the largest modulus; empty unless d_l >= 3 and "
+                "d_r >= 3",
             ),
         ),
     ),

@@ -27,8 +27,8 @@ def iterative_spectral_gap(graph: Graph) -> dict[str, float | None]:
 
     Notes
     -----
-    Hoang et al., "Revisiting Pruning at Initialization through the Lens of Ramanujan Graph", ICLR
-    2023, section 4 (iterative mean weighted spectral gap).
+    Hoang et al., "Don't just prune by magnitude! Your mask topology is a secret weapon", NeurIPS
+    2023 (weighted spectral gap), over the subgraphs of `ramanujan.imdb`.
     """
     gaps = []
     for part in one_degree_subgraphs(biadjacency(graph)):

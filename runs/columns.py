@@ -13,6 +13,7 @@ CONFIGURATION = (
     "sparsity",
     "achieved_sparsity",
     "seed",
+    "as_released",
     "encoding",
     "wiring",
     "training",
@@ -27,6 +28,9 @@ IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsi
 EFFECTIVE = "+effective"
 """What a wiring ends with, in rows and names, if the network is measured without the weights that
 lie on no path from an input to an output."""
+
+BEFORE = {"as_released": ""}
+"""Columns of `IDENTITY` that files of earlier versions lack, and what their runs have there."""
 
 LAYER = ("layer_id", "layer_name", "layer_density")
 """Of bipartite graphs, which have one row a layer."""
@@ -50,5 +54,5 @@ def columns(encoding: str, graph_metrics: str) -> tuple[str, ...]:
     return head + tuple(name for name in MEASURES[graph_metrics].columns if name not in head)
 
 
-TEXT = frozenset({"model", "dataset", "pruning", "encoding", "wiring", "layer_name"})
+TEXT = frozenset({"model", "dataset", "pruning", "as_released", "encoding", "wiring", "layer_name"})
 """Columns that hold names."""

@@ -12,14 +12,14 @@ from datasets import NONE
 from graph_encoding import ENCODINGS
 
 from .cells import format_cell
-from .columns import EFFECTIVE, IDENTITY
+from .columns import BEFORE, EFFECTIVE, IDENTITY
 
 Configuration = Mapping[str, object]
 
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring"))
 """What tells one network from another."""
 
-TELLING = ("pruning", "sparsity", "seed", "training", "model", "dataset")
+TELLING = ("pruning", "sparsity", "seed", "as_released", "training", "model", "dataset")
 """What labels say of a network, where it differs."""
 
 NAMED = ("pruning", "model", "dataset")
@@ -34,6 +34,8 @@ def key(made: Configuration) -> str:
 def stem(made: Configuration) -> str:
     """What files that belong to a network begin with."""
     parts = [made[name] for name in ("model", "dataset", "pruning", "sparsity", "seed")]
+    if made["as_released"]:
+        parts += ["released", made["as_released"]]
     if made["training"]:
         parts += ["trained", *(made[name] for name in ("epochs", "batch_size", "lr"))]
     return "-".join(map(str, parts))
@@ -43,7 +45,8 @@ def line(made: Configuration) -> str:
     """A network in a log, in few words."""
     parts = [made[name] for name in ("model", "dataset", "pruning")]
     parts += [f"{made['sparsity']:g}", f"seed {made['seed']}"]
-    return " ".join(map(str, parts)) + (", trained" if made["training"] else "")
+    released = ", as released" if made["as_released"] else ""
+    return " ".join(map(str, parts)) + released + (", trained" if made["training"] else "")
 
 
 def network_of(made: Configuration) -> str:
@@ -54,12 +57,13 @@ def network_of(made: Configuration) -> str:
 def heading(row: Configuration) -> str:
     """Say above a summary which run it is, in two lines; of a row that has been measured."""
     trained = f"trained, test accuracy {row['accuracy']:.4f}" if row["training"] else "untrained"
+    released = f"as released ({row['as_released']}), " if row.get("as_released") else ""
     is_bipartite = ENCODINGS[row["encoding"]].bipartite
     graphs = "graphs" if is_bipartite else f"graph, {row['wiring'].removesuffix(EFFECTIVE)} wiring"
     graphs += ", effective weights only" * row["wiring"].endswith(EFFECTIVE)
     return (
         f"{network_of(row)}, {row['pruning']}, sparsity {row['sparsity']} "
-        f"(achieved {row['achieved_sparsity']:.6f}), seed {row['seed']}, {trained}\n"
+        f"(achieved {row['achieved_sparsity']:.6f}), seed {row['seed']}, {released}{trained}\n"
         f"{row['encoding']} {graphs}"
     )
 
@@ -102,6 +106,7 @@ def labels(several: Sequence[Configuration]) -> list[str]:
     list of str
         Not all different where configurations are the same; empty where nothing is known.
     """
+    several = [BEFORE | made for made in several]
     values = {name: {str(made[name]) for made in several if name in made} for name in TELLING}
     shown = [name for name in TELLING if name == "pruning" or len(values[name]) > 1]
     return [_said(shown, made) for made in several]
@@ -111,7 +116,7 @@ def _said(names: Sequence[str], made: Configuration) -> str:
     """Values of a configuration, with their names where they would not be understood without."""
     parts = []
     for name in names:
-        if name in made and (name, made[name]) != ("dataset", NONE):
+        if made.get(name, "") != "" and (name, made[name]) != ("dataset", NONE):
             value = " ".join(str(made[name]).split())[:40]
-            parts.append(value if name in NAMED else f"{name} {value}")
+            parts.append(value if name in NAMED else f"{name.replace('_', ' ')} {value}")
     return ", ".join(filter(None, parts))

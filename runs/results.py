@@ -25,7 +25,7 @@ from system import appending
 from system.files import check_file
 
 from .cells import Value, format_cell, line, parse_cell
-from .columns import IDENTITY
+from .columns import BEFORE, IDENTITY
 
 LINE_END = re.compile("\r\n?|\n")
 
@@ -40,13 +40,15 @@ def identity(row: Mapping[str, object]) -> tuple[str, ...]:
     Parameters
     ----------
     row : mapping
-        A row, or any mapping with the `IDENTITY` columns.
+        A row, or any mapping with the `IDENTITY` columns, of which those in `BEFORE` may be
+        missing.
 
     Returns
     -------
     tuple of str
         Equal numbers give equal texts, ``4`` and ``4.0`` too.
     """
+    row = BEFORE | row
     return tuple(format_cell(_as_whole(row[name])) for name in IDENTITY)
 
 
@@ -127,13 +129,14 @@ def identities(file: str | Path) -> dict[tuple[str, ...], int]:
     _require_identity(file, header)
     if not header:
         return {}
-    pick = operator.itemgetter(*map(header.index, IDENTITY))
+    names = [name for name in IDENTITY if name in header]
+    pick = operator.itemgetter(*map(header.index, names))
     known: dict[tuple[str, ...], tuple[str, ...]] = {}
     counts: dict[tuple[str, ...], int] = {}
     for number, (_, cells) in enumerate(table, start=2):
         texts = pick(cells)
         if texts not in known:
-            known[texts] = identity(_values(file, number, IDENTITY, texts))
+            known[texts] = identity(_values(file, number, names, texts))
         run = known[texts]
         counts[run] = counts.get(run, 0) + 1
     return counts
@@ -331,7 +334,7 @@ def _append(file: Path, names: Sequence[str], lines: Sequence[str]) -> None:
 
 
 def _require_identity(file: Path, header: Sequence[str]) -> None:
-    missing = [name for name in IDENTITY if name not in header]
+    missing = [name for name in IDENTITY if name not in header and name not in BEFORE]
     if header and missing:
         raise ResultFileError(f"{file}: not a result file: it has no column {missing[0]}")
 

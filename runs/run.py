@@ -13,6 +13,7 @@ from models.own import Source
 from pruning import PRUNERS
 
 from . import naming
+from .as_released import has
 from .columns import CONFIGURATION, EFFECTIVE
 from .measures import MEASURES
 
@@ -35,6 +36,8 @@ class Network:
         A saved network that is loaded and not made anew.
     source : Source, optional
         Where a network comes from that is not just one of `models.MODELS`; `model` is its label.
+    as_released : str
+        What of it is done as the released code does it (`runs.as_released`).
     """
 
     model: str
@@ -48,6 +51,11 @@ class Network:
     lr: float | None = None
     file: str | None = None
     source: Source | None = None
+    as_released: str = ""
+
+    def is_released(self, part: str) -> bool:
+        """Whether a part of `as_released.PARTS` is done as the released code does it."""
+        return has(self.as_released, part)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

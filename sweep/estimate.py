@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from datasets import about
 from models.own import Source
 from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Run
@@ -58,8 +59,12 @@ def estimate(run: Run) -> Cost:
     Cost
     """
     network = run.network
-    nodes, edges, motifs = size(network.origin, network.dataset, network.pruning, network.sparsity)
-    cost = CHEAP if network.file else PRUNERS[network.pruning].cost
+    released = network.is_released("pruner")
+    nodes, edges, motifs = size(
+        network.origin, network.dataset, network.pruning, network.sparsity, released
+    )
+    cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
+    pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
     measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
@@ -67,7 +72,7 @@ def estimate(run: Run) -> Cost:
         nodes,
         edges,
         START_SECONDS + cost.seconds * nodes + share * unrolled,
-        LOADED + max(cost.bytes * nodes / 1e6, measuring),
+        LOADED + max(pruning * nodes / 1e6, measuring),
     )
 
 
@@ -78,7 +83,7 @@ def most_memory(runs: Iterable[Run]) -> float:
 
 @cache
 def size(
-    source: Source, dataset: str, pruner: str, sparsity: float
+    source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool
 ) -> tuple[int, int, choice.Cost]:
     """Nodes, edges and cost of the motifs of the unrolled graph.
 
@@ -87,18 +92,24 @@ def size(
     """
     import graph_encoding
     import pruning
-    from datasets import about
     from metrics import walks
     from models import own
 
     if PRUNERS[pruner].cost != CHEAP:
-        nodes, edges, _ = size(source, dataset, BASELINE, 0.0)
-        return nodes, round(edges * (1 - sparsity)), size(source, dataset, AT_RANDOM, sparsity)[2]
+        nodes, edges, _ = size(source, dataset, BASELINE, 0.0, False)
+        motifs = size(source, dataset, AT_RANDOM, sparsity, False)[2]
+        return nodes, round(edges * (1 - sparsity)), motifs
     network = own.build(source, about(dataset).classes, seed=0)
     if not PRUNERS[
         pruner
     ].is_baseline:  # which removes nothing, not even from weights that are given
-        masks = pruning.prune(pruner, network, sparsity, input_shape=source.input_shape)
+        masks = pruning.prune(
+            pruner,
+            network,
+            sparsity,
+            input_shape=source.input_shape,
+            as_released=as_released,
+        )
         pruning.apply_masks(network, masks)
     (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)
     return graph.num_nodes, graph.num_edges, walks.cost(graph)

@@ -48,6 +48,7 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
             seed,
             options.training,
             source=source,
+            as_released=options.as_released,
             **(_schedule(options, label, dataset) if options.training else {}),
         )
         for (dataset, model), pruner, s, seed in combinations

@@ -114,6 +114,7 @@ def test_defaults():
         "graph_metrics": ["topometrics"],
         "data_root": Path("data"),
         "output_dir": Path("results"),
+        "as_released": "",
         "save_snn": None,
         "save_graph": None,
         "figure": None,
@@ -377,8 +378,8 @@ def test_unrolled_run(job):
     status, out, err = job("--dataset=digits", "--pruning=erk", "--sparsity=0.99")
     assert status == 0
     (row,) = table("results/graph_metrics/unrolled/unrolled-digits-Resnet-20.csv")
-    assert list(row)[:13] == list(CONFIGURATION)
-    assert list(row)[13:] == list(metrics.COLUMNS)
+    assert list(row)[: len(CONFIGURATION)] == list(CONFIGURATION)
+    assert list(row)[len(CONFIGURATION) :] == list(metrics.COLUMNS)
     assert row["nodes"] == "191894"
     assert abs(float(row["achieved_sparsity"]) - 0.99) < 0.001
     assert (row["training"], row["accuracy"], row["wiring"]) == ("False", "", "exact")
@@ -509,7 +510,7 @@ def test_ramanujan_run(job):
     rows = table("results/ramanujan_results/Resnet-20/rolled-CIFAR-10-Resnet-20.csv")
     assert [row["layer_id"] for row in rows] == [str(i) for i in range(22)]
     names = [*LAYER, *(name for name in ramanujan.COLUMNS if name not in LAYER)]
-    assert list(rows[0])[13:] == names
+    assert list(rows[0])[len(CONFIGURATION) :] == names
     for row in rows:
         assert float(row["layer_density"]) == int(row["no_weights"]) / int(row["no_params"])
     assert "layer1.0.conv1" in out

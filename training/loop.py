@@ -62,7 +62,7 @@ def train(
         Yields ``(images, labels)`` batches, already augmented (see `datasets.batches`). If it has
         ``set_epoch``, that is called with the number of the epoch, from 0, before each pass.
     test_loader : iterable
-        Yields ``(images, labels)`` batches of the test images.
+        Yields ``(images, labels)`` batches of the test images; ``set_epoch`` as above.
     epochs : int
         Passes over the training data; 0 only measures the accuracy.
     lr : float
@@ -165,8 +165,9 @@ def train(
     ):
         _require_outputs(model, test_loader, device, classes)
         for epoch in range(done, epochs):
-            if hasattr(train_loader, "set_epoch"):
-                train_loader.set_epoch(epoch)
+            for loader in (train_loader, test_loader):
+                if hasattr(loader, "set_epoch"):
+                    loader.set_epoch(epoch)
             torch.manual_seed(_seed(seed, epoch))
             bar.set_description(f"epoch {epoch + 1}/{epochs}")
             model.train()

@@ -154,6 +154,30 @@ def test_training_images_are_augmented_on_request_only(tiny, tmp_path):
         datasets.load(name, tmp_path, train=False, augment=True)
 
 
+RELEASED = {
+    "CIFAR-10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010), False),
+    "CIFAR-100": ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761), True),
+}
+"""Of utils/datasets.py of the released code: mean, deviation, whether test images are augmented."""
+
+
+def test_as_released(tiny, tmp_path):
+    name, files, pixels, *_rest = tiny
+    mean, std, augmented = RELEASED[name]
+    write_folder(tmp_path, name, files)
+    levels = pixels[TEST_FILE[name]][0] / 255
+    dataset = datasets.load(name, tmp_path, train=False, as_released=True)
+    normalised = (levels - np.reshape(mean, (3, 1, 1))) / np.reshape(std, (3, 1, 1))
+    np.testing.assert_allclose(dataset[0][0], normalised, rtol=1e-4, atol=1e-5)
+    read = torch.cat([images for images, _ in datasets.batches(dataset, 4, shuffle=False)])
+    assert torch.equal(read, torch.stack([image for image, _ in dataset_items(dataset)])) != (
+        augmented
+    )
+    train = datasets.load(name, tmp_path, train=True, augment=True, as_released=True)
+    assert train.augmentation.fill == pytest.approx([-m / s for m, s in zip(mean, std)])
+    assert datasets.load(name, tmp_path, train=True, as_released=True).augmentation is None
+
+
 @pytest.mark.parametrize("damage", ["cut short", "one byte", "missing"])
 def test_damaged_files_are_refused(tiny, tmp_path, no_network, damage):
     name, files, *_rest = tiny

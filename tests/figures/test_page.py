@@ -30,7 +30,10 @@ EVIL = "<script>alert('\"&')</script>"
 ROW = dict(
     zip(
         CONFIGURATION,
-        ("Resnet-20", EVIL, "snip", 0.98, 0.980001, 3, "unrolled", "exact", True, 4, 32, 0.1, 0.9),
+        (
+            *("Resnet-20", EVIL, "snip", 0.98, 0.980001, 3, "", "unrolled", "exact"),
+            *(True, 4, 32, 0.1, 0.9),
+        ),
         strict=True,
     )
 ) | {name: 1000.5 + place for place, name in enumerate(COLUMNS)}

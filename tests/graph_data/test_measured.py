@@ -147,6 +147,19 @@ def test_wiring_is_chosen_for_unrolled_graphs_only(tmp_path):
     assert "--wiring published" in refused(only, wiring="published")
 
 
+def test_runs_as_released_are_not_mixed_with_others(tmp_path):
+    table = small_table()
+    graphs = folders.raw(folders.random(table))
+    folders.write(tmp_path, table.assign(as_released="pruner"), graphs)
+    assert set(measured.read_all(tmp_path)["unrolled"]["as_released"]) == {"pruner"}
+    folders.write(tmp_path, table, graphs)
+    assert refused(tmp_path).startswith(f"{unrolled_file(tmp_path)}: runs made --as-released")
+    other = tmp_path / "other"
+    folders.write(other, table.assign(as_released="pruner"), graphs)
+    folders.write(other, table.assign(seed=7), None, None, folders.layers(table))
+    assert refused(other).startswith(f"{other}: runs made --as-released")
+
+
 def test_one_network_trained_in_two_ways_is_refused(tmp_path):
     table = small_table()
     graphs = folders.raw(folders.random(table))

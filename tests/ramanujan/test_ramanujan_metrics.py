@@ -9,6 +9,13 @@ import scipy.linalg
 from hypothesis import given, settings
 from networks import bipartite_matrices, networks
 from pairs import bipartite_graph
+from ramanujan_by_definition import (
+    bipartite_networkx,
+    mean_degrees,
+    moduli,
+    of_left_degree,
+    without_isolated,
+)
 
 import ramanujan
 from graph_encoding import encode
@@ -17,21 +24,6 @@ COLUMNS = (
     *("delta_r", "imdb", "iterative_spectral_gap"),
     *("edges", "nodes", "layer_density", "no_weights", "no_params"),
 )
-
-
-def moduli(graph: networkx.Graph, weight: str | None) -> list[float]:
-    """Eigenvalue moduli of the symmetric adjacency matrix, in falling order."""
-    adjacency = networkx.to_numpy_array(graph, weight=weight)
-    return sorted(np.abs(np.linalg.eigvalsh(adjacency)), reverse=True)
-
-
-def mean_degrees(graph: networkx.Graph) -> tuple[float, float]:
-    sides = ([d for n, d in graph.degree if n[0] == side] for side in ("left", "right"))
-    return tuple(sum(degrees) / len(degrees) for degrees in sides)
-
-
-def without_isolated(graph: networkx.Graph) -> networkx.Graph:
-    return graph.subgraph([node for node, degree in graph.degree if degree])
 
 
 def slack(graph: networkx.Graph) -> float | None:
@@ -44,15 +36,10 @@ def slack(graph: networkx.Graph) -> float | None:
 
 
 def by_definition(matrix: np.ndarray) -> dict[str, float | None]:
-    graph = networkx.Graph()
-    graph.add_nodes_from(("left", i) for i in range(len(matrix)))
-    graph.add_nodes_from(("right", j) for j in range(matrix.shape[1]))
-    for i, j in np.argwhere(matrix):
-        graph.add_edge(("left", int(i)), ("right", int(j)), weight=abs(float(matrix[i, j])))
+    graph = bipartite_networkx(matrix)
     slacks, gaps = [], []
     for degree in range(3, matrix.shape[1] + 1):
-        nodes = [n for n, d in graph.degree if n[0] == "right" or d == degree]
-        part = without_isolated(graph.subgraph(nodes))
+        part = of_left_degree(graph, degree)
         if len(part) and min(mean_degrees(part)) >= 3:
             slacks.append(slack(part))
             weighted = moduli(part, "weight")

@@ -7,6 +7,7 @@ from runs.run import Network
 
 MADE = vars(Network("Resnet-20", "digits", "erk", 0.98, 3))
 TRAINED = vars(Network("Resnet-20", "digits", "erk", 0.98, 3, True, 4, 32, 0.1))
+RELEASED = TRAINED | {"as_released": "pruner+images"}
 ROW = TRAINED | {"achieved_sparsity": 0.98, "accuracy": 0.5, "wiring": "identity"}
 HEAD = "Resnet-20 for digits, erk, sparsity 0.98 (achieved 0.980000), seed 3, trained, "
 
@@ -14,10 +15,17 @@ HEAD = "Resnet-20 for digits, erk, sparsity 0.98 (achieved 0.980000), seed 3, tr
 @pytest.mark.parametrize(
     "say, made, expected",
     [
-        (naming.key, MADE, "Resnet-20,digits,erk,0.98,3,False,,,"),
-        (naming.key, TRAINED, "Resnet-20,digits,erk,0.98,3,True,4,32,0.1"),
+        (naming.key, MADE, "Resnet-20,digits,erk,0.98,3,,False,,,"),
+        (naming.key, TRAINED, "Resnet-20,digits,erk,0.98,3,,True,4,32,0.1"),
         (naming.stem, MADE, "Resnet-20-digits-erk-0.98-3"),
         (naming.stem, TRAINED, "Resnet-20-digits-erk-0.98-3-trained-4-32-0.1"),
+        (naming.key, RELEASED, "Resnet-20,digits,erk,0.98,3,pruner+images,True,4,32,0.1"),
+        (
+            naming.stem,
+            RELEASED,
+            "Resnet-20-digits-erk-0.98-3-released-pruner+images-trained-4-32-0.1",
+        ),
+        (naming.line, RELEASED, "Resnet-20 digits erk 0.98 seed 3, as released, trained"),
         (naming.line, MADE, "Resnet-20 digits erk 0.98 seed 3"),
         (naming.line, TRAINED, "Resnet-20 digits erk 0.98 seed 3, trained"),
         (naming.network_of, MADE | {"dataset": "none"}, "Resnet-20"),
@@ -53,3 +61,13 @@ def test_labels_say_what_differs():
     other = MADE | {"seed": 4, "pruning": "snip"}
     assert naming.labels([MADE, other]) == ["erk, seed 3", "snip, seed 4"]
     assert naming.labels([MADE, {}]) == ["erk", ""]
+    before = {name: value for name, value in MADE.items() if name != "as_released"}
+    released = MADE | {"as_released": "pruner"}
+    assert naming.labels([before, released, MADE]) == ["erk", "erk, as released pruner", "erk"]
+
+
+def test_the_heading_of_a_row_says_that_it_is_as_released():
+    row = ROW | {"encoding": "rolled", "as_released": "pruner"}
+    assert "seed 3, as released (pruner), trained, " in naming.heading(row)
+    before = {name: value for name, value in row.items() if name != "as_released"}
+    assert "released" not in naming.heading(before)

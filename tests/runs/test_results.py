@@ -33,6 +33,7 @@ def make_row(seed=0, **values):
         "sparsity": 0.98,
         "achieved_sparsity": 0.97999,
         "seed": seed,
+        "as_released": "",
         "encoding": "unrolled",
         "wiring": "exact",
         "training": False,
@@ -52,9 +53,9 @@ def test_file_is_this_text(tmp_path):
     file = tmp_path / "new" / "folder" / "a.csv"
     results.append(file, COLUMNS, [make_row()])
     assert file.read_text() == (
-        "model,dataset,pruning,sparsity,achieved_sparsity,seed,encoding,wiring,training,"
+        "model,dataset,pruning,sparsity,achieved_sparsity,seed,as_released,encoding,wiring,training,"
         "epochs,batch_size,lr,accuracy,nodes,motifs,2-hop,spectral-gap\n"
-        "Resnet-20,digits,erk,0.98,0.97999,0,unrolled,exact,False,,,,,"
+        "Resnet-20,digits,erk,0.98,0.97999,0,,unrolled,exact,False,,,,,"
         "191894,1180591620717411303425,0.3333333333333333,\n"
     )
 
@@ -109,6 +110,21 @@ def test_every_identity_column_tells_runs_apart(tmp_path, name):
     results.append(tmp_path / "a.csv", COLUMNS, [row])
     assert results.find(tmp_path / "a.csv", row) == [row]
     assert results.find(tmp_path / "a.csv", other) == []
+
+
+def test_a_file_from_before_the_flag_has_runs_that_are_not_as_released(tmp_path):
+    file = tmp_path / "a.csv"
+    before = [name for name in COLUMNS if name != "as_released"]
+    results.append(file, before, [make_row(seed) for seed in range(2)])
+    run, other = make_row(1), make_row(1, as_released="pruner")
+    assert [row["seed"] for row in results.find(file, run)] == [1]
+    assert results.find(file, other) == []
+    assert list(results.identities(file)) == [results.identity(make_row(s)) for s in (0, 1)]
+    results.check(file, COLUMNS)
+    results.append(file, COLUMNS, [other])
+    results.replace(file, COLUMNS, [run | {"nodes": 5}])
+    assert results.read(file) == [make_row(0), run | {"nodes": 5}, other]
+    assert results.find(file, other) == [other]
 
 
 def test_outcomes_are_no_part_of_the_identity(tmp_path):
@@ -301,7 +317,7 @@ def test_other_columns_are_refused_and_kept(tmp_path, write):
     ("spoil", "message"),
     [
         (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
-        (lambda b: b.replace(b",191894,", b","), "line 2: 16 cells where the header has 17"),
+        (lambda b: b.replace(b",191894,", b","), "line 2: 17 cells where the header has 18"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
@@ -374,7 +390,7 @@ def test_numbers_written_by_hand_are_the_same_run(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda b: b.replace(b",191894,", b","), "line 3: 16 cells where the header has 17"),
+        (lambda b: b.replace(b",191894,", b","), "line 3: 17 cells where the header has 18"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),

@@ -98,6 +98,19 @@ def test_scaling_is_an_average_of_neighbours(copy):
     torch.testing.assert_close(row, torch.tensor(expected), atol=1 / 255, rtol=0)
 
 
+def test_scaling_as_released_is_the_mean_of_four_pixels(copy, monkeypatch):
+    """A box filter: each pixel is the mean of two by two, and of no others."""
+    monkeypatch.setattr(loader, "IMAGES_PER_CLASS", COUNTS)
+    pixels = np.random.default_rng(0).integers(256, size=(64, 64, 3), dtype=np.uint8)
+    path = copy / "tiny-imagenet-200" / "val" / NAMES[0] / "images" / f"{NAMES[0]}_0.JPEG"
+    path.unlink()
+    Image.fromarray(pixels).save(path, format="PNG")
+    image, _label = datasets.load("tinyimagenet", copy, train=False, as_released=True)[0]
+    means = pixels.reshape(32, 2, 32, 2, 3).mean(axis=(1, 3)) / 255
+    found = image.permute(1, 2, 0).double() * torch.tensor(loader.STD) + torch.tensor(loader.MEAN)
+    assert np.abs(found.numpy() - means).max() < 1.01 / 255  # rows, then columns, each rounded
+
+
 def test_grey_images_become_three_channels(copy):
     path = copy / "tiny-imagenet-200" / "val" / NAMES[3] / "images" / f"{NAMES[3]}_0.JPEG"
     path.unlink()
