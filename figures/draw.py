@@ -19,6 +19,7 @@ from system.arguments import Parser, file_ending_in, path, whole_number
 from system.errors import UserError
 from system.files import check_file
 from system.program import program, run_program
+from system.text import printable
 
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
@@ -175,9 +176,9 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
 
     labels = naming.labels([_configuration(file) for file in files])
     if len(set(labels)) < len(files) or "" in labels:
-        labels = [file.name for file in files]
+        labels = [printable(file.name) for file in files]
     if len(set(labels)) < len(files):
-        labels = [str(file) for file in files]
+        labels = [printable(str(file)) for file in files]
     found = {}
     for file, label in zip(files, labels):
         graphs = graph_encoding.load(file)
@@ -195,7 +196,7 @@ def _configuration(file: Path) -> dict[str, Any]:
 
 def _write(figure, file: Path, dpi: int) -> None:
     write(figure, file, dpi)
-    print(f"written to {file}")
+    print(f"written to {printable(str(file))}")
 
 
 if __name__ == "__main__":

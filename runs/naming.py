@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from datasets import NONE
 from graph_encoding import ENCODINGS
+from system import text
 
 from .cells import format_cell
 from .columns import IDENTITY
@@ -36,7 +37,7 @@ def stem(made: Configuration) -> str:
     parts = [made[name] for name in ("model", "dataset", "pruning", "sparsity", "seed")]
     if made["training"]:
         parts += ["trained", *(made[name] for name in ("epochs", "batch_size", "lr"))]
-    return "-".join(map(str, parts))
+    return text.file_name("-".join(map(str, parts)))
 
 
 def line(made: Configuration) -> str:
@@ -111,6 +112,6 @@ def _said(names: Sequence[str], made: Configuration) -> str:
     parts = []
     for name in names:
         if name in made and (name, made[name]) != ("dataset", NONE):
-            value = " ".join(str(made[name]).split())[:40]
+            value = text.one_line(made[name])[:40]
             parts.append(value if name in NAMED else f"{name} {value}")
     return ", ".join(filter(None, parts))
