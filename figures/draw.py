@@ -21,6 +21,7 @@ from system.files import check_file
 from system.program import program, run_program
 from system.text import printable
 
+from .memory import require_memory
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
 from .style import FORMATS, write
@@ -144,6 +145,7 @@ def run(options: argparse.Namespace) -> None:
 
     for file in options.files:
         graph, shown = _graph(file, options.graph or 0)
+        require_memory(graph, file, options.mark or ())
         figure = draw(
             graph,
             colour=options.colour or COLOURS[0],
@@ -184,6 +186,8 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
         graphs = graph_encoding.load(file)
         if any(graph.wiring == graph_encoding.PUBLISHED for graph in graphs):
             raise UserError(f"{file}: has the published wiring; --compare takes any other")
+        for graph in graphs:
+            require_memory(graph, file, ("sinks",))
         found[label] = [row for graph in graphs for row in by_layer(graph)]
     return found
 
