@@ -1,4 +1,4 @@
-"""What work on a graph takes that is not in proportion to its file, and whether there is so much."""
+"""What work on a graph takes beyond its file, and whether the machine has it."""
 
 from __future__ import annotations
 

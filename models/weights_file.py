@@ -41,7 +41,7 @@ def state_of(data: bytes) -> dict[str, torch.Tensor]:
     Fault
         If it is damaged, or holds anything else.
     """
-    content = read(io.BytesIO(data), _Contents)
+    content = read(io.BytesIO(data), Contents)
     for _ in range(MOST):
         if type(content) is not dict:
             break
@@ -121,11 +121,13 @@ def _cast(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """The tensor in the network's type, which must hold its numbers."""
     if tensor.dtype == dtype:
         return tensor
-    cast, kinds = tensor.to(dtype), (tensor.is_floating_point(), dtype.is_floating_point)
-    if kinds == (True, True):  # to the nearest number, as long as it is one, and zero if it was
+    cast, same = None, False
+    if not tensor.is_complex() and tensor.is_floating_point() == dtype.is_floating_point:
+        cast = tensor.to(dtype)
+        same = torch.equal(cast.to(tensor.dtype), tensor)
+    if cast is not None and dtype.is_floating_point:
+        # To the nearest number, as long as it is one, and zero if and only if it was.
         same = all(torch.equal(of(cast), of(tensor)) for of in (torch.isfinite, torch.Tensor.bool))
-    else:
-        same = kinds == (False, False) and torch.equal(cast.to(tensor.dtype), tensor)
     if not same:
         kind, other = (str(each).removeprefix("torch.") for each in (tensor.dtype, dtype))
         raise Fault(f"{name} is of {kind}, and the network's {other} cannot hold it", SAVE)
@@ -199,7 +201,7 @@ PLAIN = (
 """What may be beside the weights; nothing of it is made."""
 
 
-class _Contents(Description):
+class Contents(Description):
     """Whatever plain data, and tensors of any type that lie anywhere in their records."""
 
     WHAT = "a file of weights"
@@ -229,6 +231,11 @@ class _Contents(Description):
     def unknown(self, name: str) -> Fault:
         """A class of the user's, most likely."""
         return Fault(f"it holds {name}, which is no plain data and could run code", SAVE)
+
+    def set_items(self, items: list[Any]) -> None:
+        """Of a dictionary; what is not made keeps none."""
+        if not isinstance(self.stack[-1], _Beside):
+            super().set_items(items)
 
     def load_build(self) -> None:
         """State of an object: the notes of a state dictionary, or of what is not made."""
