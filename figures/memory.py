@@ -15,12 +15,15 @@ NODE_BYTES = {"sinks": 30, "sources": 30, "disconnected": 30, "cut-nodes": 80}
 BASE_BYTES = 15
 """Of those that strengths and columns take."""
 
+MOST_LAYERS = 4000
+"""Networks have up to a thousand; ten thousand take minutes, and cannot be told apart."""
+
 KERNEL_BYTES = 32
 """Of the sums over the taps of each channel, written out."""
 
 
 def require_memory(graph: Graph, file: Path, mark: Sequence[str] = ()) -> None:
-    """Refuse what the machine has no memory for, before any of it is asked for.
+    """Refuse what a picture has no room or the machine no memory for, before any is asked for.
 
     Parameters
     ----------
@@ -34,6 +37,9 @@ def require_memory(graph: Graph, file: Path, mark: Sequence[str] = ()) -> None:
     ------
     UserError
     """
+    if len(graph.layers) > MOST_LAYERS:
+        count = f"{len(graph.layers):,} node layers"
+        raise UserError(f"{file}: has {count}, and a picture has room for {MOST_LAYERS:,}")
     each = BASE_BYTES + max((NODE_BYTES[name] for name in mark), default=0)
     kernels = max(
         (max(b.source.channels, b.target.channels) * b.taps for b in graph.blocks), default=0

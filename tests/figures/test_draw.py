@@ -196,6 +196,9 @@ def test_a_graph_that_no_memory_holds_is_refused_before_any_is_asked_for(tmp_pat
     file = tmp_path / "large.graph.zst"
     graph_encoding.save(file, [Graph(layers, [block], "unrolled")])
     assert file.stat().st_size < 1000
+    many = [NodeLayer(str(place), place, 1) for place in range(5000)]
+    graph_encoding.save(tmp_path / "many.zst", [Graph(many, [], "unrolled")])
+    assert "has 5,000 node layers" in one_line(capsys, tmp_path / "many.zst")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for flags in ((file, "--mark", "cut-nodes"), (file, "--mark", "sinks"), (file, "--compare")):
         line = one_line(capsys, *flags)
