@@ -68,11 +68,11 @@ def name(text: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """Part of a file's name: letters, digits, ``_``, ``.`` and ``-`` alone, the first no sign.
+    """Part of a file's name: letters, digits and ``_ . + -`` alone, the first of them no sign.
 
     Examples
     --------
     >>> file_name("../w x.pt")
     '_._w_x.pt'
     """
-    return re.sub(r"^[.-]|[^\w.-]", "_", text)
+    return re.sub(r"^[.+-]|[^\w.+-]", "_", text)
