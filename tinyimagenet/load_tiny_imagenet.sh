@@ -81,7 +81,6 @@ fetch() {
     return "$code"
 }
 
-
 download() {
     local resumed='' code=0
     if is_whole "$archive"; then return; fi
