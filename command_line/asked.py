@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,13 +15,15 @@ import models
 import pruning
 from models import saved
 from runs import records, results
-from runs.columns import BEFORE, columns
+from runs.columns import columns
 from runs.run import Measurement, Network, Run
 from sweep import plan
 from sweep.missing import missing
 from system import program
 from system.errors import UserError
 from system.files import check_file, check_folder
+
+from .saved_network import network_of
 
 PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report", "log_file")
 """Flags that name what is written."""
@@ -97,14 +98,7 @@ def saved_runs(options: argparse.Namespace) -> list[Run]:
     """The networks of ``--snn``, each with all measurements asked for."""
     runs: dict[str, Run] = {}
     for file in options.snn:
-        try:
-            configuration = BEFORE | saved.load(file).configuration
-            names = [field.name for field in fields(Network) if field.name != "file"]
-            network = Network(
-                **{name: configuration[name] for name in names}, file=str(Path(file).resolve())
-            )
-        except KeyError as error:
-            raise UserError(f"{file}: its configuration has no {error}") from None
+        network = network_of(file, saved.load(file).configuration)
         if network.key in runs:
             raise UserError(f"--snn: {network} is there twice ({network.file})")
         runs[network.key] = Run(network, plan.measurements(options))

@@ -20,10 +20,12 @@ from runs.measures import MEASURES
 from runs.run import Measurement, Run, configuration
 from sweep.missing import missing
 from system import compute
+from system.errors import UserError
 from system.files import replacing
 
 from . import asked
 from .progress import Report, Stages, epoch_lines
+from .saved_network import network_of
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +58,10 @@ def load(made: Made, _: Report) -> None:
     """Load a saved network."""
     found = saved.load(made.run.network.file)
     made.model, made.masks = found.model, found.masks
-    made.known = {name: found.configuration[name] for name in made.known}
+    if network_of(made.run.network.file, found.configuration) != made.run.network:
+        raise UserError(f"{made.run.network.file}: was replaced after this run began; run again")
+    made.known["achieved_sparsity"] = pruning.achieved_sparsity(found.masks)
+    made.known["accuracy"] = found.configuration.get("accuracy")
     note_gaps(made)
 
 

@@ -19,7 +19,9 @@ from system.arguments import Parser, file_ending_in, path, whole_number
 from system.errors import UserError
 from system.files import check_file
 from system.program import program, run_program
+from system.text import printable
 
+from .memory import require_memory
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
 from .style import FORMATS, write
@@ -143,6 +145,7 @@ def run(options: argparse.Namespace) -> None:
 
     for file in options.files:
         graph, shown = _graph(file, options.graph or 0)
+        require_memory(graph, file, options.mark or ())
         figure = draw(
             graph,
             colour=options.colour or COLOURS[0],
@@ -175,14 +178,16 @@ def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
 
     labels = naming.labels([_configuration(file) for file in files])
     if len(set(labels)) < len(files) or "" in labels:
-        labels = [file.name for file in files]
+        labels = [printable(file.name) for file in files]
     if len(set(labels)) < len(files):
-        labels = [str(file) for file in files]
+        labels = [printable(str(file)) for file in files]
     found = {}
     for file, label in zip(files, labels):
         graphs = graph_encoding.load(file)
         if any(graph.wiring == graph_encoding.PUBLISHED for graph in graphs):
             raise UserError(f"{file}: has the published wiring; --compare takes any other")
+        for graph in graphs:
+            require_memory(graph, file, ("sinks",))
         found[label] = [row for graph in graphs for row in by_layer(graph)]
     return found
 
@@ -195,7 +200,7 @@ def _configuration(file: Path) -> dict[str, Any]:
 
 def _write(figure, file: Path, dpi: int) -> None:
     write(figure, file, dpi)
-    print(f"written to {file}")
+    print(f"written to {printable(str(file))}")
 
 
 if __name__ == "__main__":

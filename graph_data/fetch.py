@@ -17,6 +17,7 @@ import http.client
 import os
 import re
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -41,6 +42,7 @@ MANIFEST = Path(__file__).with_name("published.sha256")
 PUBLISHED = Path(__file__).with_name("published")
 
 TIMEOUT = 30.0  # seconds without a byte
+LEAST_RATE = 1000  # bytes a second after that, in the mean
 CHUNK = 2**16
 BAR = "{desc} |{bar}| {n_fmt}/{total_fmt}B [{elapsed}<{remaining}]"
 
@@ -311,11 +313,13 @@ def _get(entry: Entry, url: str, headers: dict[str, str], bar: tqdm) -> bytes:
 
 def _read(stream: BinaryIO, entry: Entry, bar: tqdm) -> bytes:
     """At most one byte more than there should be."""
-    content = bytearray()
+    content, start = bytearray(), time.monotonic()
     with contextlib.suppress(http.client.IncompleteRead):  # too short is found by the checksum
-        while chunk := stream.read(min(CHUNK, entry.size + 1 - len(content))):
+        while chunk := stream.read1(min(CHUNK, entry.size + 1 - len(content))):
             content += chunk
             bar.update(len(chunk))
+            if time.monotonic() - start > TIMEOUT + len(content) / LEAST_RATE:
+                raise TimeoutError(f"it sends less than {LEAST_RATE} bytes a second")
     return bytes(content)
 
 

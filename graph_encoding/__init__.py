@@ -17,6 +17,7 @@ from operator import index
 from typing import TYPE_CHECKING
 
 import models
+from system import text
 
 from .block import Block
 from .encodings import (
@@ -116,7 +117,7 @@ def encode(
     if kind.bipartite:
         wiring = kind.wirings[0]
         graphs = [
-            encoder(name, array(models.weight_of(layer), name))
+            encoder(text.name(name), array(models.weight_of(layer), name))
             for name, layer in models.prunable(model).items()
         ]
     else:

@@ -63,15 +63,17 @@ class Axis:
     @cached_property
     def targets(self) -> np.ndarray:
         """int32 array (taps, source_size, 2): target interval of each tap and source position."""
-        intervals = np.zeros((self.taps, self.source_size, 2), np.int32)
-        intervals[..., 0] = self.target_size
-        for tap, row in enumerate(self.sources):
-            for target, (low, high) in enumerate(row):
-                np.minimum(intervals[tap, low:high, 0], target, out=intervals[tap, low:high, 0])
-                intervals[tap, low:high, 1] = target + 1
-        empty = intervals[..., 0] >= intervals[..., 1]
-        intervals[empty] = 0
-        return intervals
+        low, high = (self.sources[..., end].astype(np.int64) for end in (0, 1))
+        there = low < high
+        start = np.broadcast_to(np.arange(self.taps)[:, None] * self.source_size, there.shape)
+        low, high = (low + start)[there], (high + start)[there]
+        target = np.broadcast_to(np.arange(self.target_size), there.shape)[there]
+        size, last = self.taps * self.source_size, self.target_size - 1
+        first = _least(low, high, target, size, self.target_size)
+        stop = self.target_size - _least(low, high, last - target, size, self.target_size)
+        empty = first >= stop
+        intervals = np.stack([np.where(empty, 0, first), np.where(empty, 0, stop)], axis=-1)
+        return intervals.astype(np.int32).reshape(self.taps, self.source_size, 2)
 
     @cached_property
     def source_counts(self) -> np.ndarray:
@@ -107,3 +109,21 @@ class Axis:
         if self.windows is None:
             return False
         return bool((self.target_counts.sum(axis=1) != self.source_counts.sum(axis=1)).any())
+
+
+def _least(low: np.ndarray, high: np.ndarray, value: np.ndarray, size: int, none: int):
+    """Least value of the intervals ``low <= place < high`` that hold a place, `none` without any.
+
+    In time that grows with the intervals and the places, however many hold how many: an interval is
+    two that overlap, of a power of two each, and these are halved until they are places.
+    """
+    found = np.full(size, none, np.int64)
+    level = np.log2(high - low).astype(np.int64)
+    for power in range(level.max(initial=-1), -1, -1):
+        here = level == power
+        np.minimum.at(found, low[here], value[here])
+        np.minimum.at(found, high[here] - (1 << power), value[here])
+        if power:
+            half = 1 << (power - 1)
+            found[half:] = np.minimum(found[half:], found[:-half])
+    return found

@@ -6,6 +6,7 @@ import numpy as np
 
 from .graph import Graph
 from .rolled import bipartite
+from .weights import LARGEST, UnsupportedNetwork
 
 
 def rolled_channel(name: str, weight: np.ndarray) -> Graph:
@@ -25,6 +26,17 @@ def rolled_channel(name: str, weight: np.ndarray) -> Graph:
     -------
     Graph
         ``in`` left nodes and ``out`` right nodes.
+
+    Raises
+    ------
+    UnsupportedNetwork
+        If single precision cannot hold a norm.
     """
     kernels = weight.reshape(*weight.shape[:2], -1).astype(np.float64)
-    return bipartite(name, np.linalg.norm(kernels, axis=2), weight)
+    norms = np.linalg.norm(kernels, axis=2)
+    if np.isfinite(kernels).all() and norms.max(initial=0) > LARGEST:
+        raise UnsupportedNetwork(
+            f"layer {name}: the norm of a kernel exceeds {LARGEST:.2e}, the most that single "
+            "precision holds: scale the weights down"
+        )
+    return bipartite(name, norms, weight)

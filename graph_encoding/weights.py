@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import torch
 
 
+LARGEST = float(np.finfo(np.float32).max)
+"""The weight of an edge is in single precision, also where it stands for several."""
+
+
 class UnsupportedNetwork(UserError, ValueError):
     """The network holds something that has no graph."""
 

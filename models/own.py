@@ -8,45 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from system.errors import UserError
+from system.errors import Fault, UserError
+from system.reading import regular
+from system.text import file_name, one_line
 
 from . import MODELS, prunable, without_values
 from .importing import PLACE, resolve
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 INPUT_SHAPE = (3, 32, 32)
 """Of the project's networks, and of others unless the user says otherwise."""
 
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-"""Under which keys a checkpoint may hold the weights."""
-
-PREFIXES = ("module.", "_orig_mod.", "model.")
-"""What DataParallel, torch.compile and Lightning put before the names of all weights."""
-
-
-NUMPY = (
-    "numpy.dtype",
-    *(
-        f"numpy.{core}.multiarray.{name}"
-        for core in ("core", "_core")
-        for name in ("scalar", "_reconstruct")
-    ),
-    "numpy.ndarray",
-)
-"""What NumPy's numbers and arrays in a checkpoint are made by, such as a best accuracy's."""
-
-
-class _Ignored:
-    """In the place of NumPy's objects beside the weights: they are not needed, nor made."""
-
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def __setstate__(self, _: Any) -> None:
-        pass
+GIVE = "give a file that torch.save wrote"
 
 
 class OwnNetworkError(UserError, ValueError):
@@ -65,11 +40,15 @@ class Source:
         Path of a file that ``torch.save`` wrote.
     input_shape : tuple of int
         Of one input.
+    digest : str, optional
+        Of the weights (`digest_of`): a file that holds others by the time they are loaded is
+        refused.
     """
 
     model: str
     weights: str | None = None
     input_shape: tuple[int, ...] = INPUT_SHAPE
+    digest: str | None = None
 
     @property
     def label(self) -> str:
@@ -78,14 +57,9 @@ class Source:
         if self.input_shape != INPUT_SHAPE:
             parts.append("x".join(map(str, self.input_shape)))
         if self.weights:
-            try:
-                with open(self.weights, "rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise OwnNetworkError(f"--weights {self.weights}: {error.strerror}") from error
-            name = re.sub(r"[^\w.-]", "_", Path(self.weights).name)
-            parts.append(f"{name}-{digest[:8]}")
-        return "-".join(parts)
+            digest = self.digest or digest_of(self.weights)
+            parts.append(f"{Path(self.weights).name}-{digest[:8]}")
+        return file_name("-".join(parts))
 
 
 def build(
@@ -144,49 +118,62 @@ def build(
         )
     _remove_masks(model)
     if source.weights:
-        load_weights(model, folder / source.weights)
+        load_weights(model, folder / source.weights, source.digest)
     _remove_parametrizations(model)
     return model
 
 
-def load_weights(model: nn.Module, file: str | Path) -> None:
-    """Load a state dictionary, without running what else a file may hold.
+def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) -> None:
+    """Load a state dictionary, without running or believing what a file may hold.
 
     Parameters
     ----------
     model : torch.nn.Module
         Changed in place.
     file : str or Path
-        A state dictionary, perhaps inside a checkpoint, with one of `PREFIXES` before its names,
-        or with the masks of ``torch.nn.utils.prune``, which are applied. What else a checkpoint
-        holds may be plain data, tensors, and NumPy's numbers and arrays.
+        A state dictionary, perhaps inside a checkpoint, with prefixes before its names
+        (`weights_file.PREFIXES`), or with the masks of ``torch.nn.utils.prune``, which are applied.
+        What else a checkpoint holds may be plain data, tensors, and NumPy's numbers and arrays.
+    digest : str, optional
+        SHA-256 of what the file must hold.
 
     Raises
     ------
     OwnNetworkError
-        If it cannot be read, or its names or shapes are not the network's.
+        If it cannot be read, is damaged or another one, or its names, shapes or numbers are not
+        the network's.
     """
-    import torch
+    from . import weights_file
 
     try:
-        with torch.serialization.safe_globals([(_Ignored, name) for name in NUMPY]):
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        foreign = re.search(r"safe_globals\(\[([\w.]+)\]\)", str(error))
-        why = f"it holds {foreign[1]}, which could run code" if foreign else _line(error)
-        raise OwnNetworkError(
-            f"--weights {file} cannot be loaded: {why}; save a state_dict with torch.save"
-        ) from error
-    state = _state(content)
-    if state is None:
-        raise OwnNetworkError(
-            f"--weights {file} holds no state_dict, a dictionary of tensors alone; save one with "
-            "torch.save"
-        )
+        with regular(file, GIVE) as opened:
+            data = opened.read()
+        if digest not in (None, hashlib.sha256(data).hexdigest()):
+            raise OwnNetworkError(
+                f"--weights {file} was replaced after this run began, which is named after what it "
+                "held: run again"
+            )
+        state = weights_file.state_of(data)
+    except Fault as fault:
+        raise OwnNetworkError(f"--weights {file} cannot be loaded: {fault}") from None
+    except OSError as error:
+        raise OwnNetworkError(f"--weights {file}: {error.strerror}") from error
+    del data
     try:
-        model.load_state_dict(_with_masks(_without_prefixes(state, model.state_dict())))
-    except RuntimeError as error:
-        raise OwnNetworkError(f"--weights {file} does not fit: {_line(error)}") from error
+        model.load_state_dict(weights_file.fitted(state, model.state_dict()))
+    except (Fault, RuntimeError) as error:
+        raise OwnNetworkError(f"--weights {file} does not fit: {_line(error)}") from None
+
+
+def digest_of(file: str | Path) -> str:
+    """SHA-256 of a file of weights, which tells it from all others; errors as `load_weights`."""
+    try:
+        with regular(file, GIVE) as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except Fault as fault:
+        raise OwnNetworkError(f"--weights {file}: {fault}") from None
+    except OSError as error:
+        raise OwnNetworkError(f"--weights {file}: {error.strerror}") from error
 
 
 def _remove_masks(model: nn.Module) -> None:
@@ -229,42 +216,6 @@ def _function(name: str, folder: str | Path) -> Any:
         raise OwnNetworkError(f"--model {name} fails on import: {_named(error)}") from error
 
 
-def _state(content: Any) -> dict[str, torch.Tensor] | None:
-    import torch
-
-    while isinstance(content, dict):
-        if content and all(isinstance(value, torch.Tensor) for value in content.values()):
-            return dict(content)
-        inner = [content[key] for key in WRAPPERS if isinstance(content.get(key), dict)]
-        content = inner[0] if inner else None
-    return None
-
-
-def _without_prefixes(
-    state: dict[str, torch.Tensor], own: dict[str, torch.Tensor]
-) -> dict[str, torch.Tensor]:
-    """The state without a prefix that all its names have and those of the network have not."""
-    for prefix in PREFIXES:
-        is_own = any(name.startswith(prefix) for name in own)
-        if not is_own and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-            return _without_prefixes(state, own)
-    return state
-
-
-def _with_masks(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    found = {}
-    for name, tensor in state.items():
-        base = name.removesuffix("_orig")
-        if name.endswith("_mask") and f"{name.removesuffix('_mask')}_orig" in state:
-            continue
-        if base != name and f"{base}_mask" in state:
-            found[base] = tensor * state[f"{base}_mask"]
-        else:
-            found[name] = tensor
-    return found
-
-
 def _named(error: BaseException) -> str:
     kind, text = type(error).__name__, _line(error)
     return text if text == kind else f"{kind}: {text}"
@@ -273,5 +224,4 @@ def _named(error: BaseException) -> str:
 def _line(error: BaseException) -> str:
     text = re.sub(r"\x1b\[[\d;]*m", "", str(error))  # torch's messages have bold letters
     text = re.sub(rf"{PLACE}\w+\.", "", text)
-    text = " ".join(text.split()) or type(error).__name__
-    return text if len(text) <= 200 else text[:197] + "..."
+    return one_line(text, 200) or type(error).__name__

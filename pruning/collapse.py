@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from pruning.linear import reached
+from system import text
 
 MOST = 10  # names that are worth telling one by one
 
@@ -73,7 +74,7 @@ def gaps(model: nn.Module, masks: Mapping[str, torch.Tensor], input_shape: tuple
         It takes one forward pass of one input.
     """
     empty = tuple(
-        name.removesuffix("weight").removesuffix(".")
+        text.name(name.removesuffix("weight").removesuffix("."))
         for name, mask in masks.items()
         if not bool(mask.any())
     )

@@ -10,6 +10,7 @@ import metrics.extended
 import ramanujan
 from graph_encoding import ENCODINGS
 from metrics.registry import Metric, columns_of, groups_of
+from system import text
 
 
 class Measure(NamedTuple):
@@ -30,8 +31,8 @@ class Measure(NamedTuple):
 
     def file(self, output_dir: str | Path, encoding: str, dataset: str, model: str) -> Path:
         """The result file of these metrics for an encoding, a data set and a model."""
-        folder = self.folder.format(encoding=encoding, model=model)
-        return Path(output_dir, folder, f"{encoding}-{dataset}-{model}.csv")
+        folder = self.folder.format(encoding=encoding, model=text.file_name(model))
+        return Path(output_dir, folder, text.file_name(f"{encoding}-{dataset}-{model}.csv"))
 
     def files(self, output_dir: str | Path, encoding: str) -> list[Path]:
         """The result files of these metrics for an encoding that are there, and copies of them."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from datasets import NONE
 from graph_encoding import ENCODINGS
+from system import text
 
 from .cells import format_cell
 from .columns import BEFORE, EFFECTIVE, IDENTITY
@@ -38,7 +39,7 @@ def stem(made: Configuration) -> str:
         parts += ["released", made["as_released"]]
     if made["training"]:
         parts += ["trained", *(made[name] for name in ("epochs", "batch_size", "lr"))]
-    return "-".join(map(str, parts))
+    return text.file_name("-".join(map(str, parts)))
 
 
 def line(made: Configuration) -> str:
@@ -117,6 +118,6 @@ def _said(names: Sequence[str], made: Configuration) -> str:
     parts = []
     for name in names:
         if made.get(name, "") != "" and (name, made[name]) != ("dataset", NONE):
-            value = " ".join(str(made[name]).split())[:40]
+            value = text.one_line(made[name])[:40]
             parts.append(value if name in NAMED else f"{name.replace('_', ' ')} {value}")
     return ", ".join(filter(None, parts))

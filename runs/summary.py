@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from metrics.registry import columns_of
+from system.text import printable
 
 from . import naming
 from .measures import MEASURES
@@ -68,7 +69,7 @@ def _list(row: Row, groups: Groups) -> str:
 
 def _table(rows: Sequence[Row], groups: Groups) -> str:
     """One line a layer; groups that do not fit beside each other go below."""
-    names = ["layer", *(str(row["layer_name"]) for row in rows)]
+    names = ["layer", *(printable(str(row["layer_name"])) for row in rows)]
     first = ["", *names]
     first = [f"{cell:<{max(map(len, first))}}" for cell in first]
     room = max(shutil.get_terminal_size((160, 24)).columns, 80)

@@ -9,7 +9,7 @@ from itertools import product
 from datasets import about
 from graph_encoding import ENCODINGS
 from models import MODELS
-from models.own import Source
+from models.own import Source, digest_of
 from pruning import PRUNERS
 from runs.columns import EFFECTIVE
 from runs.measures import MEASURES
@@ -31,9 +31,10 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
     list of Run
     """
     sources = {}
+    digest = digest_of(options.weights) if options.weights else None
     for dataset, model in product(datasets, options.model):
         shape = about(dataset).shape
-        source = Source(model, options.weights, options.input_shape or shape)
+        source = Source(model, options.weights, options.input_shape or shape, digest)
         # The project's networks, as they are, go by their names alone.
         is_known = model in MODELS and source == Source(model, None, shape)
         sources[dataset, model] = (model, None) if is_known else (source.label, source)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pkgutil import resolve_name
 from typing import NoReturn
 
-from . import streams
+from . import streams, text
 from .errors import UserError, of_system
 
 Arguments = Sequence[str]
@@ -73,8 +73,8 @@ def one_line(error: BaseException) -> str | None:
     if isinstance(error, MemoryError):
         return "out of memory: a sparser or smaller network needs less"
     if isinstance(error, OSError):  # a full disk, a file without permission
-        return of_system(error)
-    return " ".join(str(error).split()) if isinstance(error, UserError) else None
+        return text.printable(of_system(error))
+    return text.one_line(error) if isinstance(error, UserError) else None
 
 
 def run_program(where: str) -> NoReturn:

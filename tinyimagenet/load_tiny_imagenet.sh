@@ -5,12 +5,19 @@
 #
 # It leaves FOLDER/tiny-imagenet-200 with train/CLASS/images/*.JPEG and val/CLASS/images/*.JPEG, and
 # the archive beside it. Run again it does nothing; after an interruption it goes on where it was.
-# TINY_IMAGENET_URL and TINY_IMAGENET_MD5 name another source and its checksum.
+# TINY_IMAGENET_URL, TINY_IMAGENET_MD5 and TINY_IMAGENET_BYTES name another source, its checksum and
+# the most bytes that are taken from it. The published address is asked by https and, where that is
+# not to be had, by http: nothing is unpacked but what has the checksum.
 set -euo pipefail
 unset CDPATH
 
-url=${TINY_IMAGENET_URL:-http://cs231n.stanford.edu/tiny-imagenet-200.zip}
+published=cs231n.stanford.edu/tiny-imagenet-200.zip
+url=${TINY_IMAGENET_URL:-https://$published}
 md5=${TINY_IMAGENET_MD5:-90528d7ca1a48142e341f4ef8d21d0de}
+most=${TINY_IMAGENET_BYTES:-248100043}
+least=10000 # bytes a second, in each minute
+class_name='^n[0-9]+$'
+image_name='^[A-Za-z0-9_]+\.JPEG$'
 
 fail() {
     printf 'load_tiny_imagenet.sh: %s\n' "$*" >&2
@@ -50,14 +57,28 @@ checksum_of() {
 
 is_whole() { [[ -e $1 && $(checksum_of "$1") == "$md5" ]]; }
 
-# Download into file $1, going on with what it holds.
-fetch() {
+# Download $2 into file $1, going on with what it holds; the system ends what makes it too large.
+take() (
+    ulimit -c 0 -f $((most / 1024 + 1)) 2> /dev/null || true
     if have curl; then
-        curl --fail --location --retry 3 --connect-timeout 20 --speed-time 60 --speed-limit 1 \
-            --progress-bar --continue-at - --output "$1" "$url"
+        curl --fail --location --max-redirs 5 --proto-redir =https,http --retry 3 \
+            --connect-timeout 20 --speed-time 60 --speed-limit "$least" --max-filesize "$most" \
+            --progress-bar --continue-at - --output "$1" "$2"
     else
-        wget --continue --tries 3 --timeout 60 --progress=dot:giga --output-document "$1" "$url"
+        wget --continue --tries 3 --timeout 60 --progress=dot:giga --output-document "$1" "$2"
     fi
+)
+
+fetch() {
+    local code=0
+    take "$1" "$url" || code=$?
+    # By https there is nobody, or somebody else (curl: 7, 35, 60; wget: 4, 5).
+    if [[ $url == "https://$published" && $code =~ ^(4|5|7|35|60)$ ]]; then
+        url=http://$published
+        code=0
+        take "$1" "$url" || code=$?
+    fi
+    return "$code"
 }
 
 download() {
@@ -78,6 +99,11 @@ download() {
         if [[ -s $part.fresh ]]; then mv -f -- "$part.fresh" "$part"; fi
     fi
     if ! is_whole "$part"; then
+        # curl was told so (63), or the system ended it by signal 25 (153).
+        if [[ $code == 63 || $code == 153 ]]; then
+            rm -f -- "$part"
+            fail "what $url sends is larger than $most bytes"
+        fi
         ((code == 0)) || fail "$url could not be downloaded; run again to go on"
         rm -f -- "$part"
         fail "what $url sent has not the checksum $md5"
@@ -98,6 +124,8 @@ sort_validation() {
         files=()
     }
     while IFS=$'\t' read -r image class _; do
+        [[ $class =~ $class_name && $image =~ $image_name ]] ||
+            fail "$folder/val/val_annotations.txt has a line that names no image and class"
         if [[ $class != "$previous" ]]; then
             flush
             previous=$class
@@ -121,6 +149,7 @@ require_whole() {
         fail "$PWD/$folder has no wnids.txt: remove that folder, and run again"
     fi
     while read -r class; do
+        [[ $class =~ $class_name ]] || fail "$PWD/$folder/wnids.txt names what is no class"
         for part in train val; do
             images=("$folder/$part/$class/images/"*.JPEG)
             [[ -e ${images[0]} ]] ||

@@ -1,5 +1,6 @@
 """Read Tiny ImageNet as `load_tiny_imagenet.sh` lays it out."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from pathlib import Path
@@ -154,6 +155,10 @@ def load_tiny_imagenet(
         raise DataUnavailable(f"Tiny ImageNet is not in {root}: {remedy}")
     try:
         names = sorted((folder / "wnids.txt").read_text().split())
+        if not all(re.fullmatch("n[0-9]+", name) for name in names):
+            raise DataUnavailable(
+                f"{folder / 'wnids.txt'} names what is no class: remove {folder} and {remedy}"
+            )
         found = [sorted((folder / split / name / "images").glob("*.JPEG")) for name in names]
     except (OSError, UnicodeDecodeError) as error:
         raise DataUnavailable(

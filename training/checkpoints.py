@@ -1,23 +1,27 @@
 """Where a training stands after an epoch: a file that a killed run goes on from.
 
-A file is the SHA-256 of its content and then the content, as torch writes it: torch itself does not
-notice changed bytes.
+A file is the SHA-256 of its content and then the content, as torch writes it. What is read was
+written by this project, or it is not read: see `models.archives`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from tqdm import tqdm
 
+from models import archives
+from models.weights_file import Contents
+from system.errors import Fault
 from system.files import replacing
+from system.reading import regular
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -66,8 +70,7 @@ def load(
         state = _read(file)
     except FileNotFoundError:
         return None
-    # Of content that is whole torch may raise the last two: another version of it wrote that.
-    except (OSError, ValueError, RuntimeError, pickle.UnpicklingError):
+    except (OSError, Fault):
         line = f"main.py: warning: {file}: damaged; it is ignored, and training starts anew"
         tqdm.write(line, file=sys.stderr)  # above a bar, if there is one
         return None
@@ -77,11 +80,20 @@ def load(
 
 
 def _read(file: str | Path) -> dict[str, Any]:
-    data = memoryview(Path(file).read_bytes())
-    digest, content = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
+    with regular(file) as opened:
+        digest, content = opened.read(DIGEST_BYTES), opened.read()
     if hashlib.sha256(content).digest() != digest:
-        raise ValueError("not what was written")
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        raise Fault("not what was written")
+    state = archives.read(io.BytesIO(content), _State)
+    if type(state) is not dict:
+        raise Fault("not a dictionary")
+    return state
+
+
+class _State(Contents):
+    """Also what a schedule counts its milestones with."""
+
+    NAMES: ClassVar = {**Contents.NAMES, "collections.Counter": lambda counts: Counter(counts)}
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 import pruning
 from system.compute import repeatable
+from system.text import one_line
 
 from . import checkpoints
 from .error import TrainingError
@@ -142,8 +143,15 @@ def train(
     done, accuracy = 0, None
     if known:
         done, accuracy = known["epoch"], known["accuracy"]
-        for name, part in parts.items():
-            part.load_state_dict(known[name])
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(known[name])
+        except Exception as error:  # torch raises almost anything of what is not its own
+            raise TrainingError(
+                f"{checkpoint}: is not of this training ({one_line(error, 100)}): remove it"
+            ) from None
+        if type(done) is not int or not 0 <= done <= epochs:
+            raise TrainingError(f"{checkpoint}: its epoch is none of this training: remove it")
 
     zeroed = bits(removed, optimizer)
     forward = compiled(model, train_loader) if compile else model

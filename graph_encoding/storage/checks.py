@@ -17,9 +17,9 @@ def require_int(value: Any, low: int, high: int, what: str) -> None:
 
 
 def require_text(value: Any, where: str) -> None:
-    """Text."""
-    if type(value) is not str:
-        raise Fault(f"{where}: a name is not text")
+    """Text of letters that can be shown."""
+    if type(value) is not str or not value.isprintable():
+        raise Fault(f"{where}: a name is not text that can be printed")
 
 
 def require_fields(value: Any, names: Collection[str], where: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from system.errors import Fault
 
 from ..axis import Axis
-from ..encodings import PUBLISHED, WIRINGS
+from ..encodings import ENCODINGS, PUBLISHED, WIRINGS
 from ..grid import NodeLayer
 from .checks import require_fields, require_int, require_list, require_text
 from .layout import (
@@ -24,13 +24,14 @@ from .layout import (
     MAX_TABLE,
     PREFIX,
     VERSION,
+    WINDOWS,
 )
 from .stream import Reader
 
 FIELDS = ("format", "version", "writer", "configuration", "edges", "graphs")
 
 
-def read(reader: Reader, max_bytes: int) -> dict[str, Any]:
+def read(reader: Reader, max_bytes: int = HEADER_LIMIT) -> dict[str, Any]:
     """The header at the beginning of a file."""
     magic, version, length = PREFIX.unpack(reader.read(PREFIX.size))
     if magic != MAGIC:
@@ -136,6 +137,8 @@ def plans_of(header: dict[str, Any]) -> list[GraphPlan]:
     blocks = [block for plan in plans for block in plan.blocks]
     axes = [axis for block in blocks for axis in (block.rows, block.columns)]
     positions = sum(axis.taps * max(axis.source_size, axis.target_size) for axis in axes)
+    windows = ("row_windows", "column_windows")
+    positions += sum(block.lengths.get(name, 0) // 2 for block in blocks for name in windows)
     taps = sum(block.rows.taps * block.columns.taps for block in blocks)
     if max(positions, taps) > MAX_TABLE:
         raise Fault(f"its kernels slide over more than {MAX_TABLE} positions")
@@ -145,6 +148,8 @@ def plans_of(header: dict[str, Any]) -> list[GraphPlan]:
 def _graph_plan(value: Any, where: str) -> GraphPlan:
     require_fields(value, GraphPlan._fields, where)
     require_text(value["encoding"], where)
+    if value["encoding"] not in ("", *ENCODINGS):
+        raise Fault(f"{where}: its encoding is none of {', '.join(ENCODINGS)}")
     if value["wiring"] not in WIRINGS:
         raise Fault(f"{where}: its wiring is none of {', '.join(WIRINGS)}")
     if value["layer_name"] is not None:
@@ -165,6 +170,8 @@ def _graph_plan(value: Any, where: str) -> GraphPlan:
         whole = {layer for pair in pairs for layer in pair} <= set(layers)
         if not whole or len(set(pairs)) < len(pairs):
             raise Fault(f"{where}: its blocks do not join whole node layers, each pair once")
+    for block in blocks:
+        _require_weights(block, value["encoding"])
     return GraphPlan(value["encoding"], value["wiring"], value["layer_name"], layers, blocks)
 
 
@@ -192,7 +199,23 @@ def _block_plan(value: Any, where: str) -> BlockPlan:
     kept, total = value["kept_weights"], value["total_weights"]
     require_int(total, 0, 2**63 - 1, f"{where}: total_weights")
     require_int(kept, 0, total, f"{where}: kept_weights")
+    if lengths["weight"] > source.channels * target.channels * rows.taps * columns.taps:
+        raise Fault(f"{where}: it has more entries than there are weights")
     return BlockPlan(where, value["name"], source, target, rows, columns, kept, total, lengths)
+
+
+def _require_weights(block: BlockPlan, encoding: str) -> None:
+    """The numbers of weights behind a block are such as its entries can stand for."""
+    entries, pairs = block.lengths["weight"], block.source.channels * block.target.channels
+    kept, total = block.kept_weights, block.total_weights
+    fits = not kept or entries or bool(block.lengths.keys() & WINDOWS)  # merged, it may join none
+    if encoding == "rolled":
+        fits = (kept, total) == (entries, pairs)
+    elif encoding == "rolled-channel":
+        most, rest = divmod(total, pairs)
+        fits = not rest and entries <= kept <= entries * most
+    if not fits:
+        raise Fault(f"{block.where}: its entries do not stand for {kept} of {total} weights")
 
 
 def _lengths(value: Any, where: str) -> dict[str, int]:

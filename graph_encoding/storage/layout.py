@@ -25,6 +25,10 @@ CHUNK = 1 << 20  # edges
 MAX_BYTES = 4 << 30
 """Most bytes that a file unpacks to, its edges not counted, unless the reader says otherwise."""
 
+MAX_SMALL, MAX_RATIO = 128 << 20, 64
+"""Unless the reader says otherwise, what unpacks to more bytes than the first number has at most so
+many a byte of the file: four of the 16 bytes of an entry are a weight, which hardly shrinks."""
+
 HEADER_LIMIT = 8 << 20  # a thousand layers take 2 MB; parsed JSON up to 25 times its length
 MAX_NODES = 2**31 - 1
 MAX_STEP = 2**15 - 1  # taps are int16; strides, paddings and dilations are no longer

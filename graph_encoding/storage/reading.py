@@ -12,13 +12,13 @@ from system.errors import Fault
 
 from ..graph import Graph
 from . import header
-from .blocks import build, require_weights
+from .blocks import build, checks, require_weights
 from .checks import require_list, require_range
-from .layout import ARRAYS, CHUNK, EDGE, EDGE_BYTES, MAX_BYTES
+from .layout import ARRAYS, CHUNK, EDGE, EDGE_BYTES
 from .stream import Reader, opened
 
 
-def load(path: str | Path, max_bytes: int = MAX_BYTES) -> list[Graph]:
+def load(path: str | Path, max_bytes: int | None = None) -> list[Graph]:
     """Read graphs from a file.
 
     The whole file is checked, edges included, but these are not kept.
@@ -26,9 +26,9 @@ def load(path: str | Path, max_bytes: int = MAX_BYTES) -> list[Graph]:
     Parameters
     ----------
     path : str or Path
-    max_bytes : int
+    max_bytes : int, optional
         Most bytes that the file may unpack to, its edges not counted. Memory stays within a few
-        times that.
+        times that. By default 4 GiB, of small files less (`layout.MAX_SMALL`).
 
     Returns
     -------
@@ -51,6 +51,7 @@ def load(path: str | Path, max_bytes: int = MAX_BYTES) -> list[Graph]:
     12
     """
     with opened(path) as reader:
+        max_bytes = reader.limit(max_bytes)
         content = header.read(reader, max_bytes)
         graphs = _read_graphs(reader, content, max_bytes)
         for count in _edge_counts(content, graphs):
@@ -78,13 +79,13 @@ def read_header(path: str | Path) -> dict[str, Any]:
         As `load`.
     """
     with opened(path) as reader:
-        content = header.read(reader, MAX_BYTES)
+        content = header.read(reader)
         header.plans_of(content)
     return content
 
 
 def read_edges(
-    path: str | Path, index: int = 0, max_bytes: int = MAX_BYTES
+    path: str | Path, index: int = 0, max_bytes: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Stream the edges of one graph of a file that was saved with them.
 
@@ -96,7 +97,7 @@ def read_edges(
     path : str or Path
     index : int
         Which of the file's graphs.
-    max_bytes : int
+    max_bytes : int, optional
         As in `load`.
 
     Yields
@@ -111,6 +112,7 @@ def read_edges(
         As `load`, and if the file holds no edges or no such graph.
     """
     with opened(path) as reader:
+        max_bytes = reader.limit(max_bytes)
         content = header.read(reader, max_bytes)
         if content["edges"] is None:
             raise Fault("holds no edges", "save it with edges=True, or load it and use edges()")
@@ -141,12 +143,16 @@ def _read_graphs(reader: Reader, content: dict[str, Any], max_bytes: int) -> lis
     if size > max_bytes:
         raise Fault(f"unpacks to {size:,} bytes, more than {max_bytes:,}", "give more max_bytes")
 
-    def arrays(lengths: dict[str, int]) -> dict[str, np.ndarray]:
-        return {name: reader.array(ARRAYS[name], length) for name, length in lengths.items()}
+    def arrays(block: header.BlockPlan) -> dict[str, np.ndarray]:
+        check = checks(block)
+        return {
+            name: reader.array(ARRAYS[name], length, check[name])
+            for name, length in block.lengths.items()
+        }
 
     graphs = []
     for plan in plans:
-        blocks = [build(block, arrays(block.lengths)) for block in plan.blocks]
+        blocks = [build(block, arrays(block)) for block in plan.blocks]
         graphs.append(Graph(plan.layers, blocks, plan.encoding, plan.wiring, plan.layer_name))
     return graphs
 

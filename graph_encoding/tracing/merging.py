@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..axis import Axis
+from ..weights import LARGEST
 from .network import Connection, Entries
 
 
@@ -151,5 +152,7 @@ def summed(found: Sequence[Entries]) -> Entries:
     order = np.argsort(key, kind="stable")
     first = np.flatnonzero(np.diff(key[order], prepend=-1))
     sums = np.add.reduceat(every.weight[order].astype(np.float64), first) if len(first) else []
+    if np.max(sums, initial=0) > LARGEST:
+        raise NotImplementedError(f"weights that share an edge add up to more than {LARGEST:.2e}")
     one = every.take(order[first])
     return replace(one, weight=np.asarray(sums, np.float32))

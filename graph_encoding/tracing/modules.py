@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from system import text
+
 from .network import Network
 
 OPAQUE = (
@@ -80,7 +82,9 @@ def named(model: nn.Module, network: Network) -> Iterator[None]:
         network.modules.pop()
 
     for name, module in model.named_modules():
-        hooks.append(module.register_forward_pre_hook(enter(name or type(model).__name__)))
+        hooks.append(
+            module.register_forward_pre_hook(enter(text.name(name or type(model).__name__)))
+        )
         hooks.append(module.register_forward_hook(leave))
     try:
         yield

@@ -1,9 +1,7 @@
 """Pruned networks as files: weights, masks and what made them, as torch writes them.
 
-``torch.load(weights_only=True)`` runs nothing that a file holds, but it trusts what the file says:
-it unpacks compressed records to any size, ignores their checksums, makes arrays of any size and
-hashes any key. So Python's zipfile and unpickler read the file here, cut down to what a saved
-network needs. Importing this package imports no torch.
+They are read by `models.archives`, and all that they say is checked. Importing this package imports
+no torch.
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ def require_content(content: Any) -> None:
     for name in ("num_classes", "in_channels"):
         if type(content[name]) is not int or not 1 <= content[name] <= MAX_WIDTH:
             raise Fault(f"its {name} is not a whole number from 1 to {MAX_WIDTH}")
+    _require_images(content)
     _require_tensors(content)
     _require_numbers(content["state_dict"], content["masks"])
 
@@ -67,6 +68,17 @@ def _require_configuration(configuration: dict[str, Any]) -> None:
     model = configuration.get("model")
     if type(model) is not str or model not in models.MODELS:
         raise Fault(f"unknown model {str(model)[:40]!a}", f"known are {', '.join(models.MODELS)}")
+
+
+def _require_images(content: dict[str, Any]) -> None:
+    """The network is for images of the data set that its configuration names, if it knows it."""
+    name = content["configuration"].get("dataset")
+    dataset = DATASETS.get(name) if type(name) is str else None
+    if dataset is None:
+        return
+    for part, value in (("num_classes", dataset.classes), ("in_channels", dataset.shape[0])):
+        if content[part] != value:
+            raise Fault(f"its {part} is {content[part]}, and {name} has {value}")
 
 
 def image_size(configuration: dict[str, Any]) -> tuple[int, int]:

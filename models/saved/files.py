@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import models
 from system import errors
 from system.errors import Fault
 from system.files import replacing
+from system.reading import regular
 
 from . import archive
 from .content import FORMAT, VERSION, SavedNetworkError, image_size, require_content
@@ -86,8 +88,11 @@ def save(
             "masks": _copies(masks),
         }
         require_content(content)
+        # Into memory first: torch says of a full disk that an archive was not finished.
+        written = io.BytesIO()
+        torch.save(content, written, pickle_protocol=2)
         with replacing(path) as file:
-            torch.save(content, file, pickle_protocol=2)
+            file.write(written.getbuffer())
 
 
 def load(path: str | Path) -> Saved:
@@ -120,9 +125,7 @@ def load(path: str | Path) -> Saved:
     'dense'
     """
     with errors.of_file(path, SavedNetworkError):
-        if Path(path).exists() and not Path(path).is_file():
-            raise Fault("not a file", "give the path of a saved network")
-        with open(path, "rb") as file:
+        with regular(path, "give the path of a saved network") as file:
             content = archive.read(file)
         require_content(content)
         configuration = content["configuration"]

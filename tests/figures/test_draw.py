@@ -1,16 +1,22 @@
 """The command that draws saved graphs: pictures, their names, and one line for what is wrong."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from networks import sparsify
 from torch import nn
 
 import graph_encoding
 from figures import draw
+from graph_encoding import Graph
+from graph_encoding.axis import Axis
+from graph_encoding.block import Block
+from graph_encoding.grid import NodeLayer
 
 START = {"png": b"\x89PNG\r\n\x1a\n", "svg": b"<?xml", "pdf": b"%PDF-"}
 
@@ -179,3 +185,22 @@ def test_as_a_command(tmp_path):
     )
     assert done.returncode == 2
     assert done.stderr.startswith("figures.draw: error: ") and done.stderr.count("\n") == 1
+
+
+def test_a_graph_that_no_memory_holds_is_refused_before_any_is_asked_for(tmp_path, capsys):
+    """One edge among 2^31 - 2 nodes is a small file."""
+    layers = [NodeLayer(name, place * (2**30 - 1), 2**30 - 1) for place, name in enumerate("ab")]
+    one, taps = np.zeros(1, np.int32), np.zeros(1, np.int16)
+    ones, axis = np.ones(1, np.float32), Axis(1, 1)
+    block = Block("b", *layers, one, one, taps, taps, ones, axis, axis, 1, 1)
+    file = tmp_path / "large.graph.zst"
+    graph_encoding.save(file, [Graph(layers, [block], "unrolled")])
+    assert file.stat().st_size < 1000
+    many = [NodeLayer(str(place), place, 1) for place in range(5000)]
+    graph_encoding.save(tmp_path / "many.zst", [Graph(many, [], "unrolled")])
+    assert "has 5,000 node layers" in one_line(capsys, tmp_path / "many.zst")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for flags in ((file, "--mark", "cut-nodes"), (file, "--mark", "sinks"), (file, "--compare")):
+        line = one_line(capsys, *flags)
+        assert "2,147,483,646 nodes take about" in line
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import re
 from html.parser import HTMLParser
@@ -156,6 +158,15 @@ def test_page_loads_nothing():
     style = re.search("<style>(.*)</style>", html, re.DOTALL).group(1)
     assert "url(" not in style and "@import" not in style
     assert "default-src 'none'" in html
+
+
+def test_the_policy_allows_the_one_script_of_the_page():
+    html = written()
+    (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy.split("; ")[-1] == f"script-src 'sha256-{digest}'"
+    assert policy.startswith("default-src 'none'; ")
 
 
 def test_pictures_are_embedded_with_their_size_and_caption():

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import threading
+from dataclasses import replace
 from urllib.parse import unquote
 
 import filelock
@@ -195,7 +196,7 @@ def test_no_more_is_read_than_the_manifest_says():
     class Endless:
         sent = 0
 
-        def read(self, size):
+        def read1(self, size):
             self.sent += size
             return b"y" * size
 
@@ -269,6 +270,29 @@ def test_a_silent_server_is_given_up(tmp_path, server, monkeypatch):
             fetch(tmp_path, **addresses(server.url))
     finally:
         done.set()
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path, server, monkeypatch):
+    """No silence is as long as the limit."""
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+    sent, done = [], threading.Event()
+
+    def drip(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not done.wait(0.05):
+                handler.wfile.write(b"x")
+                sent.append(1)
+
+    server.answers[f"/raw/{FIRST.path}"] = drip
+    big = replace(FIRST, size=10**6)
+    try:
+        with pytest.raises(FetchError, match=r"less than 1000 bytes a second.*--from DIR$"):
+            fetch(tmp_path, entries=[big], raw=f"{server.url}/raw/{{path}}")
+    finally:
+        done.set()
+    assert len(sent) < 1000
 
 
 @pytest.mark.parametrize("layout", ["", "graph_data"])

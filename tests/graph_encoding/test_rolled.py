@@ -10,7 +10,7 @@ from networks import networks, sparsify
 from torch import nn
 
 import models
-from graph_encoding import encode
+from graph_encoding import UnsupportedNetwork, encode
 
 
 def edges_of(graph) -> dict[tuple[int, int], float]:
@@ -100,3 +100,42 @@ def test_a_kernel_too_small_to_square_is_still_an_edge(encoding):
     (graph,) = encode(nn.Sequential(layer), encoding)
     assert graph.num_edges == 1
     assert list(edges_of(graph).values()) == pytest.approx([1e-30], rel=1e-6)
+
+
+def test_a_norm_that_single_precision_cannot_hold_is_told_from_nan():
+    """Of finite weights: the largest float32 is 3.4e38, and this norm is 3 times 3e38."""
+    layer = nn.Conv2d(1, 1, 3)
+    nn.init.constant_(layer.weight, 3e38)
+    with pytest.raises(UnsupportedNetwork, match=r"layer 0: the norm of a kernel exceeds 3\.40e"):
+        encode(nn.Sequential(layer), "rolled-channel")
+    assert (
+        encode(nn.Sequential(layer), "rolled")[0].blocks[0].weight.tolist()
+        == [float(np.float32(3e38))] * 9
+    )
+    nn.init.constant_(layer.weight, 1e38)
+    (graph,) = encode(nn.Sequential(layer), "rolled-channel")
+    assert graph.blocks[0].weight[0] == pytest.approx(3e38, rel=1e-6)
+    with torch.no_grad():
+        layer.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(UnsupportedNetwork, match="found NaN or infinity"):
+        encode(nn.Sequential(layer), "rolled-channel")
+
+
+def test_edges_that_add_up_to_more_than_single_precision_are_refused():
+    """A channel that is read twice: one edge, of the sum of both weights."""
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(8, 1, bias=False)
+
+        def forward(self, x):
+            return self.last(torch.cat([x, x], dim=1))
+
+    model = Twice()
+    nn.init.constant_(model.last.weight, 1e38)
+    (graph,) = encode(model, input_shape=(4,))
+    assert graph.blocks[0].weight.tolist() == pytest.approx([2e38] * 4, rel=1e-6)
+    nn.init.constant_(model.last.weight, 2e38)
+    with pytest.raises(UnsupportedNetwork, match=r"last.*add up to more than"):
+        encode(model, input_shape=(4,))

@@ -13,6 +13,7 @@ import resource
 import struct
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,9 @@ import graph_encoding
 import metrics
 import models
 from graph_encoding import Graph, StorageError, load, read_edges, read_header, save
+from graph_encoding.axis import Axis
+from graph_encoding.block import Block
+from graph_encoding.grid import NodeLayer
 from graph_encoding.storage import layout, writing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,6 +202,91 @@ def test_damaged_and_forged_files(tmp_path):
     assert report["wrong"] == []
     assert report["tried"] >= 120
     assert report["grown_mb"] < 1000
+
+
+def test_the_numbers_of_weights_are_those_of_the_entries(tmp_path):
+    """By encoding, what the written entries can stand for."""
+    file, tried = tmp_path / "file", 0
+    for encoding in ("rolled", "rolled-channel"):
+        graphs = small_graphs(encoding)
+        save(file, graphs)
+        text, rest = unpacked(file)
+        for index, graph in enumerate(graphs):
+            (block,) = graph.blocks
+            entries, pairs = len(block.weight), block.source.channels * block.target.channels
+            kernel = block.total_weights // pairs  # 1, or the weights of a kernel
+            for part, wrong in (
+                ("kept_weights", entries - 1),
+                ("kept_weights", entries * kernel + 1),
+                ("total_weights", block.total_weights + 1),
+                ("total_weights", block.total_weights - 1),
+            ):
+                header = json.loads(text)
+                header["graphs"][index]["blocks"][0][part] = wrong
+                file.write_bytes(packed(json.dumps(header).encode(), rest))
+                with pytest.raises(StorageError, match=r"do not stand for|whole number"):
+                    load(file)
+                tried += 1
+    assert tried == 4 * 2 * 4
+
+
+def test_names_that_cannot_be_shown_are_refused(tmp_path):
+    file = tmp_path / "file"
+    save(file, small_graphs("rolled"))
+    text, rest = unpacked(file)
+    for name in ("\x1b[2J", "a\nb", "\ud800"):
+        for path in (("layer_name",), ("encoding",), ("blocks", 0, "name"), ("layers", 0, "name")):
+            header = json.loads(text)
+            put(header["graphs"][0], path, name)
+            file.write_bytes(packed(json.dumps(header).encode(), rest))
+            with pytest.raises(StorageError, match=r"can be|none of") as caught:
+                read_header(file)
+            assert str(caught.value).isprintable()
+
+
+def test_a_small_file_unpacks_to_little_unless_more_is_asked_for(tmp_path, monkeypatch):
+    """A valid graph of ones shrinks more than weights do."""
+    monkeypatch.setattr("graph_encoding.storage.stream.MAX_SMALL", 1 << 16)
+    network = nn.Linear(200, 300)
+    nn.init.ones_(network.weight)
+    graphs = graph_encoding.encode(network, "rolled")
+    save(tmp_path / "file", graphs)
+    assert (tmp_path / "file").stat().st_size * layout.MAX_RATIO < 60_000 * 16
+    with pytest.raises(StorageError, match="give more max_bytes"):
+        load(tmp_path / "file")
+    assert parts(load(tmp_path / "file", max_bytes=1 << 20)) == parts(graphs)
+    nn.init.normal_(network.weight)
+    graphs = graph_encoding.encode(network, "rolled")
+    save(tmp_path / "file", graphs)
+    assert parts(load(tmp_path / "file")) == parts(graphs)
+
+
+@pytest.mark.parametrize("array", ["entries", "row_windows"])
+def test_a_bomb_is_refused_before_it_is_unpacked(array, tmp_path):
+    """Half a gigabyte of zeros in the place of arrays; `tracemalloc` sees what NumPy asks for."""
+    file, length = tmp_path / "file", 1 << 26
+    layers = [NodeLayer("a", 0, 1 << 14), NodeLayer("b", 1 << 14, 1 << 14)]
+    empty = np.zeros(0, np.int32)
+    one = Axis(1, 1, windows=np.array([[0, 1]]) if array == "row_windows" else None)
+    taps = empty.astype(np.int16)
+    block = Block("l", *layers, empty, empty, taps, taps, empty.astype("f4"), one, Axis(1, 1), 0, 0)
+    save(file, [Graph(layers, [block], "unrolled")])
+    header = json.loads(unpacked(file)[0])
+    for found in header["graphs"][0]["blocks"][0]["arrays"]:
+        if (found["name"] == "row_windows") == (array == "row_windows"):
+            found["length"] = length
+    stream = zstandard.ZstdCompressor(write_checksum=True).compressobj()
+    text = json.dumps(header).encode()
+    start = layout.PREFIX.pack(b"TOPOGRAF", 1, len(text)) + text
+    pieces = [start, *[bytes(1 << 20)] * 512]
+    file.write_bytes(b"".join(map(stream.compress, pieces)) + stream.flush())
+    tracemalloc.start()
+    try:
+        with pytest.raises(StorageError):
+            load(file, max_bytes=4 << 30)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
 
 
 # Forgery

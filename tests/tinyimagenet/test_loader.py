@@ -129,6 +129,16 @@ def test_batches_and_augmentation(original):
     assert labels.dtype == torch.int64
 
 
+@pytest.mark.parametrize("name", ["../../outside", "*", "n1/../n2"])
+def test_a_class_whose_name_leads_elsewhere_is_refused(copy, name):
+    file = copy / "tiny-imagenet-200" / "wnids.txt"
+    text = file.read_text()
+    file.unlink()
+    file.write_text(text.replace(NAMES[0], name))
+    with pytest.raises(DataUnavailable, match="names what is no class"):
+        load_tiny_imagenet(copy, train=False, images_per_class=COUNTS)
+
+
 def test_opening_decodes_nothing(copy):
     for path in copy.glob("tiny-imagenet-200/train/*/images/*.JPEG"):
         path.unlink()

@@ -55,7 +55,8 @@ class RangeHandler(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        self.send_header("Content-Length", str(len(data) - start))
+        if self.server.tells_length:
+            self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         self.wfile.write(data[start:])
 
@@ -67,6 +68,7 @@ class RangeHandler(http.server.BaseHTTPRequestHandler):
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), RangeHandler) as listening:
         listening.data, listening.resumable, listening.starts = ARCHIVE, True, []
+        listening.tells_length = True
         listening.url = f"http://127.0.0.1:{listening.server_port}/tiny-imagenet-200.zip"
         threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
         with contextlib.ExitStack() as stack:
@@ -82,12 +84,13 @@ def tool(request):
     return request.param
 
 
-def run(root, url, *, md5=None, tool=None, unzip=True, arguments=None):
+def run(root, url, *, md5=None, tool=None, unzip=True, arguments=None, **more):
     """Run the script, with only the download program `tool` and perhaps without unzip."""
     environment = os.environ | {
         "TINY_IMAGENET_URL": url,
         "TINY_IMAGENET_MD5": md5 or hashlib.md5(ARCHIVE).hexdigest(),
         "no_proxy": "*",
+        **more,
     }
     if tool is not None:
         programs = [tool, "unzip"] if unzip else [tool, "python3"]
@@ -209,6 +212,71 @@ def test_wrong_checksum_is_refused(tmp_path, server, tool):
     assert {path.name for path in root.iterdir()} <= {".tiny-imagenet-200.lock"}
 
 
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_more_than_the_archive_is_not_kept(tmp_path, server, tool, tells_length):
+    root = tmp_path / "data"
+    server.data, server.tells_length = bytes(1 << 20), tells_length
+    done = run(root, server.url, tool=tool, TINY_IMAGENET_BYTES="5000")
+    assert done.returncode == 1
+    assert "is larger than 5000 bytes" in done.stderr
+    assert {path.name for path in root.iterdir()} <= {".tiny-imagenet-200.lock"}
+
+
+FAKE = """#!/bin/bash
+url=${@: -1}
+echo "$url" >> "$ASKED"
+case "$url" in https:*) exit %d;; esac
+while [[ $1 != --output && $1 != --output-document ]]; do shift; done
+cp "$ARCHIVE" "$2"
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("curl", 60), ("curl", 7), ("wget", 5)])
+def test_the_published_host_is_asked_by_https_first(tmp_path, name, code):
+    archive, asked, programs = (tmp_path / part for part in ("archive", "asked", "bin"))
+    archive.write_bytes(ARCHIVE)
+    folder_of(programs, ["unzip", "cp", "python3"])
+    (programs / name).write_text(FAKE % code)
+    (programs / name).chmod(0o755)
+    environment = {"PATH": str(programs), "ARCHIVE": str(archive), "ASKED": str(asked)}
+    done = subprocess.run(
+        ["bash", str(SCRIPT), str(tmp_path / "data")],
+        env=environment | {"TINY_IMAGENET_MD5": hashlib.md5(ARCHIVE).hexdigest()},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    check_layout(tmp_path / "data")
+    host = "cs231n.stanford.edu/tiny-imagenet-200.zip"
+    assert asked.read_text().split() == [f"https://{host}", f"http://{host}"]
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("val/val_annotations.txt", "val_0.JPEG\t../../../outside\t0\n"),
+        ("val/val_annotations.txt", "../../../victim\tn01\t0\n"),
+        ("val/val_annotations.txt", "val_0.JPEG\tn01 -t /tmp\t0\n"),
+        ("wnids.txt", "../../victims\n"),
+        ("wnids.txt", "*\n"),
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(tmp_path, server, file, line):
+    root = tmp_path / "data"
+    root.mkdir()
+    with zipfile.ZipFile(io.BytesIO(ARCHIVE)) as archive:
+        archive.extractall(root)
+    (tmp_path / "victim").write_text("whole")
+    with open(root / "tiny-imagenet-200" / file, "a") as lines:
+        lines.write(line)
+    done = run(root, server.url)
+    assert done.returncode == 1
+    assert "names" in done.stderr.splitlines()[-1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "victim"]
+    assert (tmp_path / "victim").read_text() == "whole"
+
+
 def test_broken_connection_keeps_what_has_come(tmp_path, tool):
     root = tmp_path / "data"
     root.mkdir()
@@ -325,6 +393,6 @@ def test_usage(tmp_path, arguments, status):
 
 def test_the_published_address_and_checksum():
     text = SCRIPT.read_text()
-    assert "http://cs231n.stanford.edu/tiny-imagenet-200.zip" in text
+    assert "cs231n.stanford.edu/tiny-imagenet-200.zip" in text
     assert "90528d7ca1a48142e341f4ef8d21d0de" in text
     assert os.access(SCRIPT, os.X_OK)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import io
 import itertools
 import os
 import random
@@ -21,7 +22,7 @@ from datasets import batches
 from datasets.images import ImageDataset
 from models.initialisation import initialise
 from training import checkpoints
-from training.loop import train
+from training.loop import TrainingError, train
 
 EPOCHS, STEPS = 4, 3
 
@@ -227,6 +228,27 @@ def test_a_checkpoint_with_other_entries_is_not_used(tmp_path, capsys, state):
     checkpoints.save(tmp_path / "a.pt", state)
     assert checkpoints.load(tmp_path / "a.pt", {"settings": 1}, ["model", "epoch"]) is None
     assert capsys.readouterr().err == ""  # it is whole, but of another training
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"optimizer": {}}, {"model": {"a": 1}}, {"scheduler": [1]}, {"epoch": -1}, {"epoch": "2"}],
+)
+def test_a_checkpoint_that_a_training_cannot_have_written_is_one_line(tmp_path, changes):
+    """Its checksum is right, and what it is of."""
+    file = tmp_path / "a.pt"
+    with pytest.raises(Killed):
+        trained(file, at=7)
+    state = torch.load(io.BytesIO(file.read_bytes()[checkpoints.DIGEST_BYTES :]), weights_only=True)
+    checkpoints.save(file, state | changes)
+    with pytest.raises(TrainingError, match=r"a\.pt: .* of this training.*: remove it$"):
+        trained(file)
+
+
+def test_a_checkpoint_that_is_no_file_is_told_of_and_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "a.pt")
+    assert checkpoints.load(tmp_path / "a.pt", {}, ()) is None
+    assert "damaged; it is ignored" in capsys.readouterr().err
 
 
 def test_a_checkpoint_runs_no_code(tmp_path):
