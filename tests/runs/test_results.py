@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs import cells, results
+from runs import cells, results, table
 from runs.columns import CONFIGURATION, IDENTITY, LAYER, columns
 from runs.measures import MEASURES
 from system import appending, files
@@ -247,10 +247,10 @@ def test_append_reads_only_the_ends_of_the_file(tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("the whole file was read")
 
-    monkeypatch.setattr(results, "_table", refuse)
+    monkeypatch.setattr(table, "read", refuse)
     asked = []
-    read = os.read
-    monkeypatch.setattr(os, "read", lambda fd, size: asked.append(size) or read(fd, size))
+    read = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: asked.append(size) or read(fd, size, at))
     results.append(file, COLUMNS, [make_row(20_000)])
     assert sum(asked) == appending.BLOCK
     monkeypatch.undo()
@@ -302,7 +302,7 @@ def test_other_columns_are_refused_and_kept(tmp_path, write):
     [
         (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
         (lambda b: b.replace(b",191894,", b","), "line 2: 16 cells where the header has 17"),
-        (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
+        (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 2: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
     ],
@@ -375,7 +375,7 @@ def test_numbers_written_by_hand_are_the_same_run(tmp_path):
     ("spoil", "message"),
     [
         (lambda b: b.replace(b",191894,", b","), "line 3: 16 cells where the header has 17"),
-        (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
+        (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 3: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),
         (lambda b: b.replace(b"digits", b'"digits'), "line 3: "),
