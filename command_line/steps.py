@@ -17,7 +17,6 @@ from runs import measuring, naming, records, results
 from runs.columns import columns
 from runs.measures import MEASURES
 from runs.run import Measurement, Run, configuration
-from sweep.missing import missing
 from system import compute
 from system.files import replacing
 
@@ -178,11 +177,12 @@ def write(measurement: Measurement, made: Made, _: Report) -> None:
     network, options = made.run.network, made.options
     threads, took = compute.threads(options.threads), made.stages.last
     folder = options.output_dir
-    records.record_run(folder, network, measurement, took, options.device, threads, made.gaps)
-    # Appending does not read the file; what is written for the first time is not looked for in it.
-    there = asked.may_replace(options) and not missing([Run(network, (measurement,))], folder)
+    records.record_run(
+        folder, network, measurement, took, options.device, threads, made.gaps, len(made.rows)
+    )
     names = columns(measurement.encoding, measurement.graph_metrics)
-    put = results.replace if there else results.append
+    # Appending does not read the file; what is written for the first time is not looked for in it.
+    put = results.replace if measurement in made.run.again else results.append
     put(measurement.rows_in(folder, network), names, made.rows)
 
 

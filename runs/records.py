@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runs import results
+from runs import results, table
 
 from .columns import IDENTITY
 from .run import Measurement, Network, configuration
@@ -44,10 +44,12 @@ RUNS = (
     "empty_layer_names",
     "unreached_classes",
     "unreached_class_numbers",
+    "rows",
 )
 """Files from before there were some of these are given them, empty."""
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "training"))
 TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
+LONGEST = 10_000  # letters in a cell
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE")
 FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
 
@@ -80,8 +82,11 @@ def record_run(
     device: str,
     threads: int,
     gaps: Gaps,
+    rows: int,
 ) -> None:
     """Add a line to ``runs.csv``: what is needed to repeat a run, and what it took.
+
+    It is written before the run's rows are.
 
     Parameters
     ----------
@@ -94,6 +99,8 @@ def record_run(
     threads : int
     gaps : pruning.Gaps
         What pruning has cut off.
+    rows : int
+        How many rows the run has.
     """
     row = _run(network, measurement) | {
         "finished": _now(),
@@ -103,6 +110,7 @@ def record_run(
         "device": device,
         "threads": threads,
         **_missing(gaps),
+        "rows": rows,
     }
     for stage in STAGES:
         seconds, megabytes = took.get(stage, (None, None))
@@ -110,6 +118,36 @@ def record_run(
         row[f"{stage}_megabytes"] = _rounded(megabytes, 1)
     file = Path(output_dir) / "runs.csv"
     results.append(file, RUNS, [row])
+
+
+def row_counts(output_dir: str | Path) -> dict[tuple[str, ...], int]:
+    """How many rows each run has, by ``runs.csv``.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+
+    Returns
+    -------
+    dict of tuple of str to int
+        By `results.identity` with what was measured. Runs of earlier versions, which did not note
+        it, are not there.
+
+    Raises
+    ------
+    ResultFileError
+        If the file cannot be read.
+    """
+    file = Path(output_dir) / "runs.csv"
+    names = results.columns_of(file)
+    if "rows" not in names:
+        return {}
+    metrics, rows = names.index("graph_metrics"), names.index("rows")
+    return {
+        (*run, cells[metrics]): int(cells[rows])
+        for *_, cells, run in table.identified(file)
+        if cells[rows].isdecimal()
+    }
 
 
 def record_epoch(
@@ -157,7 +195,7 @@ def record_failure(
             "stage": stage,
             "error": error,
             # A name that is no text stands in it with what stands for its bytes.
-            "reason": " ".join(reason.split()).encode(errors="backslashreplace").decode(),
+            "reason": _short(reason).encode(errors="backslashreplace").decode(),
         }
         for measurement in measurements
     ]
@@ -229,7 +267,7 @@ def _missing(gaps: Gaps) -> dict[str, object]:
     """How many, and which; empty where it is not known."""
     row: dict[str, object] = {
         "empty_layers": len(gaps.empty_layers),
-        "empty_layer_names": " ".join(gaps.empty_layers),
+        "empty_layer_names": _short(" ".join(gaps.empty_layers)),
         "unreached_classes": None,
         "unreached_class_numbers": None,
     }
@@ -242,6 +280,12 @@ def _missing(gaps: Gaps) -> dict[str, object]:
 def _run(network: Network, measurement: Measurement) -> dict[str, object]:
     row = configuration(network, measurement)
     return {name: row[name] for name in IDENTITY} | {"graph_metrics": measurement.graph_metrics}
+
+
+def _short(text: str) -> str:
+    """A text in one line that csv reads again: it refuses cells of more than 131,072 letters."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def _now() -> str:
