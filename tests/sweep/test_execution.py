@@ -92,7 +92,7 @@ def test_a_task_that_is_always_killed_is_one_failure(small, jobs):
 def test_processes_that_die_before_they_begin_are_one_error(small):
     done, tries = small("--jobs", 2, "--dead-on-arrival")
     assert tries == {}
-    assert "SchedulerError: the processes of --jobs die before they begin" in done.stderr
+    assert "WorkersError: processes die before they begin" in done.stderr
 
 
 def test_what_no_run_can_go_on_after_is_raised(small):
