@@ -9,6 +9,7 @@ another process is already computing is asked for again at the end.
 from __future__ import annotations
 
 import contextlib
+import logging
 import pickle
 import sys
 import time
@@ -168,12 +169,15 @@ def _by_value() -> Callable[[str, bytes], Outcome]:
     return call_packed
 
 
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 @contextlib.contextmanager
 def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
-    # By Dask itself: joblib's backend for it runs the work in this process when the cluster has one
-    # core, and loses all that is under way when a worker dies.
     try:
         import distributed
+        from distributed.client import CancelledError
     except ModuleNotFoundError:
         raise SchedulerError(
             "--scheduler needs Dask: pip install -r deps/requirements-dask.txt"
@@ -185,10 +189,22 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
             f"--scheduler {scheduler}: no Dask scheduler answers there ({error})"
         ) from None
 
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("distributed"):  # what it says of a lost scheduler is said here
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     call_packed = _by_value()
 
+    def lost(error: BaseException) -> SchedulerError:
+        return SchedulerError(
+            f"--scheduler {scheduler}: the scheduler has been lost ({_first_line(error)}); what is "
+            "done is kept: start a cluster again, then give the same command"
+        )
+
     def submit(task: Run):
-        return client.submit(call_packed, ROOT, pickle.dumps((work, task)), pure=False)
+        try:
+            return client.submit(call_packed, ROOT, pickle.dumps((work, task)), pure=False)
+        except (OSError, RuntimeError) as error:  # it has been closed
+            raise lost(error) from None
 
     def outcome(call) -> Outcome:
         try:
@@ -199,6 +215,10 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
                 f"let each worker see a checkout of this project, at {ROOT} or on its PYTHONPATH, "
                 "and have the packages of deps/requirements-dask.txt"
             ) from None
+        except (CancelledError, OSError) as error:
+            if call.status == "error":  # of the work itself
+                raise
+            raise lost(error) from None
 
     def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
         calls = {submit(task): task for task in tasks}
@@ -222,4 +242,6 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
             raise SchedulerError(
                 f"--scheduler {scheduler}: no worker has joined it for {WORKERS_SECONDS} s"
             ) from None
+        except OSError as error:
+            raise lost(error) from None
         yield pool
