@@ -22,6 +22,7 @@ from runs.run import Run, configuration
 from sweep import estimate, execution, plan, sizes, worker
 from sweep.execution import DONE, FAILED, SKIPPED, Outcome
 from system import compute, memory
+from system.errors import UserError
 from system.files import check_folder
 
 from . import asked
@@ -101,7 +102,10 @@ def run_and_show(options: argparse.Namespace, run: Run, work: Callable[..., None
         for todo in asked.undone([run], options):
             computed = todo.measurements
             with Stages() as stages:
-                work(todo, stages, options)
+                try:
+                    work(todo, stages, options)
+                except SystemExit:  # as if all were done
+                    raise UserError(f"{network}: the network's own code ends the program") from None
             seconds = stages.seconds
         # Also what a kill between the rows and this has left.
         network.checkpoint(options.output_dir).unlink(missing_ok=True)

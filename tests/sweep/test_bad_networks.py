@@ -71,6 +71,18 @@ def test_bad_networks_are_failures_and_the_good_one_is_done(nets, tmp_path):
     assert (tmp_path / "results/graph_metrics/unrolled/unrolled-none-nets.good-6.csv").exists()
 
 
+def test_a_network_that_exits_alone_is_one_line(nets, capsys):
+    """Its exit status of 0 would say that all is done."""
+    for model, said in (
+        ("Bad", "own code ends the program"),
+        ("exits", "--model nets:exits fails"),
+    ):
+        assert main.main(["--model", f"nets:{model}", *FLAGS]) == 2
+        *_, line = capsys.readouterr().err.splitlines()
+        assert line.startswith("main.py: error: ")
+        assert said in line
+
+
 def test_their_size_is_unknown(nets):
     runs = plan.runs(flags.parse(nets), ["none"])
     known = sizes.known(runs)
