@@ -24,6 +24,7 @@ from sweep.execution import DONE, FAILED, SKIPPED, Outcome
 from system import compute, memory
 from system.errors import UserError
 from system.files import check_folder
+from system.program import ended_by_signals
 
 from . import asked
 from .progress import Stages
@@ -81,14 +82,15 @@ def run_all(options: argparse.Namespace, runs: Sequence[Run], work: Callable[...
     if len(runs) == 1 and not (options.scheduler or options.dry_run or options.timeout):
         run_and_show(options, runs[0], work)
         return 0
-    todo = asked.undone(runs, options)
-    if options.dry_run:
-        print(estimate.table(runs, todo, sizes_of(options, runs)))
-        return 0
-    # Opened here, so that they are downloaded before many ask for them.
-    for name in dict.fromkeys(run.network.dataset for run in todo if run.network.needs_images):
-        asked.images(options, name, sys.stderr.isatty(), train=True)
-    return run_sweep(options, runs, todo, work)
+    with ended_by_signals():
+        todo = asked.undone(runs, options)
+        if options.dry_run:
+            print(estimate.table(runs, todo, sizes_of(options, runs)))
+            return 0
+        # Opened here, so that they are downloaded before many ask for them.
+        for name in dict.fromkeys(run.network.dataset for run in todo if run.network.needs_images):
+            asked.images(options, name, sys.stderr.isatty(), train=True)
+        return run_sweep(options, runs, todo, work)
 
 
 def run_and_show(options: argparse.Namespace, run: Run, work: Callable[..., None]) -> None:

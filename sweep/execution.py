@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from runs.run import Run
 from system.errors import UserError
-from system.program import ended_by_signals
 from system.workers import Lost, workers
 
 WORKERS_SECONDS = 120  # for the first worker of a cluster to join
@@ -93,12 +92,10 @@ def run(
         If there is no such cluster.
     WorkersError
         If no process can be started.
-    KeyboardInterrupt
-        After SIGTERM and SIGHUP, too.
     """
     waiting = list(tasks)
     where = _cluster(work, scheduler) if scheduler else _processes(work, jobs, timeout)
-    with ended_by_signals(), where as pool:
+    with where as pool:
         while waiting:
             busy = []
             for task, outcome in pool(waiting):

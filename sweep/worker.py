@@ -64,6 +64,8 @@ def attempt(
             work(todo, stages)
         except (Exception, SystemExit) as error:  # of a network of the user's own, too
             reason = explain(error) or str(error)
+            if isinstance(error, SystemExit):
+                reason = f"the network's own code ends the program: exit({error})"
             outcome = Outcome(FAILED, stages.current, type(error).__name__, reason)
             unwritten = todo.measurements[stages.ended["write"] :]
             record(output_dir, Run(run.network, unwritten), outcome)
