@@ -9,6 +9,17 @@ from threadpoolctl import threadpool_limits
 collect_ignore_glob = ["*conftest.py", "scripts/*", "tests/benchmarks/*", "tests/gpu/*"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``--long`` ask for the long form of tests that have one."""
+    parser.addoption("--long", action="store_true", help="run tests that attack in their long form")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether the long form is asked for."""
+    return request.config.getoption("--long")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def single_blas_thread() -> Iterator[None]:
     """Small matrices are solved many times faster by one thread than by several on a busy CPU."""

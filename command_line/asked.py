@@ -88,12 +88,6 @@ def _anew(options: argparse.Namespace, network: Network, measurement: Measuremen
     return options.edges and header["edges"] is None
 
 
-def may_replace(options: argparse.Namespace) -> bool:
-    """Whether runs may be computed whose rows are there."""
-    flags = ("force", "figure", "report", "save_snn", "save_graph")
-    return any(getattr(options, flag) for flag in flags)
-
-
 def saved_runs(options: argparse.Namespace) -> list[Run]:
     """The networks of ``--snn``, each with all measurements asked for."""
     runs: dict[str, Run] = {}

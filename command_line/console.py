@@ -19,10 +19,12 @@ from runs import results, summary
 from runs.locks import claimed
 from runs.measures import MEASURES
 from runs.run import Run, configuration
-from sweep import estimate, execution, plan, worker
+from sweep import estimate, execution, plan, sizes, worker
 from sweep.execution import DONE, FAILED, SKIPPED, Outcome
 from system import compute, memory
+from system.errors import UserError
 from system.files import check_folder
+from system.program import ended_by_signals
 
 from . import asked
 from .progress import Stages
@@ -77,18 +79,19 @@ def run_with_warning(
 def run_all(options: argparse.Namespace, runs: Sequence[Run], work: Callable[..., None]) -> int:
     """Run one network here, or many in processes of their own; or only say what there is to run."""
     asked.check_files(options, runs)
-    if len(runs) == 1 and not options.scheduler and not options.dry_run:
+    if len(runs) == 1 and not (options.scheduler or options.dry_run or options.timeout):
         run_and_show(options, runs[0], work)
         return 0
-    todo = asked.undone(runs, options)
-    if options.dry_run:
-        print(estimate.table(runs, todo))
-        return 0
-    # Opened here, so that they are downloaded before many ask for them.
-    networks = {run.network.dataset: run.network for run in todo if run.network.needs_images}
-    for network in networks.values():
-        asked.images(options, network, sys.stderr.isatty(), train=True)
-    return run_sweep(options, runs, todo, work)
+    with ended_by_signals():
+        todo = asked.undone(runs, options)
+        if options.dry_run:
+            print(estimate.table(runs, todo, sizes_of(options, runs)))
+            return 0
+        # Opened here, so that they are downloaded before many ask for them.
+        networks = {run.network.dataset: run.network for run in todo if run.network.needs_images}
+        for network in networks.values():
+            asked.images(options, network, sys.stderr.isatty(), train=True)
+        return run_sweep(options, runs, todo, work)
 
 
 def run_and_show(options: argparse.Namespace, run: Run, work: Callable[..., None]) -> None:
@@ -102,7 +105,10 @@ def run_and_show(options: argparse.Namespace, run: Run, work: Callable[..., None
         for todo in asked.undone([run], options):
             computed = todo.measurements
             with Stages() as stages:
-                work(todo, stages, options)
+                try:
+                    work(todo, stages, options)
+                except SystemExit:  # as if all were done
+                    raise UserError(f"{network}: the network's own code ends the program") from None
             seconds = stages.seconds
         # Also what a kill between the rows and this has left.
         network.checkpoint(options.output_dir).unlink(missing_ok=True)
@@ -160,8 +166,10 @@ def run_sweep(
             bar_format=BAR,
             disable=not sys.stderr.isatty(),
         )
-        with bar:
-            outcomes = execution.run(todo, attempt, jobs=jobs, scheduler=options.scheduler)
+        outcomes = execution.run(
+            todo, attempt, jobs=jobs, timeout=options.timeout, scheduler=options.scheduler
+        )
+        with bar, contextlib.closing(outcomes):
             for run, outcome in outcomes:
                 counts[outcome.status] += 1
                 if not outcome.recorded:
@@ -200,18 +208,34 @@ def attempt_with(options: argparse.Namespace, work: Callable[..., None]) -> Call
     )
 
 
-def divide(options: argparse.Namespace, todo: Sequence[Run]) -> tuple[int, int]:
+def sizes_of(options: argparse.Namespace, runs: Sequence[Run]) -> Callable:
+    """Look how large the networks of runs are, with a bar."""
+    bar = tqdm(desc="sizes", unit="network", disable=not sys.stderr.isatty(), leave=False)
+
+    def progress(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+
+    with bar:
+        bar.refresh()
+        return sizes.known(runs, progress, options.timeout or sizes.SECONDS)
+
+
+def divide(
+    options: argparse.Namespace, todo: Sequence[Run], known: Callable | None = None
+) -> tuple[int, int]:
     """Processes at once, and threads of each.
 
     As many processes as asked for, as there are networks, and as memory is enough for by the
     largest estimate; the threads are divided among them. The workers of a cluster are one process
-    each, with ``--threads`` or all their cores.
+    each, with ``--threads`` or all their cores. `known` gives the networks' sizes; by default they
+    are looked at.
     """
     if options.scheduler:
         return 1, options.threads
     jobs = max(1, min(options.jobs, len(todo)))
     if jobs > 1:
-        needed = estimate.most_memory(todo)
+        needed = estimate.most_memory(todo, known or sizes_of(options, todo))
         fit = max(1, int(SHARE_OF_MEMORY * memory.available() / needed))
         if fit < jobs:
             print(

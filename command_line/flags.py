@@ -263,6 +263,12 @@ def parser() -> Parser:
         help="networks at once, each in a process of its own; as memory allows" + default,
     )
     group.add_argument(
+        "--timeout",
+        type=positive,
+        metavar="SECONDS",
+        help="end a network that takes longer, and count it as failed (default: none)",
+    )
+    group.add_argument(
         "--scheduler",
         default="",
         metavar="ADDRESS",
@@ -363,8 +369,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     _require_one_graph(options)
     if options.edges and not options.save_graph:
         raise UserError("--edges has no effect without --save-graph: add it")
-    if options.scheduler and options.jobs > 1:
-        raise UserError("--jobs is for this machine, --scheduler for a cluster: give one of them")
+    if options.scheduler and (options.jobs > 1 or options.timeout):
+        what = "--jobs is" if options.jobs > 1 else "--timeout is"
+        raise UserError(f"{what} for this machine, --scheduler for a cluster: give one of them")
     return options
 
 

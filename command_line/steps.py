@@ -18,7 +18,6 @@ from runs import measuring, naming, records, results
 from runs.columns import columns
 from runs.measures import MEASURES
 from runs.run import Measurement, Run, configuration
-from sweep.missing import missing
 from system import compute
 from system.errors import UserError
 from system.files import replacing
@@ -198,12 +197,19 @@ def write(measurement: Measurement, made: Made, _: Report) -> None:
     folder = options.output_dir
     device = options.device
     records.record_run(
-        folder, network, measurement, took, device, threads, made.gaps, options.compile
+        folder,
+        network,
+        measurement,
+        took,
+        device,
+        threads,
+        made.gaps,
+        len(made.rows),
+        options.compile,
     )
-    # Appending does not read the file; what is written for the first time is not looked for in it.
-    there = asked.may_replace(options) and not missing([Run(network, (measurement,))], folder)
     names = columns(measurement.encoding, measurement.graph_metrics)
-    put = results.replace if there else results.append
+    # Appending does not read the file; what is written for the first time is not looked for in it.
+    put = results.replace if measurement in made.run.again else results.append
     put(measurement.rows_in(folder, network), names, made.rows)
 
 

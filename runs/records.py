@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runs import results
+from runs import results, table
 
 from .columns import IDENTITY
 from .run import Measurement, Network, configuration
@@ -44,6 +44,7 @@ RUNS = (
     "empty_layer_names",
     "unreached_classes",
     "unreached_class_numbers",
+    "rows",
     "gpu",
     "compiled",
     *(f"{stage}_gpu_megabytes" for stage in STAGES),
@@ -51,6 +52,7 @@ RUNS = (
 """Files from before there were some of these are given them, empty."""
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "training"))
 TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
+LONGEST = 10_000  # letters in a cell
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE")
 FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
 
@@ -83,9 +85,12 @@ def record_run(
     device: str,
     threads: int,
     gaps: Gaps,
+    rows: int,
     compiled: bool = False,
 ) -> None:
     """Add a line to ``runs.csv``: what is needed to repeat a run, and what it took.
+
+    It is written before the run's rows are.
 
     Parameters
     ----------
@@ -98,6 +103,8 @@ def record_run(
     threads : int
     gaps : pruning.Gaps
         What pruning has cut off.
+    rows : int
+        How many rows the run has.
     compiled : bool
         Whether the network was compiled for training.
     """
@@ -109,6 +116,7 @@ def record_run(
         "device": device,
         "threads": threads,
         **_missing(gaps),
+        "rows": rows,
         "gpu": gpu(device),
         "compiled": compiled if network.training else None,
     }
@@ -119,6 +127,36 @@ def record_run(
         row[f"{stage}_gpu_megabytes"] = _rounded(on_gpu, 1)
     file = Path(output_dir) / "runs.csv"
     results.append(file, RUNS, [row])
+
+
+def row_counts(output_dir: str | Path) -> dict[tuple[str, ...], int]:
+    """How many rows each run has, by ``runs.csv``.
+
+    Parameters
+    ----------
+    output_dir : str or Path
+
+    Returns
+    -------
+    dict of tuple of str to int
+        By `results.identity` with what was measured. Runs of earlier versions, which did not note
+        it, are not there.
+
+    Raises
+    ------
+    ResultFileError
+        If the file cannot be read.
+    """
+    file = Path(output_dir) / "runs.csv"
+    names = results.columns_of(file)
+    if "rows" not in names:
+        return {}
+    metrics, rows = names.index("graph_metrics"), names.index("rows")
+    return {
+        (*run, cells[metrics]): int(cells[rows])
+        for *_, cells, run in table.identified(file)
+        if cells[rows].isdecimal()
+    }
 
 
 def record_epoch(
@@ -166,7 +204,7 @@ def record_failure(
             "stage": stage,
             "error": error,
             # A name that is no text stands in it with what stands for its bytes.
-            "reason": " ".join(reason.split()).encode(errors="backslashreplace").decode(),
+            "reason": _short(reason).encode(errors="backslashreplace").decode(),
         }
         for measurement in measurements
     ]
@@ -247,7 +285,7 @@ def _missing(gaps: Gaps) -> dict[str, object]:
     """How many, and which; empty where it is not known."""
     row: dict[str, object] = {
         "empty_layers": len(gaps.empty_layers),
-        "empty_layer_names": " ".join(gaps.empty_layers),
+        "empty_layer_names": _short(" ".join(gaps.empty_layers)),
         "unreached_classes": None,
         "unreached_class_numbers": None,
     }
@@ -260,6 +298,12 @@ def _missing(gaps: Gaps) -> dict[str, object]:
 def _run(network: Network, measurement: Measurement) -> dict[str, object]:
     row = configuration(network, measurement)
     return {name: row[name] for name in IDENTITY} | {"graph_metrics": measurement.graph_metrics}
+
+
+def _short(text: str) -> str:
+    """A text in one line that csv reads again: it refuses cells of more than 131,072 letters."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 def _now() -> str:

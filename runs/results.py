@@ -14,48 +14,27 @@ file (`system.appending`). A last line that is no whole row is none of our appen
 
 from __future__ import annotations
 
-import csv
-import numbers
-import operator
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from system import appending
-from system.files import check_file
+from system.files import check_file, make_folder
 
-from .cells import Value, format_cell, line, parse_cell
-from .columns import BEFORE, IDENTITY
+from . import table
+from .cells import Value, line
+from .table import ResultFileError, identity
 
-LINE_END = re.compile("\r\n?|\n")
-
-
-class ResultFileError(appending.FileError):
-    """A result file that cannot be read or must not be written; one line that says why."""
-
-
-def identity(row: Mapping[str, object]) -> tuple[str, ...]:
-    """What tells one run from another, as text.
-
-    Parameters
-    ----------
-    row : mapping
-        A row, or any mapping with the `IDENTITY` columns, of which those in `BEFORE` may be
-        missing.
-
-    Returns
-    -------
-    tuple of str
-        Equal numbers give equal texts, ``4`` and ``4.0`` too.
-    """
-    row = BEFORE | row
-    return tuple(format_cell(_as_whole(row[name])) for name in IDENTITY)
-
-
-def _as_whole(value: object) -> object:
-    """A whole number as int, whatever its type; anything else as it is."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return int(value) if is_number and value % 1 == 0 else value
+__all__ = [
+    "ResultFileError",
+    "append",
+    "check",
+    "columns_of",
+    "find",
+    "identities",
+    "identity",
+    "read",
+    "replace",
+]
 
 
 def read(file: str | Path) -> list[dict[str, Value]]:
@@ -78,8 +57,9 @@ def read(file: str | Path) -> list[dict[str, Value]]:
         If the file is not UTF-8, or a row, such as a last one that was cut, is not as long as the
         header.
     """
-    _, table = _parse(Path(file))
-    return [row for _, row in table]
+    file = Path(file)
+    header, rows = table.read(file)
+    return [table.values(file, number, header, cells) for number, _, cells in rows]
 
 
 def find(file: str | Path, run: Mapping[str, object]) -> list[dict[str, Value]]:
@@ -99,12 +79,15 @@ def find(file: str | Path, run: Mapping[str, object]) -> list[dict[str, Value]]:
     Raises
     ------
     ResultFileError
-        As `read`, and if the file lacks an identity column.
+        As `identities`, and as `read` of the run's own rows.
     """
-    wanted = identity(run)
-    header, table = _parse(Path(file))
-    _require_identity(Path(file), header)
-    return [row for _, row in table if identity(row) == wanted]
+    file, wanted = Path(file), identity(run)
+    header, _ = table.read(file)
+    return [
+        table.values(file, number, header, cells)
+        for number, _, cells, found in table.identified(file)
+        if found == wanted
+    ]
 
 
 def identities(file: str | Path) -> dict[tuple[str, ...], int]:
@@ -122,22 +105,11 @@ def identities(file: str | Path) -> dict[tuple[str, ...], int]:
     Raises
     ------
     ResultFileError
-        As `find`, but only the identity columns must hold what they should.
+        As `read`, but only the identity columns must hold what they should; and if the file lacks
+        one of them.
     """
-    file = Path(file)
-    header, table = _table(file)
-    _require_identity(file, header)
-    if not header:
-        return {}
-    names = [name for name in IDENTITY if name in header]
-    pick = operator.itemgetter(*map(header.index, names))
-    known: dict[tuple[str, ...], tuple[str, ...]] = {}
     counts: dict[tuple[str, ...], int] = {}
-    for number, (_, cells) in enumerate(table, start=2):
-        texts = pick(cells)
-        if texts not in known:
-            known[texts] = identity(_values(file, number, names, texts))
-        run = known[texts]
+    for *_, run in table.identified(Path(file)):
         counts[run] = counts.get(run, 0) + 1
     return counts
 
@@ -161,11 +133,11 @@ def columns_of(file: str | Path) -> tuple[str, ...]:
     """
     file = Path(file)
     try:
-        data = appending.content(file, first_line=True)
+        first = next(appending.lines(file), b"")
     except FileNotFoundError:
-        data = b""
-    # Of a blank line csv makes no column, which would be an empty file.
-    return tuple(_cells(file, 1, _decode(file, _first_line(data)))) or ("",) * bool(data)
+        first = b""
+    # Of a blank line there is no column, as of an empty file.
+    return tuple(table.cells(file, 1, first.rstrip(b"\r\n"))) or ("",) * bool(first)
 
 
 def check(file: str | Path, names: Sequence[str]) -> None:
@@ -189,10 +161,7 @@ def check(file: str | Path, names: Sequence[str]) -> None:
     check_file(file)
     _check_header(file, names)
     if file.exists():
-        data = appending.content(file)
-        tail = data[appending.end_of_lines(data) :]
-        if len(tail) < len(data):
-            _require_whole_row(file, tail, columns_of(file))
+        table.require_whole(file, appending.last_line(file), columns_of(file))
 
 
 def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> None:
@@ -210,14 +179,14 @@ def append(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, o
     Raises
     ------
     ResultFileError
-        If the file has other columns, its last row was cut, or another process holds its lock for
-        too long.
+        If a row could not be read again, the file has other columns, its last row was cut, or
+        another process holds its lock for too long.
     OSError
         If it cannot be written; the file is then as before.
     """
     file = Path(file)
-    lines = [line(row[name] for name in names) for row in rows]
-    file.parent.mkdir(parents=True, exist_ok=True)
+    lines = table.as_lines(file, names, rows)
+    make_folder(file.parent)
     with appending.locked(file):
         _fit(file, names)
         _append(file, names, lines)
@@ -236,107 +205,32 @@ def replace(file: str | Path, names: Sequence[str], rows: Sequence[Mapping[str, 
     Raises
     ------
     ResultFileError, OSError
-        As `append`.
+        As `append`, and as `identities`.
     """
     file = Path(file)
-    new = [line(row[name] for name in names) for row in rows]
-    file.parent.mkdir(parents=True, exist_ok=True)
+    new, wanted = table.as_lines(file, names, rows), identity(rows[0])
+    make_folder(file.parent)
     with appending.locked(file):
         _fit(file, names)
-        _, table = _parse(file)
-        old = [i for i, (_, row) in enumerate(table) if identity(row) == identity(rows[0])]
+        old = [number for number, *_, run in table.identified(file) if run == wanted]
         if not old:
             _append(file, names, new)
             return
-        before = [line for line, _ in table[: old[0]]]
-        after = [line for i, (line, _) in enumerate(table) if i > old[0] and i not in old]
-        appending.rewrite(file, "".join([line(names), *before, *new, *after]))
 
+        def lines() -> Iterator[bytes]:
+            yield line(names).encode()
+            gone = set(old)
+            for number, text, _ in table.read(file)[1]:
+                if number == old[0]:
+                    yield "".join(new).encode()
+                elif number not in gone:
+                    yield text + b"\n"
 
-def _parse(file: Path) -> tuple[list[str], list[tuple[str, dict[str, Value]]]]:
-    """Header, and every row as its line and its values; both empty without a file."""
-    header, table = _table(file)
-    return header, [
-        (text + "\n", _values(file, number, header, cells))
-        for number, (text, cells) in enumerate(table, start=2)
-    ]
-
-
-def _table(file: Path) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Header, and every row as its line and its cells; both empty without a file."""
-    try:
-        data = appending.content(file)
-    except FileNotFoundError:
-        return [], []
-    if not data:
-        return [], []
-    first = _first_line(data)
-    header = _cells(file, 1, _decode(file, first))
-    tail = data[appending.end_of_lines(data) :]
-    if tail != first:
-        _require_whole_row(file, tail, header)
-    lines = LINE_END.split(_decode(file, data))
-    if not tail:
-        lines.pop()
-    table = []
-    for number, text in enumerate(lines[1:], start=2):
-        cells = _cells(file, number, text)
-        if len(cells) != len(header):
-            raise ResultFileError(
-                f"{file}, line {number}: {len(cells)} cells where the header has {len(header)}"
-            )
-        table.append((text, cells))
-    return header, table
-
-
-def _first_line(data: bytes) -> bytes:
-    return next(iter(data.splitlines()), b"")
-
-
-def _require_whole_row(file: Path, tail: bytes, header: Sequence[str]) -> None:
-    """Refuse a last line without a line break, unless it is empty or a whole row."""
-    try:
-        cells = next(csv.reader([tail.decode()], strict=True))
-    except (UnicodeDecodeError, csv.Error):
-        cells = []
-    if tail and len(cells) != len(header):
-        number = len(appending.content(file).splitlines())
-        raise ResultFileError(
-            f"{file}, line {number}: the last row was cut; complete it, or delete the line"
-        )
-
-
-def _decode(file: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ResultFileError(f"{file}: not a UTF-8 text file ({error.reason})") from None
-
-
-def _values(
-    file: Path, number: int, names: Sequence[str], cells: Sequence[str]
-) -> dict[str, Value]:
-    try:
-        return {name: parse_cell(name, cell) for name, cell in zip(names, cells, strict=True)}
-    except ValueError as error:
-        raise ResultFileError(f"{file}, line {number}: {error}") from None
-
-
-def _cells(file: Path, number: int, line: str) -> list[str]:
-    try:
-        return next(csv.reader([line], strict=True), [])
-    except csv.Error as error:
-        raise ResultFileError(f"{file}, line {number}: {error}") from None
+        appending.rewrite(file, lines())
 
 
 def _append(file: Path, names: Sequence[str], lines: Sequence[str]) -> None:
-    appending.append(file, line(names), lines, lambda tail: _require_whole_row(file, tail, names))
-
-
-def _require_identity(file: Path, header: Sequence[str]) -> None:
-    missing = [name for name in IDENTITY if name not in header and name not in BEFORE]
-    if header and missing:
-        raise ResultFileError(f"{file}: not a result file: it has no column {missing[0]}")
+    appending.append(file, line(names), lines, lambda tail: table.require_whole(file, tail, names))
 
 
 def _check_header(file: Path, names: Sequence[str]) -> bool:
@@ -355,7 +249,12 @@ def _check_header(file: Path, names: Sequence[str]) -> bool:
 def _fit(file: Path, names: Sequence[str]) -> None:
     """Give a file from before the columns that it lacks, empty: it is written anew, once."""
     if _check_header(file, names):
-        header, table = _table(file)
-        old = (dict(zip(header, cells, strict=True)) for _, cells in table)
-        lines = [line(row.get(name, "") for name in names) for row in old]
-        appending.rewrite(file, "".join([line(names), *lines]))
+
+        def lines() -> Iterator[bytes]:
+            yield line(names).encode()
+            header, rows = table.read(file)
+            for _, _, cells in rows:
+                old = dict(zip(header, cells, strict=True))
+                yield line(old.get(name, "") for name in names).encode()
+
+        appending.rewrite(file, lines())

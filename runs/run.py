@@ -147,10 +147,19 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Run:
-    """One network and its measurements: it is made once and measured in all these ways."""
+    """One network and its measurements: it is made once and measured in all these ways.
+
+    Attributes
+    ----------
+    network : Network
+    measurements : tuple of Measurement
+    again : tuple of Measurement
+        Those of which a file has rows, which are replaced.
+    """
 
     network: Network
     measurements: tuple[Measurement, ...]
+    again: tuple[Measurement, ...] = ()
 
     @property
     def shown(self) -> str | None:

@@ -5,8 +5,8 @@
 #     scripts/sweep_dask.sh
 #     PRUNERS="er erk" SPARSITIES="0.9 0.98" SEEDS="0 1 2" scripts/sweep_dask.sh
 #
-# For several machines run the scheduler line on one (with its own name as HOST) and the worker line
-# on the others, as often as each has cores and memory for. They all need this repository (on
+# For several machines run the scheduler line on one and the worker line on the others, as often as
+# each has cores and memory for, all with their own address in `here`. They all need this repository (on
 # PYTHONPATH), the same packages, and one --output-dir and --data-root that all of them see.
 # Whoever reaches the scheduler's port can run code on the workers: keep it in a trusted network.
 set -euo pipefail
@@ -24,10 +24,12 @@ export PYTHONPATH=$PWD
 cluster=()
 trap 'kill "${cluster[@]}"; wait' EXIT
 
-"$PYTHON" -m dask scheduler --host "$HOST" --port "$PORT" --no-dashboard &
+# Without a dashboard, too, each has a page, by default for all the world.
+here=(--host "$HOST" --no-dashboard --dashboard-address "$HOST:0")
+"$PYTHON" -m dask scheduler "${here[@]}" --port "$PORT" &
 cluster+=($!)
 for _ in 1 2; do
-    "$PYTHON" -m dask worker "tcp://$HOST:$PORT" --nworkers 1 --nthreads 1 --no-dashboard &
+    "$PYTHON" -m dask worker "tcp://$HOST:$PORT" "${here[@]}" --nworkers 1 --nthreads 1 &
     cluster+=($!)
 done
 

@@ -8,7 +8,7 @@ motifs, which grow with more than the edges, from the graph's geometry (`metrics
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,22 +47,28 @@ class Cost(NamedTuple):
     megabytes: float
 
 
-def estimate(run: Run) -> Cost:
+def estimate(run: Run, known: Callable | None = None) -> Cost | None:
     """Estimate one run.
 
     Parameters
     ----------
     run : Run
+    known : callable
+        What gives its size, from `sizes.known`; `size` by default.
 
     Returns
     -------
-    Cost
+    Cost or None
+        None if its size is not known.
     """
     network = run.network
     released = network.is_released("pruner")
-    nodes, edges, motifs = size(
+    found = (known or size)(
         network.origin, network.dataset, network.pruning, network.sparsity, released
     )
+    if found is None:
+        return None
+    nodes, edges, motifs = found
     cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
     pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
     measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
@@ -76,9 +82,10 @@ def estimate(run: Run) -> Cost:
     )
 
 
-def most_memory(runs: Iterable[Run]) -> float:
-    """Largest estimate of memory among runs, in MB."""
-    return max((estimate(run).megabytes for run in runs), default=LOADED)
+def most_memory(runs: Iterable[Run], known: Callable | None = None) -> float:
+    """Largest estimate of memory among runs, in MB; those of unknown size are left out."""
+    costs = filter(None, (estimate(run, known) for run in runs))
+    return max((cost.megabytes for cost in costs), default=LOADED)
 
 
 @cache
@@ -115,7 +122,7 @@ def size(
     return graph.num_nodes, graph.num_edges, walks.cost(graph)
 
 
-def table(runs: Iterable[Run], left: Iterable[Run]) -> str:
+def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = None) -> str:
     """The runs of a sweep with what they take, for ``--dry-run``.
 
     Parameters
@@ -124,33 +131,40 @@ def table(runs: Iterable[Run], left: Iterable[Run]) -> str:
         All of them.
     left : iterable of Run
         Those that are not done.
+    known : callable
+        As for `estimate`.
 
     Returns
     -------
     str
-        One line a run, and a line of totals.
+        One line a run, with question marks for what is not known, and a line of totals.
     """
     undone = {run.network: set(run.measurements) for run in left}
     lines = [f"{'run':<76} {'done':>4} {'nodes':>11} {'edges':>14} {'seconds':>8} {'MB':>7}"]
-    count, to_do, seconds = 0, 0, 0.0
+    count, to_do, unknown, seconds = 0, 0, 0, 0.0
     for run in runs:
         missing = undone.get(run.network, set())
         for measurement in run.measurements:
-            cost = estimate(Run(run.network, (measurement,)))
+            cost = estimate(Run(run.network, (measurement,)), known)
             name = f"{run.network}: {measurement}"
             done = "no" if measurement in missing else "yes"
-            lines.append(
-                f"{name:<76} {done:>4} {cost.nodes:>11,} {cost.edges:>14,} {cost.seconds:>8.1f} "
-                f"{cost.megabytes:>7,.0f}"
-            )
+            if cost:
+                what = f"{cost.nodes:>11,} {cost.edges:>14,} {cost.seconds:>8.1f} "
+                what += f"{cost.megabytes:>7,.0f}"
+            else:
+                what = f"{'?':>11} {'?':>14} {'?':>8} {'?':>7}"
+            lines.append(f"{name:<76} {done:>4} {what}")
             count += 1
             to_do += measurement in missing
         if missing:
             part = Run(run.network, tuple(m for m in run.measurements if m in missing))
-            seconds += estimate(part).seconds
+            cost = estimate(part, known)
+            seconds += cost.seconds if cost else 0
+            unknown += 0 if cost else len(missing)
+    left_out = f"; {unknown} of unknown size are not counted" if unknown else ""
     lines.append(
         f"{count} runs, {count - to_do} done, {to_do} to do: about {_duration(seconds)} by one "
-        "process (estimates; training not counted)"
+        f"process (estimates; training not counted{left_out})"
     )
     return "\n".join(lines)
 

@@ -1,32 +1,26 @@
-"""Running many tasks: in processes of this machine (joblib's pool), or on a Dask cluster.
+"""Running many tasks: in processes of this machine, or on a Dask cluster.
 
-A task that raises is one failure. A worker that dies (killed for memory, say) takes its pool with
-it: what it was working on is run again alone, and is a failure if it dies again; the others go on
-in a new pool. A cluster gives the work of a dead worker to another one; what has killed several is
-run again alone too. What another process is already computing is asked for again at the end.
+A task that raises is one failure. When a process dies (killed for memory, say) the others go on;
+what it was working on is run again alone at the end, and is a failure if it dies again. A cluster
+gives the work of a dead worker to another one; what has killed several is run again alone too. What
+another process is already computing is asked for again at the end.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
+import logging
 import pickle
-import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from joblib.externals.loky import FIRST_COMPLETED, get_reusable_executor, wait
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
 from runs.run import Run
 from system.errors import UserError
+from system.workers import Lost, workers
 
-IDLE_SECONDS = 20  # before an idle process leaves
 WORKERS_SECONDS = 120  # for the first worker of a cluster to join
 BUSY_SECONDS = 2.0  # before asking again for what another process computes
 
@@ -65,7 +59,12 @@ Pool = Callable[[Sequence[Run]], Iterator[tuple[Run, Outcome]]]
 
 
 def run(
-    tasks: Sequence[Run], work: Work, *, jobs: int = 1, scheduler: str = ""
+    tasks: Sequence[Run],
+    work: Work,
+    *,
+    jobs: int = 1,
+    timeout: float | None = None,
+    scheduler: str = "",
 ) -> Iterator[tuple[Run, Outcome]]:
     """Run tasks, each in a process that is not this one; results come as they are ready.
 
@@ -77,6 +76,8 @@ def run(
         pickled.
     jobs : int
         Processes at once.
+    timeout : float, optional
+        Seconds after which a task is ended and has failed; not on a cluster.
     scheduler : str
         Address of a Dask scheduler; its workers are used instead of processes of this machine.
 
@@ -88,10 +89,13 @@ def run(
     Raises
     ------
     SchedulerError
-        If there is no such cluster, or no process can be started.
+        If there is no such cluster.
+    WorkersError
+        If no process can be started.
     """
     waiting = list(tasks)
-    with _cluster(work, scheduler) if scheduler else _processes(work, jobs) as pool:
+    where = _cluster(work, scheduler) if scheduler else _processes(work, jobs, timeout)
+    with where as pool:
         while waiting:
             busy = []
             for task, outcome in pool(waiting):
@@ -105,80 +109,23 @@ def run(
 
 
 @contextlib.contextmanager
-def _processes(work: Work, jobs: int) -> Iterator[Pool]:
-    workers = None
-    rounds = itertools.count()
+def _processes(work: Work, jobs: int, timeout: float | None) -> Iterator[Pool]:
+    with workers(work, timeout) as each:
 
-    def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
-        nonlocal workers
-        waiting = dict(enumerate(tasks))
-        alone: list[int] = []
-        while waiting:
-            # After a worker died: first what was under way, each in a process of its own.
-            now = alone[:1] or list(waiting)
-            # Of joblib's own pool: joblib.Parallel runs one job in this process, where want of
-            # memory would end the sweep.
-            workers = get_reusable_executor(max_workers=min(jobs, len(now)), timeout=IDLE_SECONDS)
-            started = Path(marks, str(next(rounds)))
-            started.mkdir()
-            todo, calls = iter(now), set()
-            try:
-                while True:
-                    # No more than are worked on: if this process is killed, nothing is queued.
-                    for i in itertools.islice(todo, jobs - len(calls)):
-                        calls.add(workers.submit(_marked, work, i, waiting[i], started))
-                    if not calls:
-                        break
-                    ended, calls = wait(calls, return_when=FIRST_COMPLETED)
-                    for call in ended:
-                        i, outcome = call.result()
-                        alone = [other for other in alone if other != i]
-                        yield waiting.pop(i), outcome
-            except TerminatedWorkerError:
-                workers.shutdown()  # waits for the other workers' end: until then they leave marks
-                under_way = [i for i in map(int, os.listdir(started)) if i in waiting]
-                if alone:
-                    yield waiting.pop(alone.pop(0)), DIED
-                elif under_way:
-                    alone = sorted(under_way)
+        def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
+            died = []
+            for task, answer in each(tasks, jobs):
+                if answer is Lost.DIED:
+                    died.append(task)
                 else:
-                    raise SchedulerError(
-                        "the processes of --jobs die before they begin; is there memory left?"
-                    ) from None
+                    yield task, _late(timeout) if answer is Lost.LATE else answer
+            for task in died:  # alone: it may have been killed for memory that others took
+                for _, answer in each([task], 1):
+                    if answer is Lost.LATE:
+                        answer = _late(timeout)
+                    yield task, DIED if answer is Lost.DIED else answer
 
-    # The directory outlives the processes, which leave marks in it to their end.
-    with _safe_path(), tempfile.TemporaryDirectory(prefix="sweep-") as marks:
-        try:
-            yield pool
-            if workers:
-                workers.shutdown()
-        except BaseException:
-            _stop(workers)
-            raise
-
-
-@contextlib.contextmanager
-def _safe_path() -> Iterator[None]:
-    """Keep the working folder off the path of imports of new processes, as Python itself can.
-
-    They would find its modules, whatever these are called, before those of Python.
-    """
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
-    try:
-        yield
-    finally:
-        del os.environ["PYTHONSAFEPATH"]
-        if before is not None:
-            os.environ["PYTHONSAFEPATH"] = before
-
-
-def _stop(workers) -> None:
-    """End the processes of a pool in the middle of their work, without a word."""
-    if workers:
-        for process in list(workers._processes.values()):
-            process.terminate()
-        workers.shutdown()  # finds them dead
+        yield pool
 
 
 DIED = Outcome(
@@ -191,11 +138,9 @@ DIED = Outcome(
 )
 
 
-def _marked(work: Work, number: int, task: Run, started: Path) -> tuple[int, Outcome]:
-    """Work on a task, leaving a mark that it was begun."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the program decides
-    (started / str(number)).touch()
-    return number, work(task)
+def _late(timeout: float | None) -> Outcome:
+    reason = f"it took longer than the {timeout:g} s of --timeout"
+    return Outcome(FAILED, "unknown", "timeout", reason, recorded=False)
 
 
 def _by_value() -> Callable[[str, bytes], Outcome]:
@@ -221,12 +166,15 @@ def _by_value() -> Callable[[str, bytes], Outcome]:
     return call_packed
 
 
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 @contextlib.contextmanager
 def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
-    # By Dask itself: joblib's backend for it runs the work in this process when the cluster has one
-    # core, and loses all that is under way when a worker dies.
     try:
         import distributed
+        from distributed.client import CancelledError
     except ModuleNotFoundError:
         raise SchedulerError(
             "--scheduler needs Dask: pip install -r deps/requirements-dask.txt"
@@ -238,10 +186,22 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
             f"--scheduler {scheduler}: no Dask scheduler answers there ({error})"
         ) from None
 
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("distributed"):  # what it says of a lost scheduler is said here
+            logging.getLogger(name).setLevel(logging.CRITICAL)
     call_packed = _by_value()
 
+    def lost(error: BaseException) -> SchedulerError:
+        return SchedulerError(
+            f"--scheduler {scheduler}: the scheduler has been lost ({_first_line(error)}); what is "
+            "done is kept: start a cluster again, then give the same command"
+        )
+
     def submit(task: Run):
-        return client.submit(call_packed, ROOT, pickle.dumps((work, task)), pure=False)
+        try:
+            return client.submit(call_packed, ROOT, pickle.dumps((work, task)), pure=False)
+        except (OSError, RuntimeError) as error:  # it has been closed
+            raise lost(error) from None
 
     def outcome(call) -> Outcome:
         try:
@@ -252,6 +212,10 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
                 f"let each worker see a checkout of this project, at {ROOT} or on its PYTHONPATH, "
                 "and have the packages of deps/requirements-dask.txt"
             ) from None
+        except (CancelledError, OSError) as error:
+            if call.status == "error":  # of the work itself
+                raise
+            raise lost(error) from None
 
     def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
         calls = {submit(task): task for task in tasks}
@@ -275,4 +239,6 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
             raise SchedulerError(
                 f"--scheduler {scheduler}: no worker has joined it for {WORKERS_SECONDS} s"
             ) from None
+        except OSError as error:
+            raise lost(error) from None
         yield pool

@@ -1,4 +1,4 @@
-"""Which runs are undone: what no result file has."""
+"""Which runs are undone: what no result file has, or not all of."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from runs import results
+from runs import records, results
 from runs.run import Measurement, Network, Run, configuration
 
 
@@ -28,19 +28,28 @@ def missing(
     -------
     list of Run
         With the measurements that are missing; runs with none are left out. Each file is read
-        once.
+        once. A run that has fewer rows than ``runs.csv`` says, as a disk may have lost, is missing.
+
+    Raises
+    ------
+    ResultFileError
+        If a file cannot be read.
     """
-    known: dict[Path, set[tuple[str, ...]]] = {}
+    known: dict[Path, dict[tuple[str, ...], int]] = {}
+    whole = records.row_counts(output_dir)
     left = []
     for run in runs:
-        measurements = []
+        measurements, again = [], []
         for measurement in run.measurements:
             file = measurement.rows_in(output_dir, run.network)
             if file not in known:
-                known[file] = set(results.identities(file))
+                known[file] = results.identities(file)
             identity = results.identity(configuration(run.network, measurement))
-            if identity not in known[file] or anew(run.network, measurement):
+            rows = known[file].get(identity, 0)
+            is_there = rows >= whole.get((*identity, measurement.graph_metrics), 1)
+            if not is_there or anew(run.network, measurement):
                 measurements.append(measurement)
+                again += [measurement] if rows else []
         if measurements:
-            left.append(replace(run, measurements=tuple(measurements)))
+            left.append(replace(run, measurements=tuple(measurements), again=tuple(again)))
     return left

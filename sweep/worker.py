@@ -27,7 +27,7 @@ def attempt(
     work: Callable[[Run, Stages], None],
     new_stages: Callable[[], Stages],
     undone: Callable[[Sequence[Run]], list[Run]],
-    explain: Callable[[Exception], str | None],
+    explain: Callable[[BaseException], str | None],
     output_dir: Path,
     threads: int | None,
 ) -> Outcome:
@@ -62,8 +62,10 @@ def attempt(
         stages = new_stages()
         try:
             work(todo, stages)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # of a network of the user's own, too
             reason = explain(error) or str(error)
+            if isinstance(error, SystemExit):
+                reason = f"the network's own code ends the program: exit({error})"
             outcome = Outcome(FAILED, stages.current, type(error).__name__, reason)
             unwritten = todo.measurements[stages.ended["write"] :]
             record(output_dir, Run(run.network, unwritten), outcome)

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from .errors import UserError
 
+MOST = (2 - 2**-23) * 2.0**127  # of a float32
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -60,13 +61,13 @@ def whole_number(least: int, below: int = 2**32):
 
 
 def positive(text: str) -> float:
-    """A finite positive number."""
+    """A positive number that torch's floats hold."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    if not 0 < value <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number up to {MOST:.1e}")
     return value
 
 

@@ -11,11 +11,25 @@ from .errors import UserError
 if TYPE_CHECKING:
     import torch
 
+MOST_THREADS = 256  # on machines with fewer cores; libraries end the process if there are no more
+
 
 def use_threads(count: int | None) -> None:
-    """Bound the threads of torch, numba and BLAS; without a number each takes all cores."""
+    """Bound the threads of torch, numba and BLAS; without a number each takes all cores.
+
+    Parameters
+    ----------
+    count : int, optional
+
+    Raises
+    ------
+    UserError
+        If there are far more than cores.
+    """
     if count is None:
         return
+    if count > max(MOST_THREADS, os.cpu_count() or 1):
+        raise UserError(f"--threads {count}: there are {os.cpu_count()} cores; give fewer threads")
     import numba
     import scipy.linalg  # noqa: F401  (loads SciPy's BLAS, so that the bound applies to it)
     import threadpoolctl

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pkgutil import resolve_name
 from typing import NoReturn
 
@@ -17,6 +19,33 @@ Arguments = Sequence[str]
 
 STATUS_MENDABLE = 2
 STATUS_INTERRUPTED = 130
+ENDING = ("SIGTERM", "SIGHUP")
+"""Signals that ask a program to end: of a batch system, of a terminal that is closed."""
+
+
+class Ended(KeyboardInterrupt):
+    """A signal has asked the program to end; its argument is the signal's number."""
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let `ENDING` end what is within as Ctrl-C does, unless they are ignored (as by ``nohup``)."""
+    if threading.current_thread() is not threading.main_thread():  # signals are not for others
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        raise Ended(number)
+
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)]
+    ours = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def program(
@@ -36,8 +65,9 @@ def program(
     callable
         A decorator. The function takes the arguments without the program's name and gives its exit
         status, None for 0; ``main`` takes them too, or by default ``sys.argv``, and gives 2 after
-        one line about what the user can mend (`UserError`, a failing file or too little memory)
-        and 130 when interrupted. Any other exception is a fault of ours and is raised.
+        one line about what the user can mend (`UserError`, a failing file or too little memory),
+        and when interrupted 128 and the signal's number, such as 130 after Ctrl-C. Any other
+        exception is a fault of ours and is raised.
     """
 
     def decorate(run: Callable[[Arguments], int | None]) -> Callable[..., int]:
@@ -51,6 +81,9 @@ def program(
             except BrokenPipeError:  # whoever read the output has left; results are written
                 streams.flush()
                 return 0
+            except Ended as ended:
+                print(f"{name}: {interrupted}", file=sys.stderr)
+                return 128 + ended.args[0]
             except KeyboardInterrupt:
                 print(f"{name}: {interrupted}", file=sys.stderr)
                 return STATUS_INTERRUPTED
@@ -70,11 +103,19 @@ def program(
 
 def one_line(error: BaseException) -> str | None:
     """One line about what a user can mend; None for any other error, which is a fault of ours."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_torchs_want_of_memory(error):
         return "out of memory: a sparser or smaller network needs less"
     if isinstance(error, OSError):  # a full disk, a file without permission
         return text.printable(of_system(error))
     return text.one_line(error) if isinstance(error, UserError) else None
+
+
+def _is_torchs_want_of_memory(error: BaseException) -> bool:
+    """Torch has a class of its own for that of a GPU, and none for that of the machine."""
+    name = type(error).__name__
+    return name == "OutOfMemoryError" or (
+        name == "RuntimeError" and "can't allocate memory" in str(error)
+    )
 
 
 def run_program(where: str) -> NoReturn:

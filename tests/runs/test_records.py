@@ -12,7 +12,7 @@ import torch
 import main
 from pruning import Gaps
 from runs import records, results
-from runs.run import Measurement, Network
+from runs.run import Measurement, Network, configuration
 
 OURS = Path(main.__file__).parent / "graph_data/digits/runs.csv"
 NETWORK = Network("Resnet-20", "CIFAR-10", "erk", 0.98, 0, False)
@@ -24,9 +24,9 @@ MEASUREMENT = Measurement("unrolled", "exact", "topometrics")
 def record(tmp_path):
     """Add a line to a log; gives all its lines."""
 
-    def run(gaps=NOTHING):
+    def run(gaps=NOTHING, rows=1):
         took = {"prune": (1.5, 200.0, None)}
-        records.record_run(tmp_path, NETWORK, MEASUREMENT, took, "cpu", 3, gaps)
+        records.record_run(tmp_path, NETWORK, MEASUREMENT, took, "cpu", 3, gaps, rows)
         with open(tmp_path / "runs.csv", newline="") as stream:
             return list(csv.DictReader(stream, strict=True))
 
@@ -81,6 +81,27 @@ def test_a_reason_with_a_name_that_is_no_text(tmp_path):
     records.record_failure(tmp_path, NETWORK, [MEASUREMENT], "load", "OSError", "no file \udcff.pt")
     (row,) = csv.DictReader((tmp_path / "failures.csv").read_text().splitlines())
     assert row["reason"] == "no file \\udcff.pt"
+
+
+def test_a_reason_of_any_length_can_be_read_again(tmp_path):
+    for letters in (10, 200_000):
+        records.record_failure(tmp_path, NETWORK, [MEASUREMENT], "load", "E", 'a"\n' * letters)
+    first, second = csv.DictReader((tmp_path / "failures.csv").read_text().splitlines())
+    assert first["reason"] == 'a" ' * 9 + 'a"'
+    assert second["reason"] == 'a" ' * 3333 + "a..."
+
+
+def test_the_rows_of_each_run_are_recorded(record, tmp_path):
+    run = results.identity(configuration(NETWORK, MEASUREMENT))
+    assert records.row_counts(tmp_path) == {}
+    record(rows=4)
+    record(rows=22)
+    assert records.row_counts(tmp_path) == {(*run, "topometrics"): 22}
+    file = tmp_path / "runs.csv"
+    file.write_text(file.read_text().replace(",22\n", ",\n"))
+    assert records.row_counts(tmp_path) == {(*run, "topometrics"): 4}
+    file.write_bytes(OURS.read_bytes())  # of an earlier version
+    assert records.row_counts(tmp_path) == {}
 
 
 @pytest.fixture

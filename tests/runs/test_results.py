@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs import cells, results
+from runs import cells, results, table
 from runs.columns import CONFIGURATION, IDENTITY, LAYER, columns
 from runs.measures import MEASURES
 from system import appending, files
@@ -256,6 +256,47 @@ def test_pandas_and_spreadsheets_leave_a_run_what_it_is(tmp_path):
     assert results.identities(file) == {results.identity(row): 1 for row in rows}
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("block", [1, 2, 3, 64, 65536])
+def test_lines_are_those_of_the_whole_text(tmp_path, monkeypatch, ends, block):
+    """Wherever a block of what is read ends."""
+    monkeypatch.setattr(appending, "BLOCK", block)
+    file = tmp_path / "a"
+    for lines in ([], ["a"], ["", ""], ["a", "", "é\u2028\x0b\x85b", "c" * 70, "last"]):
+        for text in (ends.join(lines), ends.join([*lines, ""])):
+            file.write_bytes(text.encode())
+            with open(file, newline="") as opened:
+                assert [line.decode() for line in appending.lines(file)] == list(opened)
+            assert appending.content(file) == text.encode()
+
+
+def test_a_file_that_is_cut_while_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(appending, "BLOCK", 100)
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(seed) for seed in range(300)])
+    lines = appending.lines(file)
+    next(lines)
+    os.truncate(file, 20_000)
+    with pytest.raises(appending.FileError, match=r"a\.csv: it was cut while it was read"):
+        list(lines)
+
+
+@pytest.mark.parametrize("change", ["append", "replace"])
+def test_a_reader_gets_to_the_end_however_much_is_written_meanwhile(tmp_path, monkeypatch, change):
+    """It reads what was there when it began: the same bytes once, whatever comes after them."""
+    monkeypatch.setattr(appending, "BLOCK", 100)
+    file = tmp_path / "a.csv"
+    rows = [make_row(seed) for seed in range(30)]
+    results.append(file, COLUMNS, rows)
+    found = []
+    for row in table.identified(file):
+        found.append(row[-1])
+        seed = 30 + len(found) if change == "append" else len(found) % 30
+        getattr(results, change)(file, COLUMNS, [make_row(seed, nodes=len(found))])
+    assert found == list(map(results.identity, rows))
+    assert len(results.read(file)) == (60 if change == "append" else 30)
+
+
 def test_append_reads_only_the_ends_of_the_file(tmp_path, monkeypatch):
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, [make_row(seed) for seed in range(20_000)])
@@ -263,10 +304,10 @@ def test_append_reads_only_the_ends_of_the_file(tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("the whole file was read")
 
-    monkeypatch.setattr(results, "_table", refuse)
+    monkeypatch.setattr(table, "read", refuse)
     asked = []
-    read = os.read
-    monkeypatch.setattr(os, "read", lambda fd, size: asked.append(size) or read(fd, size))
+    read = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, at: asked.append(size) or read(fd, size, at))
     results.append(file, COLUMNS, [make_row(20_000)])
     assert sum(asked) == appending.BLOCK
     monkeypatch.undo()
@@ -318,7 +359,7 @@ def test_other_columns_are_refused_and_kept(tmp_path, write):
     [
         (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
         (lambda b: b.replace(b",191894,", b","), "line 2: 17 cells where the header has 18"),
-        (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
+        (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 2: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
     ],
@@ -391,7 +432,7 @@ def test_numbers_written_by_hand_are_the_same_run(tmp_path):
     ("spoil", "message"),
     [
         (lambda b: b.replace(b",191894,", b","), "line 3: 17 cells where the header has 18"),
-        (lambda b: b.replace(b"digits", b"\xff\xfe"), "not a UTF-8 text file"),
+        (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 3: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),
         (lambda b: b.replace(b"digits", b'"digits'), "line 3: "),
@@ -432,6 +473,29 @@ def test_a_table_of_other_columns(tmp_path):
         with pytest.raises(ValueError, match="line break"):
             results.append(file, names, [rows[0], rows[0] | {"message": text}])
     assert file.read_bytes() == before
+
+
+BAD = {
+    "a text for a number": {"nodes": "many"},
+    "no boolean": {"training": None},
+    "a name that is no text": {"model": "a\udcff"},
+    "a name that csv does not read": {"model": '"' + 140_000 * "x"},
+    "a line break": {"model": "a\nb"},
+    "too many digits": {"motifs": 10**5000},
+}
+
+
+@pytest.mark.parametrize("write", [results.append, results.replace])
+@pytest.mark.parametrize("bad", BAD)
+def test_a_row_that_could_not_be_read_again_is_not_written(tmp_path, write, bad):
+    file = tmp_path / "a.csv"
+    results.append(file, COLUMNS, [make_row(0)])
+    before = file.read_bytes()
+    with pytest.raises(results.ResultFileError, match="not written: ") as caught:
+        write(file, COLUMNS, [make_row(1), make_row(1, **BAD[bad])])
+    assert file.read_bytes() == before
+    assert str(caught.value).startswith(f"{file}: ")
+    assert "\n" not in str(caught.value)
 
 
 def test_refused_rows_create_nothing(tmp_path):
@@ -506,17 +570,17 @@ def test_lock_held_for_too_long(tmp_path, monkeypatch):
 
 
 def append_many(file, first):
-    for seed in range(first, first + 50):
+    for seed in range(first, first + 20):
         results.append(file, COLUMNS, [make_row(seed)])
 
 
 def test_processes_append_together(tmp_path):
     file = tmp_path / "a.csv"
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=append_many, args=(file, 50 * i)) for i in range(8)]
+    workers = [context.Process(target=append_many, args=(file, 20 * i)) for i in range(8)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
         assert worker.exitcode == 0
-    assert sorted(row["seed"] for row in results.read(file)) == list(range(400))
+    assert sorted(row["seed"] for row in results.read(file)) == list(range(160))

@@ -17,11 +17,20 @@ from pathlib import Path
 from sweep import execution
 from sweep.execution import Outcome
 
-KINDS = ("once", "always", "raising", "busy", "stopping")
+KINDS = ("once", "always", "raising", "busy", "stopping", "hanging")
 
 
-def work(task: int, folder: str, once: set, always: set, raising: set, busy: set, stopping: set):
-    """Leave a file that says who tried; then die, fail, be busy for two times, or be done."""
+def work(
+    task: int,
+    folder: str,
+    once: set,
+    always: set,
+    raising: set,
+    busy: set,
+    stopping: set,
+    hanging: set,
+):
+    """Leave a file that says who tried; then die, fail, hang, be busy for two times, or be done."""
     times = len(list(Path(folder).glob(f"{task}-*")))
     Path(folder, f"{task}-{times}-{os.getpid()}").touch()
     time.sleep(0.02)
@@ -31,6 +40,8 @@ def work(task: int, folder: str, once: set, always: set, raising: set, busy: set
         return Outcome(execution.BUSY)
     if task in raising:
         return Outcome(execution.FAILED, "measure", "ValueError", f"number {task}")
+    if task in hanging:
+        time.sleep(10_000)
     if task in stopping:
         raise OSError(28, "No space left on device", folder)
     return Outcome(execution.DONE)
@@ -58,6 +69,7 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--tasks", type=int, default=6)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--timeout", type=float)
     parser.add_argument("--scheduler", default="")
     parser.add_argument("--dead-on-arrival", action="store_true")
     for name in KINDS:
@@ -70,6 +82,7 @@ def main() -> None:
         range(options.tasks),
         DeadOnArrival() if options.dead_on_arrival else call,
         jobs=options.jobs,
+        timeout=options.timeout,
         scheduler=options.scheduler,
     )
     found = [[task, outcome._asdict()] for task, outcome in outcomes]

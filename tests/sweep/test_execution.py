@@ -1,14 +1,18 @@
 """Running many tasks: every one has one outcome, whatever becomes of the processes."""
 
 import collections
+import functools
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import clusters
+import psutil
 import pytest
+import small_work
 
 from sweep import execution
 from system import compute
@@ -92,7 +96,7 @@ def test_a_task_that_is_always_killed_is_one_failure(small, jobs):
 def test_processes_that_die_before_they_begin_are_one_error(small):
     done, tries = small("--jobs", 2, "--dead-on-arrival")
     assert tries == {}
-    assert "SchedulerError: the processes of --jobs die before they begin" in done.stderr
+    assert "WorkersError: processes die before they begin" in done.stderr
 
 
 def test_what_no_run_can_go_on_after_is_raised(small):
@@ -137,3 +141,50 @@ def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
             list(tasks)
     assert str(caught.value).startswith(f"--scheduler {address}: a worker cannot import")
     assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def scheduler_dies(monkeypatch):
+    """Kill the scheduler of a cluster after the first outcome."""
+
+    def kill(address):
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if address in command and any("dask_scheduler" in part for part in command):
+                process.kill()
+
+    return kill
+
+
+def test_a_lost_scheduler_is_one_line(tmp_path, scheduler_dies):
+    """It is no fault of the output folder."""
+    dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")
+    path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    call = functools.partial(
+        small_work.work, folder=str(tmp_path), **{kind: set() for kind in small_work.KINDS}
+    )
+    with (
+        clusters.cluster(tmp_path, 1, path=path) as (address, _),
+        dask.config.set({"distributed.comm.timeouts.connect": "3s"}),
+        pytest.raises(execution.SchedulerError) as caught,
+    ):
+        for _ in execution.run(range(1000), call, scheduler=address):
+            scheduler_dies(address)
+    assert str(caught.value).startswith(f"--scheduler {address}: the scheduler has been lost (")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_error_of_the_work_is_that_on_a_cluster_too(small, tmp_path):
+    pytest.importorskip("distributed")
+    with clusters.cluster(tmp_path, 1, path=Path(__file__).parent) as (address, _):
+        done, _ = small("--scheduler", address, "--stopping", 1)
+    assert done.stderr.splitlines()[-1].startswith("OSError: [Errno 28] No space left on device")
+
+
+def test_a_task_that_takes_too_long_is_a_failure(small):
+    outcomes, tries = small("--jobs", 2, "--hanging", 1, "--timeout", 5)
+    assert statuses(outcomes) == {i: "failed" if i == 1 else "done" for i in range(6)}
+    late = ("failed", "unknown", "timeout", "it took longer than the 5 s of --timeout", False)
+    assert outcomes[1] == late
+    assert len(tries[1]) == 1

@@ -540,7 +540,10 @@ def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
 
     todo = plan.runs(flags.parse(BIG), ["CIFAR-10"])
     needed = estimate.most_memory(todo)
-    divide = console.divide
+
+    def divide(options, todo):
+        return console.divide(options, todo, estimate.size)
+
     monkeypatch.setattr(memory, "available", lambda: 100 * needed)
     options = flags.parse([*BIG, "--jobs", "4", "--threads", "9"])
     assert divide(options, todo) == (4, 2)

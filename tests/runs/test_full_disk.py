@@ -1,0 +1,59 @@
+"""Result files on a full disk: the system writes as much as there is room for, and no more."""
+
+import os
+import resource
+import shutil
+
+import changes
+import pytest
+
+from system.files import replacing
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+def within(size, function):
+    """Run a function in a process that writes no file beyond a size; whether it came to its end."""
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        try:
+            function()
+        except OSError as error:
+            os._exit(1 if error.filename else 2)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status in (0, 1)
+    return status == 0
+
+
+@pytest.mark.parametrize(("before", "what"), changes.CASES)
+def test_a_change_of_a_result_file(tmp_path, monkeypatch, before, what, long):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    outcomes = []
+    for size in range(0, 2400, 10 if long else 400):
+        shutil.rmtree(tmp_path)
+        tmp_path.mkdir()
+        file = tmp_path / changes.NAME
+        rows = changes.BEFORE[before](file)
+        outcomes.append(within(size, lambda f=file: changes.change(f, what)))
+        changes.check(file, rows, what, outcomes[-1])
+    assert outcomes == sorted(outcomes)
+    assert set(outcomes) == {False, True}
+    print(f"{len(outcomes)} sizes")
+
+
+def test_a_file_that_is_replaced(tmp_path):
+    file = tmp_path / "a"
+    file.write_bytes(b"former")
+
+    def replace():
+        with replacing(file) as new:
+            new.write(b"x" * 100_000)
+
+    for size in (0, 1, 99_999):
+        assert not within(size, replace)
+        assert file.read_bytes() == b"former"
+        assert os.listdir(tmp_path) == ["a"]
+    assert within(100_000, replace)
+    assert file.read_bytes() == b"x" * 100_000
