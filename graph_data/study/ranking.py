@@ -19,7 +19,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from joblib import delayed
-from scipy import stats
 
 from figures.plots.ranking import plot as plot
 from graph_data import measured
@@ -111,25 +110,30 @@ def rank(
     target = accuracy - accuracy.groupby(centre).transform("mean")
     # Deviations of a cell add up to 0: folds must not part it.
     cells = runs.groupby(CELL, sort=True).ngroup().to_numpy()
+    learned, ranked = (
+        [np.flatnonzero((cells == cell) & these) for cell in np.unique(cells[these])]
+        for these in (~test, test)
+    )
     rows = []
     for predictor, table in features.items():
         centred = table - table.groupby(centre).transform("mean")
         scores = {}
         for metric in table:
-            sign = _direction(runs[~test], table.loc[~test, metric])
-            scores[metric] = ("learned", sign * table[metric])
+            values = table[metric].to_numpy()
+            sign = _direction(accuracy.to_numpy(), values, learned)
+            scores[metric] = ("learned", sign * values)
             if metric in RAMANUJAN:
-                scores[f"{metric}, larger is better"] = ("proposed", table[metric])
+                scores[f"{metric}, larger is better"] = ("proposed", values)
         known = centred.notna().all(axis=1).to_numpy()
         train = known & ~test
         if len(table.columns) > 1 and train.sum() > LEAST:
             fitted = ridge(centred[train].to_numpy(), target[train].to_numpy(), cells[train], seed)
-            mixed = pd.Series(np.nan, table.index)
+            mixed = np.full(len(table), np.nan)
             mixed[known] = fitted.predict(centred[known].to_numpy())
             scores["mixture"] = ("mixture", mixed)
         for name, (kind, score) in scores.items():
             label = {"predictor": predictor, "score": name, "kind": kind}
-            rows += _compare(runs[test], score[test], moved[:, test], label)
+            rows += _compare(runs, score, moved, ranked, label)
     return rows
 
 
@@ -305,31 +309,38 @@ def verdict(tables: Tables) -> str:
     )
 
 
-def _direction(runs: pd.DataFrame, metric: pd.Series) -> int:
+def _direction(accuracy: np.ndarray, metric: np.ndarray, cells: Sequence[np.ndarray]) -> int:
     """Whether larger values go with more accuracy (1) or less (-1): the sign of the mean tau."""
-    taus = [_tau(metric[part.index], part["accuracy"]) for _, part in runs.groupby(CELL, sort=True)]
-    known = [tau for tau in taus if not np.isnan(tau)]
-    return -1 if known and np.mean(known) < 0 else 1
+    total = 0.0
+    for rows in cells:
+        known = rows[~np.isnan(metric[rows])]
+        if len(known) >= LEAST:
+            total += kendall(metric[known], accuracy[None, known])[0]
+    return -1 if total < -1e-9 else 1  # not its rounding
 
 
 def _compare(
-    runs: pd.DataFrame, score: pd.Series, moved: np.ndarray, label: dict[str, str]
+    runs: pd.DataFrame,
+    score: np.ndarray,
+    moved: np.ndarray,
+    cells: Sequence[np.ndarray],
+    label: dict[str, str],
 ) -> list[tuple[dict, np.ndarray]]:
+    """How a score ranks the pruners of each cell; a cell is the rows that it has."""
     rows = []
-    places = pd.Series(range(len(runs)), runs.index)
-    for cell, part in runs.groupby(CELL, sort=True):
-        values = score[part.index]
-        part, values = part[values.notna()], values[values.notna()].to_numpy()
-        n = len(part)
+    names, images = runs[CELL].to_numpy(), runs["test_images"].to_numpy()
+    for members in cells:
+        known = members[~np.isnan(score[members])]
+        n = len(known)
         if n < LEAST:
             continue
-        accuracy = part["accuracy"].to_numpy()
+        values, accuracy = score[known], runs["accuracy"].to_numpy()[known]
         # A score that is the same for all pruners does not rank them: 0.
         tau = float(kendall(values, accuracy[None])[0])
         changes = np.zeros(len(moved))
-        if part["test_images"].nunique() > 1:
-            changes = kendall(values, accuracy + moved[:, places[part.index]]) - tau
-        row = dict(zip(CELL, cell)) | label
+        if len(set(images[known])) > 1:
+            changes = kendall(values, accuracy + moved[:, known]) - tau
+        row = dict(zip(CELL, names[known[0]])) | label
         row |= {
             "pruners": n,
             "tau": tau,
@@ -340,10 +351,3 @@ def _compare(
         }
         rows.append((row, changes))
     return rows
-
-
-def _tau(first: pd.Series, second: pd.Series) -> float:
-    known = first.notna() & second.notna()
-    if known.sum() < LEAST:
-        return np.nan
-    return float(stats.kendalltau(first[known], second[known]).statistic)

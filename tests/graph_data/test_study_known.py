@@ -15,6 +15,7 @@ from graph_data.study import (
     added,
     claims,
     correlation,
+    estimators,
     further,
     intervals,
     networks,
@@ -41,6 +42,7 @@ def quick():
     with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
         for module in (validation, correlation):
             patch.setattr(module, "RESAMPLES", 200)
+        patch.setattr(scoring, "ESTIMATORS", {"ols": estimators.ols})
         yield
 
 
@@ -120,8 +122,10 @@ def test_expanded_percentiles_are_students_interval_of_a_mean():
     values = np.random.default_rng(1).standard_normal(12)
     times = validation.draws(12, 0, 20_000)
     found = intervals.of_clustered(times @ values / 12, 12)
-    np.testing.assert_allclose(found, intervals.of_mean(values), atol=0.06)
-    assert intervals.interval(times @ values / 12)[0] > found[0] + 0.05
+    low, high = intervals.of_mean(values)
+    assert found[1] - found[0] == pytest.approx(high - low, rel=0.03)
+    least, most = intervals.interval(times @ values / 12)
+    assert most - least < 0.9 * (high - low)
     assert np.isnan(intervals.of_clustered(times @ values, 5)).all()
 
 
@@ -155,9 +159,11 @@ def test_resampled_clusters_are_those_of_a_loop(monkeypatch):
 
 def test_clusters_that_agree_within_make_only_the_clustered_interval_wide(tmp_path):
     """Of 9 cells of model and data set 4 rank as the metric does, at all sparsities, 5 opposite."""
-    study = ranked(tmp_path, lambda cell: np.where(cell % 2 == 0, -1, 1))
+    study = ranked(
+        tmp_path, lambda cell: np.where(cell % 2 == 0, -1, 1), sparsities=(0.6, 0.8, 0.9)
+    )
     row = run(ranking, study)["summary"].set_index(["sparsity", "score"]).loc[("all", "motifs")]
-    assert row["cells"] == 45 and row["clusters"] == 9
+    assert row["cells"] == 27 and row["clusters"] == 9
     assert row["tau_cluster_high"] - row["tau_cluster_low"] > 1.8 * (
         row["tau_high"] - row["tau_low"]
     )
@@ -168,7 +174,8 @@ def test_clusters_that_agree_within_make_only_the_clustered_interval_wide(tmp_pa
 
 def ranked(tmp_path, direction, accuracy=None, **design):
     """Accuracy falls from pruner to pruner, and "motifs" with it or against it, by cell."""
-    table = folders.runs(MODELS, DATASETS, **({"seeds": (0,)} | design))
+    few = {"seeds": (0,), "sparsities": (0.6, 0.9)}
+    table = folders.runs(MODELS, DATASETS, **(few | design))
     place = table["pruning"].map({name: i for i, name in enumerate(folders.PRUNERS)})
     table["accuracy"] = 0.5 - 0.01 * place if accuracy is None else accuracy(table, place)
     cell = table.groupby(["model", "dataset"]).ngroup()
@@ -191,9 +198,9 @@ def test_vectorised_tau_is_scipys(seed):
 @pytest.mark.parametrize("n", [3, 7])
 def test_cosine_of_ranks_and_of_chance(n):
     random = np.random.default_rng(n)
-    one, many = random.random(n), [random.permutation(n) for _ in range(20_000)]
+    one, many = random.random(n), [random.permutation(n) for _ in range(2_000)]
     found = [statistics.cosine_of_ranks(one, other) for other in many]
-    assert np.mean(found) == pytest.approx(statistics.expected_cosine(n), abs=0.005)
+    assert np.mean(found) == pytest.approx(statistics.expected_cosine(n), abs=0.02)
     ranks = [stats.rankdata(-scores) for scores in (one, many[0])]
     expected = ranks[0] @ ranks[1] / np.prod([np.linalg.norm(r) for r in ranks])
     assert found[0] == pytest.approx(expected)
@@ -230,12 +237,19 @@ def test_other_test_images_are_in_the_clustered_interval_of_a_ranking(tmp_path, 
 
 
 def explained(tmp_path, accuracy_of, motifs_of, **design):
-    """Networks of nine cells, whose accuracy and one metric are given; other metrics are noise."""
-    table = folders.runs(MODELS, DATASETS, ("snip", "erk", "synflow"), **design)
+    """Networks of nine cells, whose accuracy and one metric are given; other metrics are noise.
+
+    Dense networks are alike, so that drops differ between data sets as accuracies do.
+    """
+    few = {"sparsities": (0.6, 0.9), "seeds": (0, 1)}
+    table = folders.runs(MODELS, DATASETS, ("snip", "erk", "synflow", "er"), **(few | design))
+    dense = folders.runs(MODELS, DATASETS, ("dense",), (0.0,), (0,))
+    table = pd.concat([table, dense], ignore_index=True)
     random = np.random.default_rng(7)
     level = table["dataset"].map({"CIFAR-10": 0.0, "CIFAR-100": 0.3, "tinyimagenet": 0.6})
     own = pd.Series(random.random(len(table)), table.index)
     table["accuracy"] = accuracy_of(level, own) + 0.01 * random.standard_normal(len(table))
+    table.loc[table["pruning"] == "dense", "accuracy"] = 0.9
     unrolled = folders.random(table)
     unrolled["motifs"] = motifs_of(level, own)
     bipartite = [folders.raw(folders.random(table, seed=s), s) for s in (1, 2)]
@@ -313,7 +327,7 @@ def test_what_was_kept_in_truth_is_known_with_the_sparsity():
 
 
 def test_doubtful_pruners_and_data_sets_are_left_out_one_after_the_other(tmp_path):
-    study = ranked(tmp_path, lambda cell: 1 + 0 * cell, sparsities=(0.6, 0.9))
+    study = ranked(tmp_path, lambda cell: 1 + 0 * cell)
     assert subsets.subsets(study) == {}
     runs = study.runs
     runs.loc[(runs["pruning"] == "er") & (runs["sparsity"] == 0.9), "achieved_sparsity"] = 0.91
@@ -352,7 +366,7 @@ def test_the_papers_adjusted_r2_and_strongest_metrics(tmp_path):
     r = stats.pearsonr(part.features["unrolled"]["motifs"], y).statistic
     assert of_metrics.loc[("0.6", "motifs"), "pearson"] == pytest.approx(r)
     lines = [line for line in paper.text(tables).splitlines() if line.startswith("| sparsity |")]
-    assert len(lines) == 5
+    assert len(lines) == 2
     assert all(line.count(" motifs +") == 2 for line in lines)
 
 
