@@ -38,12 +38,13 @@ def plot(tables: dict[str, pd.DataFrame]):
         panel.set_title(estimator)
         names = [name.replace(", ", ",\n").replace(" x ", "\nx ") for name in known]
         panel.set_xticks(range(len(known)), names)
-        panel.set_ylim(max(-0.1, float(table["r2"].min()) - 0.1), 1.04)
+        panel.set_xlim(-0.5, len(known) - 0.5)
+        panel.set_ylim(max(-0.2, min(0, float(table["r2"].min()) - 0.05)), 1.04)
         panel.grid(axis="y", alpha=0.3)
     figure.supxlabel(
         "known beside the metrics (bars: clustered by model and data set)", fontsize="medium"
     )
     figure.supylabel("R$^2$ on configurations not seen", fontsize="medium")
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside upper center", ncols=6)
     return figure

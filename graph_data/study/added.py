@@ -130,7 +130,7 @@ def text(tables: Tables) -> str:
     gained = gained[gained["known"].isin([EACH, CELL])].pivot_table(
         index=["known", "estimator"],
         columns="predictor",
-        values="gain",
+        values="value",
         aggfunc="first",
         sort=False,
     )
