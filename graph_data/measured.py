@@ -25,9 +25,11 @@ RUN: dict[str, Column] = {
     "sparsity": Number(0, 1),
     "seed": Number(0, whole=True),
 }
+ACHIEVED = "achieved_sparsity"
 LAYERS: dict[str, Column] = {"layer_id": Number(0, whole=True), "layer_name": Text()}
 CONFIGURATION: dict[str, Column] = RUN | {
     "as_released": Text(empty=True),
+    ACHIEVED: Number(0, 1, empty=True),
     "encoding": Text(),
     "wiring": Text(),
     "training": Text(),
@@ -37,7 +39,7 @@ CONFIGURATION: dict[str, Column] = RUN | {
     "accuracy": Number(0, 1, empty=True),
 }
 TOPOMETRICS, RAMANUJAN = "topometrics", "ramanujan"
-"""Of `MEASURES`, those that the study compares."""
+"""Of `MEASURES`, those that the paper compares."""
 
 BIPARTITE = "rolled"
 """Whose Ramanujan metrics the study takes: those that the authors released are of this encoding."""
@@ -45,6 +47,7 @@ BIPARTITE = "rolled"
 SIZE = ("nodes", "edges")  # what topometrics are divided by
 ABSENT = {
     "as_released": "",
+    ACHIEVED: math.nan,
     "encoding": "",
     "wiring": EXACT,
     "training": "",
@@ -54,6 +57,24 @@ ABSENT = {
     "layer_name": "",
 }
 """What stands in the columns that a file may lack."""
+
+
+def table_name(measure: str, encoding: str) -> str:
+    """What the table of a measure and an encoding is called."""
+    if measure == TOPOMETRICS:
+        return encoding
+    return RAMANUJAN if measure == RAMANUJAN else f"{encoding} + {measure}"
+
+
+def further() -> dict[str, tuple[str, str]]:
+    """Measure and encoding of every table that holds other metrics than the paper's, by name."""
+    return {
+        table_name(name, encoding): (name, encoding)
+        for name, measure in MEASURES.items()
+        if name not in (TOPOMETRICS, RAMANUJAN)
+        for encoding, kind in ENCODINGS.items()
+        if kind.bipartite or not measure.bipartite_only
+    }
 
 
 def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]:
@@ -69,8 +90,9 @@ def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]
     Returns
     -------
     dict of str to pandas.DataFrame
-        Topometrics by the name of their encoding, multipartite ones first, and ``ramanujan`` (of
-        the encoding `BIPARTITE`), as far as they are there; raw values, rows with an accuracy only.
+        Topometrics by the name of their encoding, multipartite ones first, ``ramanujan`` (of the
+        encoding `BIPARTITE`), and what `further` names, as far as they are there; raw values, rows
+        with an accuracy only.
         A file must have the columns that name a run (and its layers), its accuracy, and the
         graphs' `SIZE`. A metric that it lacks is undefined (NaN); graphs without a wiring are
         exact ones.
@@ -84,8 +106,10 @@ def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]
     folder = Path(folder)
     encodings = sorted(ENCODINGS, key=lambda name: ENCODINGS[name].bipartite)
     wanted = [(encoding, TOPOMETRICS, encoding, SIZE) for encoding in encodings]
+    wanted += [(RAMANUJAN, RAMANUJAN, BIPARTITE, ())]
+    wanted += [(name, *of, ()) for name, of in further().items()]
     tables = {}
-    for name, measured, encoding, needed in [*wanted, (RAMANUJAN, RAMANUJAN, BIPARTITE, ())]:
+    for name, measured, encoding, needed in wanted:
         measure = MEASURES[measured]
         if files := measure.files(folder, encoding):
             tables[name] = _table(files, encoding, measure.columns, needed, wiring)

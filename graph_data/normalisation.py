@@ -8,6 +8,8 @@ the motif count included, which is by edges.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 import metrics
@@ -16,13 +18,15 @@ from metrics.registry import columns_of
 DIVISORS = {column.name: column.divisor for column in columns_of(metrics.METRICS) if column.divisor}
 
 
-def normalise(table: pd.DataFrame) -> pd.DataFrame:
+def normalise(table: pd.DataFrame, divisors: Mapping[str, str] = DIVISORS) -> pd.DataFrame:
     """Divide each metric by its divisor.
 
     Parameters
     ----------
     table : pandas.DataFrame
         Raw values; with columns ``nodes`` and ``edges``, and any of the metrics.
+    divisors : mapping of str to str
+        By metric; the topometrics' by default.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def normalise(table: pd.DataFrame) -> pd.DataFrame:
         The same columns; what has no divisor is as it was. A graph without edges has 0 where the
         divisor is its edges. A metric is undefined where its divisor is.
     """
-    return _scale(table, lambda values, size: values / size.mask(size == 0, 1))
+    return _scale(table, divisors, lambda values, size: values / size.mask(size == 0, 1))
 
 
 def undo(table: pd.DataFrame) -> pd.DataFrame:
@@ -44,13 +48,13 @@ def undo(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
-    return _scale(table, lambda values, size: values * size)
+    return _scale(table, DIVISORS, lambda values, size: values * size)
 
 
-def _scale(table: pd.DataFrame, how) -> pd.DataFrame:
+def _scale(table: pd.DataFrame, divisors: Mapping[str, str], how) -> pd.DataFrame:
     scaled = {
         metric: how(table[metric], table[size])
-        for metric, size in DIVISORS.items()
+        for metric, size in divisors.items()
         if metric in table
     }
     return table.assign(**scaled)

@@ -8,6 +8,12 @@ import pandas as pd
 from figures.style import WIDTH, pruner_styles, subplots
 from pruning import BASELINE
 
+FROM = {
+    "dense_accuracy": ("--", BASELINE),
+    "best_sparse_accuracy": (":", "best sparse network"),
+}
+"""What the accuracy drop is measured from."""
+
 
 def plot(tables: dict[str, pd.DataFrame]):
     """Accuracy by density, a panel for each model and dataset, a line for each pruner."""
@@ -33,9 +39,10 @@ def plot(tables: dict[str, pd.DataFrame]):
             panel.fill_between(
                 density, line["least"], line["most"], color=colour, alpha=0.15, linewidth=0
             )
-        if len(part):
-            dense = part["dense_accuracy"].mean()
-            panel.axhline(dense, color=dense_colour, linewidth=0.8, linestyle="--", label=BASELINE)
+        for name in FROM if len(part) else ():
+            if name in part and part[name].notna().any():
+                style = {"color": dense_colour, "linewidth": 0.8, "linestyle": FROM[name][0]}
+                panel.axhline(part[name].mean(), label=FROM[name][1], **style)
         panel.set_xscale("log")
         panel.set_title(f"{models[j]}, {datasets[i]}")
         panel.tick_params(axis="x", labelrotation=60)
@@ -45,6 +52,8 @@ def plot(tables: dict[str, pd.DataFrame]):
     panels[0][0].minorticks_off()
     figure.supxlabel("sparsity", fontsize="medium")
     figure.supylabel("test accuracy (range over seeds shaded)", fontsize="medium")
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=8)
+    named = {}
+    for panel in panels.flat:
+        named |= dict(zip(*reversed(panel.get_legend_handles_labels())))
+    figure.legend(named.values(), named, loc="outside upper center", ncols=8)
     return figure

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from itertools import cycle
 from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
+
 from figures.style import OTHERS, PALETTE
 from graph_encoding import ENCODINGS
 
@@ -16,6 +19,15 @@ class Look(NamedTuple):
     label: str
     colour: str
     marker: str
+
+
+def ends(values: pd.DataFrame, name: str) -> np.ndarray:
+    """Lengths of error bars, shape (2, n): of the clustered interval, or where there is none of
+    that which takes configurations (of rankings, cells) for independent."""
+    low, high = (
+        values[f"{name}_cluster_{end}"].fillna(values[f"{name}_{end}"]) for end in ("low", "high")
+    )
+    return np.maximum([values[name] - low, high - values[name]], 0)
 
 
 RAMANUJAN, DENSITY = "ramanujan", "density"

@@ -8,7 +8,7 @@ import pandas as pd
 from figures.style import sheet
 from graph_encoding import ENCODINGS
 
-from .predictors import DENSITY, METRICS, RAMANUJAN, looks
+from .predictors import DENSITY, METRICS, RAMANUJAN, ends, looks
 
 
 def plot(tables: dict[str, pd.DataFrame]):
@@ -39,11 +39,10 @@ def plot(tables: dict[str, pd.DataFrame]):
             part = part.set_index("sparsity").reindex(sparsities)
             if part[measure].isna().all():
                 continue
-            ends = [part[measure] - part[f"{measure}_low"], part[f"{measure}_high"] - part[measure]]
             panel.errorbar(
                 places + (place - (len(lines) - 1) / 2) * 0.06,
                 part[measure],
-                yerr=np.maximum(ends, 0),
+                yerr=ends(part, measure),
                 fmt=style,
                 color=predictors[predictor].colour,
                 markersize=5.5,

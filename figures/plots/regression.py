@@ -7,13 +7,16 @@ import pandas as pd
 
 from figures.style import GREY, sheet
 
-from .predictors import looks
+from .predictors import ends, looks
 
 CARET = 7  # matplotlib.markers.CARETDOWN: what it points at is below the axis
 
 
 def plot(tables: dict[str, pd.DataFrame]):
-    """R2 on networks not seen, by encoding and sparsity, a panel for each estimator."""
+    """R2 on networks not seen, by encoding and sparsity, a panel for each estimator.
+
+    Bars are clustered intervals, if any.
+    """
     table, ceilings = tables["scores"], tables["ceilings"]
     ceilings = ceilings[ceilings["kind"].isin(["sparsity", "overall"])].set_index("stratum")
     table = table[(table["level"] == "joint") & table["kind"].isin(["sparsity", "overall"])]
@@ -30,11 +33,10 @@ def plot(tables: dict[str, pd.DataFrame]):
             known = [i for i, s in enumerate(strata) if (predictor, s) in part.index]
             values = part.loc[[(predictor, strata[i]) for i in known]]
             shift = (place - (len(predictors) - 1) / 2) * 0.12
-            below = values["r2"] - values["r2_low"]
             panel.errorbar(
                 np.array(known) + shift,
                 values["r2"],
-                yerr=np.maximum([below, values["r2_high"] - values["r2"]], 0),
+                yerr=ends(values, "r2"),
                 fmt=look.marker,
                 color=look.colour,
                 markersize=4,
@@ -59,7 +61,7 @@ def plot(tables: dict[str, pd.DataFrame]):
         panel.set_xlabel("sparsity")
         panel.set_ylim(lowest, 1.04)
         panel.grid(axis="y", alpha=0.3)
-    figure.supylabel("R$^2$ on configurations not seen", fontsize="medium")
+    figure.supylabel("R$^2$ on configurations not seen, nothing else known", fontsize="medium")
     handles, labels = panels[0].get_legend_handles_labels()
     if (table["r2"] < lowest).any():
         from matplotlib.lines import Line2D

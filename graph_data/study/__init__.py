@@ -13,7 +13,7 @@ and, where there is something to say or to show,
 ``text(tables) -> str``
     Its part of the report, in Markdown.
 ``verdict(tables) -> str``
-    A sentence on one of the paper's `claims`, or nothing.
+    A sentence on one of the paper's `claims`, or nothing; several as items of a Markdown list.
 ``plot(tables) -> matplotlib.figure.Figure``
     Its plot, ``study_<name>.png`` and ``.svg``.
 
@@ -27,11 +27,15 @@ from types import ModuleType
 
 SECTIONS = {
     "accuracy": "graph_data.study.accuracy",
+    "paper": "graph_data.study.paper",
     "correlation": "graph_data.study.correlation",
+    "added": "graph_data.study.added",
     "regression": "graph_data.study.regression",
     "importance": "graph_data.study.importance",
     "ranking": "graph_data.study.ranking",
     "sensitivity": "graph_data.study.sensitivity",
+    "subsets": "graph_data.study.subsets",
+    "further": "graph_data.study.further",
 }
 """Modules of the sections that are computed from networks, in the order of the report."""
 

@@ -104,15 +104,15 @@ def parser() -> Parser:
         "--drop",
         choices=networks.DROPS,
         default="relative",
-        help="accuracy drop as a share of the dense accuracy, or as a difference "
+        help="accuracy drop as a share of the accuracy that it is a drop from, or as a difference "
         "(default: %(default)s)",
     )
     p.add_argument(
         "--dense-accuracy",
         type=path,
         metavar="CSV",
-        help="columns model, dataset, accuracy (default: mean of the dense rows, or without them "
-        "the best accuracy of the model and dataset)",
+        help="columns model, dataset, accuracy of dense networks (default: mean of the dense rows, "
+        "or without them the best accuracy of the model and dataset, that of a sparse network)",
     )
     p.add_argument(
         "--wiring",

@@ -8,8 +8,12 @@ import pandas as pd
 from . import intervals
 
 BETWEEN = ["kind", "method", "first", "second", "spearman", "common_of_five"]
-HALVES = ["kind", "method", "first", "second", "spearman"]
+UNITS = ("configurations", "clusters")
+"""What halves of a stratum may have none of in common."""
+HALVES = ["unit", "kind", "method", "first", "second", "spearman"]
 DIFFERENCES = ["kind", "method", "strata", "between", "expected", "difference", "low", "high"]
+CLUSTERED = ["cluster_between", "cluster_expected", "cluster_difference"]
+CLUSTERED += ["cluster_low", "cluster_high"]
 
 
 def between(importance: pd.DataFrame) -> pd.DataFrame:
@@ -52,19 +56,19 @@ def halves(measured: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     measured : pandas.DataFrame
-        Columns kind, stratum, method, metric, split, half (0 or 1), value: importance in each half
-        of the configurations of each stratum, for several splits.
+        Columns unit, kind, stratum, method, metric, split, half (0 or 1), value: importance in each
+        half of the configurations (or clusters) of each stratum, for several splits.
 
     Returns
     -------
     pandas.DataFrame
-        For each kind, method and pair of strata, each with itself too: Spearman correlation of the
-        moduli of importance between a half of the first and the other half of the second, mean over
-        the halves and splits. Halves of one stratum have no network in common, like halves of two,
-        so that only what distinguishes the strata makes two less alike than one.
+        For each unit, kind, method and pair of strata, each with itself too: Spearman correlation
+        of the moduli of importance between a half of the first and the other half of the second,
+        mean over the halves and splits. Halves of one stratum have no network in common, like
+        halves of two, so that only what distinguishes the strata makes two less alike than one.
     """
     rows = []
-    for (kind, method), part in measured.groupby(["kind", "method"], sort=False):
+    for key, part in measured.groupby(HALVES[:3], sort=False):
         wide = part.pivot(index="metric", columns=["stratum", "split", "half"], values="value")
         # Columns of ranks: their Pearson correlation is Spearman's.
         r = wide.abs().rank().corr()
@@ -79,7 +83,7 @@ def halves(measured: pd.DataFrame) -> pd.DataFrame:
                 ]
                 known = [value for value in values if not np.isnan(value)]
                 mean = float(np.mean(known)) if known else np.nan
-                rows.append(dict(zip(HALVES, (kind, method, first, second, mean))))
+                rows.append(dict(zip(HALVES, (*key, first, second, mean))))
     return pd.DataFrame(rows, columns=HALVES)
 
 
@@ -102,7 +106,17 @@ def differences(halves: pd.DataFrame) -> pd.DataFrame:
         themselves; means over their pairs of the correlation found (``between``) and of that
         expected (``expected``); their difference and its interval (`intervals.of_jackknife`, by
         leaving out one stratum each). No interval with two strata: without one there is no pair.
+        All that from halves that share no configuration, and, in columns that say ``cluster``, from
+        those that share no cluster.
     """
+    first, second = (_differences(halves[halves["unit"] == unit]) for unit in UNITS)
+    renamed = dict(zip(DIFFERENCES[3:], CLUSTERED))
+    second = second.drop(columns="strata").rename(columns=renamed)
+    return first.merge(second, on=["kind", "method"], how="left")
+
+
+def _differences(halves: pd.DataFrame) -> pd.DataFrame:
+    """`differences`, of one unit."""
     rows = []
     for (kind, method), part in halves.groupby(["kind", "method"], sort=False):
         part = part[part["spearman"].notna()]

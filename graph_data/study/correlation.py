@@ -18,11 +18,13 @@ from graph_data.markdown import markdown
 from graph_data.measured import RAMANUJAN
 
 from .claims import CLAIMS
-from .intervals import interval
-from .networks import Networks, name_of
+from .intervals import interval, of_cluster_means
+from .networks import CLUSTER, Networks, name_of
+from .predictors import DENSITY
+from .scoring import ENDS
 from .statistics import holm, williams
 from .validation import RESAMPLES
-from .wording import DIGITS, Tables, signs, with_interval, with_intervals
+from .wording import DIGITS, Tables, signs, with_both, with_both_intervals
 
 METHODS = ("pearson", "spearman")
 LEAST = 4  # networks that a correlation needs
@@ -31,7 +33,7 @@ LEAST = 4  # networks that a correlation needs
 def tasks(networks: Networks, seed: int) -> list:
     """One for each model, dataset and sparsity, and one for all sparsities together."""
     runs = networks.runs
-    if not {RAMANUJAN, "density"} <= set(networks.features):
+    if not {RAMANUJAN, DENSITY} <= set(networks.features):
         return []
     configurations = networks.configurations
     found = []
@@ -43,7 +45,7 @@ def tasks(networks: Networks, seed: int) -> list:
                 delayed(correlate)(
                     label,
                     networks.features[RAMANUJAN].loc[rows],
-                    networks.features["density"]["layer_density"].loc[rows].to_numpy(),
+                    networks.features[DENSITY]["layer_density"].loc[rows].to_numpy(),
                     runs.loc[rows, "accuracy"].to_numpy(),
                     configurations[rows],
                     [seed, len(found)],
@@ -136,7 +138,8 @@ def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.Da
     dict of str to pandas.DataFrame
         ``correlations``: one row a group of networks, metric and method. ``summary``: means over
         the groups, with an interval for the mean difference from density and the numbers of
-        groups in which the metric is better or worse (Williams' test, Holm's adjustment).
+        groups in which the metric is better or worse (Williams' test, Holm's adjustment). The
+        clustered interval is Student's of the means of models and datasets.
     """
     pairs = [pair for result in results for pair in result]
     table = pd.DataFrame([row for row, _ in pairs])
@@ -148,9 +151,9 @@ def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.Da
     for (metric, method, where), part in table.groupby(families, sort=False):
         part = part[part["difference"].notna()]
         significant = part["williams_p_holm"] < 0.05
-        low, high = (
-            interval(np.nanmean(sampled[part.index], axis=0)) if len(part) else (np.nan,) * 2
-        )
+        low, high = interval(_mean_of_known(sampled[part.index]))
+        clusters = part.groupby(CLUSTER, sort=True).ngroup().to_numpy()
+        least, most = of_cluster_means(part["difference"].to_numpy(), clusters)
         rows.append(
             {
                 "metric": metric,
@@ -164,11 +167,22 @@ def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.Da
                 "mean_difference": part["difference"].mean(),
                 "low": low,
                 "high": high,
+                "clusters": len(np.unique(clusters)),
+                "cluster_low": least,
+                "cluster_high": most,
                 "better": int((significant & (part["difference"] > 0)).sum()),
                 "worse": int((significant & (part["difference"] < 0)).sum()),
             }
         )
     return {"correlations": table, "summary": pd.DataFrame(rows)}
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean over the rows in each column, of those that are not NaN; NaN where all are."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0).sum(axis=0)
+    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def text(tables: Tables) -> str:
@@ -182,17 +196,20 @@ def text(tables: Tables) -> str:
             "mean_density_r": "of density, signed",
         }
     )
-    table = table.assign(difference=with_intervals(summary, "mean_difference", "low", "high"))
+    table = table.assign(difference=with_both_intervals(summary, "mean_difference"))
     shown = ["metric", "method", "scope", "groups", "mean r, signed", "of density, signed"]
     shown += ["mean r", "of density", "difference", "better", "worse"]
     return f"""## Section 4.1: Ramanujan metrics and layer density
 
 For each model and dataset (and sparsity): modulus of the correlation with accuracy, on the
-networks where the metric is defined; mean over the groups. The interval (95 %) of the difference
-is from configurations drawn with replacement, with all their seeds, within each group and for each
-group by itself. `better` and `worse`: groups in which Williams' test for dependent
-correlations says so at 5 % after Holm's adjustment (it takes networks for independent, but the
-seeds of one configuration are alike: it finds too much). The modulus forgives a metric that errs in
+networks where the metric is defined; mean over the groups. The first interval (95 %) of the
+difference is from configurations drawn with replacement, with all their seeds, within each group
+and for each group by itself; the clustered one, which decides, is Student's of the means of models
+and datasets, whose sparsities have much in common. `better` and `worse`: groups in which Williams'
+test for dependent correlations says at 5 %, after Holm's adjustment, that the metric correlates
+more or less than density (it takes networks for independent, but the seeds of one configuration are
+alike: it finds too much). Intervals of single groups, in the CSV, are of configurations: a group is
+of one model and dataset. The modulus forgives a metric that errs in
 opposite directions in different groups; `mean r, signed` does not. The claim is that no mean
 difference is above 0.
 
@@ -211,11 +228,11 @@ def verdict(tables: Tables) -> str:
     numbers = "; ".join(
         f"{row.metric} {row.mean_abs_r:.2f} against {row.mean_abs_density_r:.2f} (with their signs "
         f"{row.mean_r:.2f} against {row.mean_density_r:.2f}), difference "
-        f"{with_interval(row.mean_difference, row.low, row.high)}"
+        f"{with_both(row.mean_difference, *(getattr(row, end) for end in ENDS))}"
         for row in single[single["groups"] > 0].itertuples()
     )
     return (
-        f"**{claim.text}: {claim.rule(compared)}.** Mean modulus of Pearson's correlation with "
+        f"**{claim.text}: {claim.verdict(compared)}.** Mean modulus of Pearson's correlation with "
         f"accuracy within a sparsity, metric against density: {numbers or 'undefined'}. The "
         f"difference of means is {signs(compared)}."
     )

@@ -24,7 +24,8 @@ from . import agreement
 from .claims import CLAIMS
 from .estimators import ols, ridge, trees
 from .intervals import interval
-from .networks import MULTIPARTITE, Networks, group_of
+from .networks import Networks
+from .predictors import MULTIPARTITE, group_of
 from .statistics import variance_inflation
 from .validation import folds
 from .wording import DIGITS, Tables, signs, with_interval, with_intervals
@@ -33,6 +34,7 @@ REPEATS = 4
 SPLITS = 4  # of a stratum's configurations into halves
 PERMUTATIONS = 10
 PREDICTOR = MULTIPARTITE
+CONFIGURATIONS, CLUSTERS = agreement.UNITS
 METHODS = (
     "ols coefficient",
     "ridge coefficient",
@@ -58,8 +60,11 @@ def tasks(networks: Networks, seed: int) -> list:
             splits = folds(groups, seed + repeat)
             if splits:
                 found.append(delayed(measure)(label, x, y, groups, splits, seed + repeat))
-        for split in range(SPLITS) if len(np.unique(groups)) >= 4 else ():
-            found.append(delayed(halve)(label, x, y, groups, seed + split))
+        for unit, parts in ((CONFIGURATIONS, groups), (CLUSTERS, part.clusters)):
+            # Half a stratum has two configurations or more, for its folds.
+            enough = len(np.unique(parts)) >= (4 if unit == CONFIGURATIONS else 2)
+            for split in range(SPLITS) if enough else ():
+                found.append(delayed(halve)(label, x, y, groups, parts, unit, seed + split))
     return found
 
 
@@ -119,9 +124,15 @@ def measure(
 
 
 def halve(
-    label: dict[str, str], x: pd.DataFrame, y: np.ndarray, groups: np.ndarray, seed: int
+    label: dict[str, str],
+    x: pd.DataFrame,
+    y: np.ndarray,
+    groups: np.ndarray,
+    parts: np.ndarray,
+    unit: str,
+    seed: int,
 ) -> tuple[str, pd.DataFrame]:
-    """Importance of each metric in two halves that have no configuration in common.
+    """Importance of each metric in two halves that have no configuration, or cluster, in common.
 
     Parameters
     ----------
@@ -129,6 +140,10 @@ def halve(
         As for `measure`.
     groups : numpy.ndarray, shape (n,)
         Configurations, four or more.
+    parts : numpy.ndarray, shape (n,)
+        What is parted: configurations, or clusters of them.
+    unit : str
+        What these are.
     seed : int
 
     Returns
@@ -136,15 +151,17 @@ def halve(
     str, pandas.DataFrame
         ``"halves"``, and one row a half, metric and method: the mean over the folds of the half.
     """
-    names = np.random.default_rng(seed).permutation(np.unique(groups))
-    first = np.isin(groups, names[: len(names) // 2])
+    names = np.random.default_rng(seed).permutation(np.unique(parts))
+    first = np.isin(parts, names[: len(names) // 2])
     found = []
     for half, members in enumerate((first, ~first)):
         splits = folds(groups[members], seed)
+        if not splits:
+            return "halves", pd.DataFrame()
         _, table = measure(label, x[members], y[members], groups[members], splits, seed)
         keys = [*label, "method", "metric"]
         means = table.groupby(keys, sort=False)["value"].mean().reset_index()
-        found.append(means.assign(split=seed, half=half))
+        found.append(means.assign(unit=unit, split=seed, half=half))
     return "halves", pd.concat(found, ignore_index=True)
 
 
@@ -211,8 +228,9 @@ def collect(results: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, pd.DataFra
         ``importance``: mean over folds, its interval (the middle 95 % of the folds), the share of
         folds in which the sign is that of the mean, and the rank of the modulus. ``agreement``:
         Spearman correlation of the metrics' importance between strata of one kind, pair by pair.
-        ``halves``: the same between halves of the networks of two strata, and of one.
-        ``differences``: by kind and method, what that says of how strata differ. ``collinearity``.
+        ``halves``: the same between halves of the networks of two strata, and of one, that share no
+        configuration, or no cluster (``unit``). ``differences``: by kind and method, what that says
+        of how strata differ. ``collinearity``.
         Nothing if there is one configuration only.
     """
     if not any(name == "importance" for name, _ in results):
@@ -236,7 +254,7 @@ def collect(results: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, pd.DataFra
         .rank(ascending=False, method="first", na_option="bottom")
         .astype(int)
     )
-    halved = [table for name, table in results if name == "halves"]
+    halved = [table for name, table in results if name == "halves" and len(table)]
     halves = (
         agreement.halves(pd.concat(halved)) if halved else pd.DataFrame(columns=agreement.HALVES)
     )
@@ -262,9 +280,10 @@ def text(tables: Tables) -> str:
     listed = {key: ", ".join(part["metric"]) for key, part in firsts}
     alike = tables["differences"]
     common = tables["agreement"].groupby(["kind", "method"])["common_of_five"].mean()
-    alike = alike.assign(difference=with_intervals(alike, "difference", "low", "high"))[
-        ["kind", "method", "strata", "between", "expected", "difference"]
-    ]
+    alike = alike.assign(
+        difference=with_intervals(alike, "difference", "low", "high"),
+        clustered=with_intervals(alike, "cluster_difference", "cluster_low", "cluster_high"),
+    )[["kind", "method", "strata", "between", "expected", "difference", "clustered"]]
     alike = alike.join(common, on=["kind", "method"])
     tops = pd.DataFrame(
         [
@@ -302,10 +321,12 @@ above 0:
 How alike importance is between strata (`between`: mean Spearman correlation between a half of the
 networks of one stratum and a half of another's), and how alike it would be if the strata were
 (`expected`: the geometric mean of the correlations between the halves of each, as for the
-attenuation of correlations by noise). Halves share no configuration. The interval (95 %) of the
-difference is Student's, by leaving out one stratum each (jackknife): wide where they are few, none
-for two. Last, how many metrics are among the first five in both of two strata, all networks. The
-claim is that the differences by sparsity and by model are below 0:
+attenuation of correlations by noise). Halves share no configuration; for `clustered`, which
+decides, they share no cluster either (a model and dataset): what distinguishes clusters is noise
+there. The interval (95 %) of each difference is Student's, by leaving out one stratum each
+(jackknife): wide where they are few, none for two. Last, how many metrics are among the first five
+in both of two strata, all networks. The claim is that the differences by sparsity and by model are
+below 0:
 
 {markdown(alike, DIGITS)}
 
@@ -325,7 +346,8 @@ def verdict(tables: Tables) -> str:
     shown = compared[compared["method"].isin(SHOWN_METHODS)]
     said = "; ".join(
         f"{row.kind}, {row.method}: {row.between:.2f} where {row.expected:.2f} is expected, "
-        f"difference {with_interval(row.difference, row.low, row.high)}"
+        f"difference {with_interval(row.difference, row.low, row.high)}, clustered "
+        f"{with_interval(row.cluster_difference, row.cluster_low, row.cluster_high) or 'unknown'}"
         for row in (shown if len(shown) else compared).itertuples()
     )
     missing = [kind for kind in ("sparsity", "model") if kind not in set(compared["kind"])]
@@ -334,7 +356,7 @@ def verdict(tables: Tables) -> str:
     overall = inflation[inflation["kind"] == "overall"]
     high = int((overall["variance_inflation"] > 10).sum())
     return (
-        f"**{claim.text}: {claim.rule(compared)}.** Spearman correlation of the metrics' "
+        f"**{claim.text}: {claim.verdict(compared)}.** Spearman correlation of the metrics' "
         "importance between samples of two strata, less what is expected of strata that are alike, "
         f"is {signs(compared)} (measures of importance, by {kinds}): {said}.{few} And {high} of "
         f"{len(overall)} metrics have a variance inflation above 10 over all networks: which of "

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-import metrics
-import ramanujan
 from graph_data import measured, released
-from graph_data.normalisation import normalise
-from graph_data.tables import Number, TableError, Text, read, refuse_duplicates
-from graph_encoding import ENCODINGS, EXACT, PUBLISHED
-from metrics.registry import columns_of
+from graph_data.measured import ACHIEVED
+from graph_data.tables import TableError
+from graph_encoding import EXACT, PUBLISHED
 from pruning import BASELINE
 
-RUN = list(measured.RUN)
+from . import predictors as sets
+from . import rows
+from .predictors import MULTIPARTITE, RUN, SPARSITY
+
 CONFIGURATION = ["model", "dataset", "pruning", "sparsity"]
 CELL = ["model", "dataset", "sparsity"]
+CLUSTER = ["model", "dataset"]
 
 MODELS = ("CONV-6", "Resnet-20", "Resnet-32", "Wide-Resnet-28-2")
 PRUNERS = ("snip", "grasp", "synflow", "prospr", "uniform", "er", "erk")
-
-MULTIPARTITE = "unrolled"
-BIPARTITE = ("rolled", "rolled-channel")
-PAPER = (MULTIPARTITE, *BIPARTITE)
-"""The paper's encodings, which its claims compare. Own results may hold others."""
-
-PREDICTORS = (*PAPER, measured.RAMANUJAN, "density", "sparsity")
-
-GROUPS = {group: columns for group, columns in metrics.GROUPS.items() if group != "Size"}
-TOPOMETRICS = tuple(column for columns in GROUPS.values() for column in columns)
-RAMANUJAN = tuple(ramanujan.GROUPS[ramanujan.GROUP])
-"""As the paper applies them: those of the original authors have a group of their own."""
-
-NOT_BIPARTITE = {column.name for column in columns_of(metrics.METRICS) if not column.bipartite}
 
 AGGREGATIONS = ("mean", "weighted")
 DROPS = ("relative", "absolute")
@@ -50,21 +37,26 @@ class Networks:
     Attributes
     ----------
     runs : pandas.DataFrame
-        One row a network: the `RUN` columns, ``accuracy``, ``dense_accuracy``, ``drop``, and
-        ``nodes`` of the unrolled graph (NaN if not measured).
+        One row a network: the `RUN` columns (``sparsity`` as stated), ``achieved_sparsity``,
+        ``accuracy``, ``test_images`` (NaN if the accuracies do not tell), ``baseline_accuracy``
+        and ``baseline`` (`rows.DENSE` or `rows.BEST_SPARSE`), ``drop``, and ``nodes`` of the
+        unrolled graph (NaN if not measured).
     features : dict of str to pandas.DataFrame
-        For each of `PREDICTORS` that is known, and each other encoding, its metrics in the rows of
-        `runs`; NaN where undefined or not measured. Topometrics are normalised.
+        For each of `predictors.registry` that is known, and the achieved sparsity, its metrics in
+        the rows of `runs`; NaN where undefined or not measured. Topometrics are normalised.
     wiring : {"exact", "published"}
         Of the unrolled graphs.
     notes : tuple of str
         What was left out, in sentences.
+    further : dict of str to pandas.DataFrame
+        As `features`: what stands beside another predictor, without its columns.
     """
 
     runs: pd.DataFrame
     features: dict[str, pd.DataFrame]
     wiring: str = EXACT
     notes: tuple[str, ...] = ()
+    further: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def take(self, rows: pd.Series | np.ndarray) -> Networks:
         """The networks for which a boolean vector is true."""
@@ -73,6 +65,7 @@ class Networks:
             self,
             runs=self.runs[keep].reset_index(drop=True),
             features={k: v[keep].reset_index(drop=True) for k, v in self.features.items()},
+            further={k: v[keep].reset_index(drop=True) for k, v in self.further.items()},
         )
 
     def complete(self, names: Sequence[str] | None = None) -> Networks:
@@ -108,6 +101,11 @@ class Networks:
     def configurations(self) -> np.ndarray:
         """A number for each network; equal for the seeds of one configuration."""
         return self.runs.groupby(CONFIGURATION, sort=True).ngroup().to_numpy()
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """A number for each network; equal for those of one model and data set."""
+        return self.runs.groupby(CLUSTER, sort=True).ngroup().to_numpy()
 
     @property
     def strata(self) -> list[tuple[str, str, np.ndarray]]:
@@ -153,11 +151,11 @@ def load(
         or weighted by the layers' numbers of parameters. Layers where a metric is undefined do
         not count.
     drop : {"relative", "absolute"}
-        Accuracy drop as a share of the dense accuracy, or as a difference.
+        Accuracy drop as a share of the accuracy that it is a drop from, or as a difference.
     dense_accuracy : str or Path, optional
-        CSV with columns model, dataset, accuracy. Without it the dense accuracy is the mean of the
-        ``dense`` rows, or else the best accuracy of any row of the model and dataset in the
-        folder, selected or not.
+        CSV with columns model, dataset, accuracy. Without it drops are from the mean of the
+        ``dense`` rows, or else from the best accuracy of any row of the model and dataset in the
+        folder, selected or not, which is that of a sparse network.
 
     Returns
     -------
@@ -174,10 +172,7 @@ def load(
         tables = released.read_all(folder)
     else:
         tables = measured.read_all(folder, wiring)
-    encodings = [*PAPER, *(name for name in ENCODINGS if name not in PAPER)]
-    features = {name: _topometrics(tables[name], name) for name in encodings if name in tables}
-    if measured.RAMANUJAN in tables:
-        features |= _ramanujan(folder, tables[measured.RAMANUJAN], aggregation)
+    features, further = sets.features(folder, tables, aggregation)
 
     runs = pd.concat([table[[*RUN, "accuracy"]] for table in tables.values()]).drop_duplicates()
     again = runs[runs.duplicated(RUN)]
@@ -206,60 +201,36 @@ def load(
             "are what the others are compared with"
         )
     runs = runs.sort_values(RUN, ignore_index=True)
-    runs["dense_accuracy"] = _dense(runs, everyone, dense_accuracy)
-    runs["drop"] = runs["dense_accuracy"] - runs["accuracy"]
+    runs[ACHIEVED] = rows.achieved(tables, runs)
+    runs["test_images"] = rows.test_images(everyone, runs, one_set=not of_paper)
+    runs["baseline_accuracy"], runs["baseline"] = rows.baseline(runs, everyone, dense_accuracy)
+    runs["drop"] = runs["baseline_accuracy"] - runs["accuracy"]
     if drop == "relative":
-        runs["drop"] /= runs["dense_accuracy"]
+        runs["drop"] /= runs["baseline_accuracy"]
+    notes = rows.notes(runs, everyone)
+    runs[ACHIEVED] = runs[ACHIEVED].fillna(runs["sparsity"])
 
     keys = pd.MultiIndex.from_frame(runs[RUN])
     runs["nodes"] = np.nan
     if MULTIPARTITE in tables:
         runs["nodes"] = tables[MULTIPARTITE].set_index(RUN)["nodes"].reindex(keys).to_numpy()
-    known, notes = {}, []
-    for name, table in features.items():
-        table, left_out = _comparable(name, table.reindex(keys).reset_index(drop=True), runs)
-        notes += left_out
-        if len(table.columns):
-            known[name] = table
-    return Networks(runs, known | {"sparsity": runs[["sparsity"]].copy()}, wiring, tuple(notes))
-
-
-def group_of(metric: str) -> str:
-    """The paper's group of a topometric."""
-    return next(group for group, columns in GROUPS.items() if metric in columns)
+    kept: list[dict[str, pd.DataFrame]] = []
+    for found in (features, further):
+        known = {}
+        for name, table in found.items():
+            table, left_out = _comparable(name, table.reindex(keys).reset_index(drop=True), runs)
+            notes += left_out
+            if len(table.columns):
+                known[name] = table
+        kept.append(known)
+    features, further = kept
+    features[SPARSITY] = runs[[ACHIEVED]].copy()
+    return Networks(runs, features, wiring, tuple(notes), further)
 
 
 def name_of(value: object) -> str:
     """A stratum's value as text: 0.6, Resnet-20."""
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _topometrics(table: pd.DataFrame, encoding: str) -> pd.DataFrame:
-    """Normalised topometrics by run; of the mean over layers for bipartite graphs."""
-    names = [n for n in TOPOMETRICS if n not in NOT_BIPARTITE or not ENCODINGS[encoding].bipartite]
-    known = [name for name in names if name in table]
-    raw = table.groupby(RUN, sort=True)[["nodes", "edges", *known]].mean()
-    return normalise(raw).reindex(columns=names)
-
-
-def _ramanujan(
-    folder: str | Path, table: pd.DataFrame, aggregation: str
-) -> dict[str, pd.DataFrame]:
-    """Ramanujan metrics and density by run, aggregated over the layers where they are defined."""
-    names = [*RAMANUJAN, "layer_density"]
-    weighted = aggregation == "weighted"
-    if weighted and table["no_params"].isna().any():
-        raise TableError(
-            f"{folder}: not every layer has no_params, by which --aggregation weighted weights: "
-            "--aggregation mean needs none"
-        )
-    weights = table["no_params"] if weighted else 1.0
-    table = table.reindex(columns=[*RUN, *names])
-    known = table[names].notna().mul(weights, axis=0)
-    keys = [table[name] for name in RUN]
-    sums = table[names].mul(weights, axis=0).groupby(keys, sort=True).sum(min_count=1)
-    values = sums / known.groupby(keys, sort=True).sum()
-    return {measured.RAMANUJAN: values[list(RAMANUJAN)], "density": values[["layer_density"]]}
 
 
 def _comparable(
@@ -281,24 +252,3 @@ def _comparable(
         if columns:
             notes.append(f"{name}: {', '.join(columns)} left out: {why}.")
     return table.drop(columns=nowhere + partial), notes
-
-
-def _dense(runs: pd.DataFrame, everyone: pd.DataFrame, file: str | Path | None) -> np.ndarray:
-    """Dense accuracy of each run's model and dataset; found among `everyone` without a file."""
-    keys = ["model", "dataset"]
-    if file is not None:
-        table = read(file, {"model": Text(), "dataset": Text(), "accuracy": Number(1e-9, 1)})
-        refuse_duplicates(file, table, keys)
-        known = table.set_index(keys)["accuracy"]
-    else:
-        best = everyone.groupby(keys)["accuracy"].max()
-        dense = everyone[everyone["pruning"] == BASELINE].groupby(keys)["accuracy"].mean()
-        known = dense.combine_first(best)
-    values = known.reindex(pd.MultiIndex.from_frame(runs[keys])).to_numpy()
-    wrong = ~(values > 0)
-    if wrong.any():
-        model, dataset = runs.loc[wrong, keys].iloc[0]
-        if file is None:
-            raise TableError(f"the accuracy of {model} on {dataset} is 0 in every row")
-        raise TableError(f"{file}: no dense accuracy of {model} on {dataset}")
-    return values

@@ -6,8 +6,7 @@ import argparse
 
 from graph_data.markdown import markdown
 
-from . import section
-from .claims import RULES
+from . import claims, section
 from .networks import Networks
 from .wording import Tables
 
@@ -38,8 +37,11 @@ def write(networks: Networks, tables: dict[str, Tables], options: argparse.Names
     if skipped:
         lines += ["", f"Not computed, for lack of data: {', '.join(skipped)}."]
     if verdicts := _of_sections(tables, "verdict"):
-        lines += ["", "## The paper's claims", "", *(f"- {verdict}" for verdict in verdicts)]
-        lines += ["", RULES]
+        lines += ["", "## The paper's claims"]
+        if table := claims.text(tables):
+            lines += ["", table]
+        lines += ["", "The verdicts:", "", *(f"- {verdict}" for verdict in verdicts)]
+        lines += ["", claims.RULES]
     for text in _of_sections(tables, "text"):
         lines += ["", text]
     return "\n".join(lines) + "\n"
@@ -62,9 +64,10 @@ def _data(networks: Networks, options: argparse.Namespace) -> list[str]:
         )
     ]
     sparsities = ", ".join(f"{value:g}" for value in sorted(runs["sparsity"].unique()))
+    baseline = " or ".join(sorted(runs["baseline"].unique()))
     drop = {
-        "relative": "(dense accuracy - accuracy) / dense accuracy",
-        "absolute": "dense accuracy - accuracy",
+        "relative": f"({baseline} - accuracy) / {baseline}",
+        "absolute": f"{baseline} - accuracy",
     }
     layers = {"mean": "by their mean", "weighted": "weighted by parameters"}
     complete = len(networks.complete().runs)

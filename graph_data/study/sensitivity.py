@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 import metrics
@@ -20,10 +19,11 @@ from graph_data.markdown import markdown
 from graph_encoding import PUBLISHED
 from metrics.registry import columns_of
 
-from .intervals import interval
-from .networks import MULTIPARTITE, Networks
+from .networks import Networks
+from .predictors import MULTIPARTITE
 from .regression import designs, task
-from .wording import DIGITS, Tables, with_intervals
+from .scoring import Scored
+from .wording import BOTH, DIGITS, Tables, signs, with_both_intervals
 
 PREDICTOR = MULTIPARTITE
 AS_GIVEN = "as given"
@@ -89,14 +89,14 @@ def tasks(networks: Networks, seed: int) -> list:
     return found
 
 
-def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.DataFrame]:
+def collect(results: Sequence[list[Scored]]) -> dict[str, pd.DataFrame]:
     """Table from the results of `tasks`.
 
     Returns
     -------
     dict of str to pandas.DataFrame
         ``scores``: one row a variant, stratum and estimator; ``change`` is R2 minus that of the
-        values as given, with its interval.
+        values as given, with its intervals.
     """
     pairs = [pair for result in results for pair in result]
     table = pd.DataFrame([row for row, _ in pairs])
@@ -105,9 +105,9 @@ def collect(results: Sequence[list[tuple[dict, np.ndarray]]]) -> dict[str, pd.Da
     changes = []
     for index, key in zip(table.index, table[keys].itertuples(index=False)):
         first = given[tuple(key)]
-        low, high = interval(pairs[index][1] - pairs[first][1])
+        ends = (pairs[index][1] - pairs[first][1]).ends
         difference = table.at[index, "r2"] - table.at[first, "r2"]
-        changes.append({"change": difference, "change_low": low, "change_high": high})
+        changes.append({"change": difference} | {f"change_{end}": v for end, v in ends.items()})
     return {"scores": table.join(pd.DataFrame(changes))}
 
 
@@ -115,9 +115,7 @@ def text(tables: Tables) -> str:
     """Section on the faults of the released data."""
     scores = tables["scores"]
     changed = scores[scores["variant"] != AS_GIVEN]
-    wide = changed.assign(
-        value=with_intervals(changed, "change", "change_low", "change_high")
-    ).pivot_table(
+    wide = changed.assign(value=with_both_intervals(changed, "change", "change_")).pivot_table(
         index=["kind", "stratum", "estimator"],
         columns="variant",
         values="value",
@@ -130,12 +128,12 @@ def text(tables: Tables) -> str:
 
 The regression on all unrolled topometrics again, on the same networks and folds, without the motif
 count, which is a random estimate in the released CSVs, and with the phantom sink and source nodes
-of the published wiring subtracted (ResNets only). Change of R2, with its interval. Only the counts
-of sinks and sources can be corrected from the CSVs: the edges and neighbourhoods of phantoms stay
-in the other metrics. The phantoms depend on the model alone where a network is not very sparse, so
-they also tell predictors which model a row belongs to. The weighted metrics (strength, spectral gap
-and radius) are of trained weights, so they may know how training went, which topology at
-initialisation cannot.
+of the published wiring subtracted (ResNets only). Change of R2. {BOTH}
+Only the counts of sinks and sources can be corrected from the CSVs: the edges and neighbourhoods of
+phantoms stay in the other metrics. The phantoms depend on the model alone where a network is not
+very sparse, so they also tell predictors which model a row belongs to. The weighted metrics
+(strength, spectral gap and radius) are of trained weights, so they may know how training went,
+which topology at initialisation cannot.
 
 {markdown(wide, DIGITS)}
 
@@ -149,9 +147,12 @@ def verdict(tables: Tables) -> str:
     said = []
     for variant, part in changed.groupby("variant", sort=False):
         overall = part.loc[part["kind"] == "overall", "change"]
-        lost, won = int((part["change_high"] < 0).sum()), int((part["change_low"] > 0).sum())
+        named = part.rename(columns=lambda name: name.removeprefix("change_"))
         said.append(
-            f"{variant}: {overall.min():+.3f} to {overall.max():+.3f} over all networks; of "
-            f"{len(part)} strata and estimators {lost} lose and {won} gain beyond their interval"
+            f"{variant}: {overall.min():+.3f} to {overall.max():+.3f} over all networks; by "
+            f"stratum and estimator {signs(named)}"
         )
-    return f"**What doubtful metrics change (R2 of all unrolled topometrics):** {'; '.join(said)}."
+    return (
+        "**What doubtful metrics change** (R2 of all unrolled topometrics, less that as given): "
+        f"{'; '.join(said)}."
+    )

@@ -89,6 +89,54 @@ def expected_overlap(n: int, p: float = 0.9) -> float:
     return float((1 - p) * (p ** (depths - 1) * depths / n).sum() + p**n)
 
 
+def cosine_of_ranks(first: np.ndarray, second: np.ndarray) -> float:
+    """Cosine of the angle between two rankings of the same things, as vectors of ranks.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (n,)
+        Scores of the same things in the same order; the highest score has rank 1, tied ones the
+        mean of their ranks.
+
+    Returns
+    -------
+    float
+        1 for equal rankings. Ranks are positive, so that opposite ones have some cosine, too.
+
+    Examples
+    --------
+    >>> round(cosine_of_ranks([3, 2, 1], [1, 2, 3]), 4)  # (1 * 3 + 2 * 2 + 3 * 1) / 14
+    0.7143
+    """
+    one, two = (stats.rankdata(-np.asarray(scores, dtype=float)) for scores in (first, second))
+    return float(one @ two / np.sqrt((one @ one) * (two @ two)))
+
+
+def expected_cosine(n: int) -> float:
+    """Cosine of two random rankings of n things without ties, in the mean."""
+    return 3 * (n + 1) / (2 * (2 * n + 1))
+
+
+def kendall(score: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b of one ranking with many.
+
+    Parameters
+    ----------
+    score : numpy.ndarray, shape (n,)
+    values : numpy.ndarray, shape (r, n)
+
+    Returns
+    -------
+    numpy.ndarray, shape (r,)
+        0 where one of the two does not rank.
+    """
+    i, j = np.triu_indices(len(score), 1)
+    one = np.sign(score[i] - score[j])
+    many = np.sign(values[:, i] - values[:, j])
+    size = np.sqrt(np.count_nonzero(one) * np.count_nonzero(many, axis=1))
+    return np.divide(many @ one, size, out=np.zeros(len(values)), where=size > 0)
+
+
 def variance_inflation(features: np.ndarray) -> np.ndarray:
     """Variance inflation factor of each feature: 1 / (1 - R2 from the others).
 
@@ -117,6 +165,37 @@ def variance_inflation(features: np.ndarray) -> np.ndarray:
         rest = float(((scaled[:, place] - fitted) ** 2).sum())
         factors[column] = 1 / rest if rest > 1e-12 else np.inf
     return factors
+
+
+def explained(features: np.ndarray, values: np.ndarray) -> float:
+    """R2 of a least-squares fit of values by features, with a constant; NaN if they do not vary."""
+    centred = values - values.mean()
+    total = float(centred @ centred)
+    if not total > (1e-12 * np.abs(values).max()) ** 2 * len(values):
+        return math.nan
+    x = _standardised(features)
+    rest = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
+    return 1 - float(rest @ rest) / total
+
+
+def condition_number(features: np.ndarray) -> float:
+    """Largest by smallest singular value of the standardised features that vary.
+
+    1 for uncorrelated features, infinite where one follows from others; above 30 some are nearly
+    collinear (Belsley, Kuh and Welsch, *Regression Diagnostics*, 1980, chapter 3). NaN without any.
+    """
+    sizes = np.linalg.svd(_standardised(features), compute_uv=False)
+    if not len(sizes):
+        return math.nan
+    return float(sizes[0] / sizes[-1]) if sizes[-1] > 1e-12 * sizes[0] else math.inf
+
+
+def _standardised(features: np.ndarray) -> np.ndarray:
+    """Features less their mean, of length 1, without those that do not vary."""
+    centred = features - features.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    varies = size > 1e-12 * np.maximum(np.abs(features).max(axis=0), 1e-300) * len(features) ** 0.5
+    return centred[:, varies] / size[varies]
 
 
 def holm(p: np.ndarray) -> np.ndarray:

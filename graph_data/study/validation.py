@@ -82,7 +82,7 @@ def adjusted(score: float, n: int, k: int) -> float:
 
 
 def bootstrap_r2(y: np.ndarray, predicted: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """R2 in resamples of the configurations.
+    """R2 in resamples of groups of networks: of configurations, or of clusters of them.
 
     Parameters
     ----------
@@ -98,17 +98,17 @@ def bootstrap_r2(y: np.ndarray, predicted: np.ndarray, groups: np.ndarray, seed:
     """
     _, member = np.unique(groups, return_inverse=True)
     size = member.max() + 1
-    draws = _draws(size, seed, RESAMPLES)
+    times = draws(size, seed, RESAMPLES)
     centred = y - y.mean() if np.ptp(y) > 0 else np.zeros(len(y))  # not its rounding
     weights = (np.ones(len(y)), (y - predicted) ** 2, centred, centred**2)
     sums = np.stack([np.bincount(member, values, size) for values in weights], axis=1)
-    count, error, first, second = (draws @ sums).T
+    count, error, first, second = (times @ sums).T
     total = second - first**2 / count
     return 1 - np.divide(error, total, out=np.full(RESAMPLES, np.nan), where=total > 0)
 
 
-@lru_cache(maxsize=2)
-def _draws(size: int, seed: int, resamples: int) -> np.ndarray:
+@lru_cache(maxsize=4)
+def draws(size: int, seed: int, resamples: int) -> np.ndarray:
     """How often each of `size` things is drawn in each resample; kept, for all sets of metrics."""
     random = np.random.default_rng(seed)
     return random.multinomial(size, np.full(size, 1 / size), resamples).astype(float)

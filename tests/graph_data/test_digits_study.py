@@ -11,15 +11,19 @@ import main
 import metrics
 import models
 import pruning
+from graph_data.markdown import markdown
 from graph_data.study import __main__ as study
 from graph_data.study import (
+    added,
     agreement,
     carried,
     claims,
+    estimators,
     importance,
     networks,
     ranking,
     regression,
+    scoring,
     sensitivity,
 )
 from graph_encoding import encode
@@ -159,6 +163,15 @@ def test_committed_regression_is_computed_again_in_one_stratum(data):
     assert_committed(tables["ceilings"], "regression", "ceilings", keys[:2])
 
 
+def test_what_topology_adds_is_computed_again_by_ols(data, monkeypatch):
+    monkeypatch.setattr(scoring, "ESTIMATORS", {"ols": estimators.ols})
+    tables = added.collect(results(added.tasks(data, 0), lambda _: True))
+    keys = ["known", "estimator"]
+    assert_committed(tables["scores"], "added", "scores", [*keys, "predictor"])
+    assert_committed(tables["gains"], "added", "gains", [*keys, "predictor"])
+    assert_committed(tables["differences"], "added", "differences", [*keys, "than"])
+
+
 def test_committed_importance_is_computed_again_in_one_stratum(data, monkeypatch):
     monkeypatch.setattr(importance, "PERMUTATIONS", 1)  # takes the most time
     monkeypatch.setattr(importance, "SPLITS", 0)
@@ -215,5 +228,7 @@ def test_the_committed_reports_are_of_the_committed_tables():
     for folder, tables in ((REPORT, here), (study.COMMITTED, there)):
         text = (folder / "report.md").read_text()
         for claim in claims.CLAIMS.values():
-            verdict = claim.rule(claim.comparisons(tables[claim.section][claim.table]))
+            verdict = claim.verdict(claim.comparisons(tables[claim.section][claim.table]))
             assert f"**{claim.text}: {verdict}.**" in text
+        assert claims.text(tables) in text
+    assert markdown(claims.summary(there)) in (FOLDER.parent / "README.md").read_text()

@@ -18,6 +18,7 @@ from graph_data.study import (
     estimators,
     importance,
     networks,
+    predictors,
     ranking,
     regression,
     sensitivity,
@@ -245,6 +246,7 @@ def half_scores(strata, metrics=16, splits=2, noise=0.5, seed=0):
     random = np.random.default_rng(seed)
     return pd.DataFrame(
         {
+            "unit": "configurations",
             "kind": "model",
             "stratum": str(s),
             "method": "m",
@@ -320,7 +322,8 @@ def test_interval_of_the_difference_of_strata_is_a_jackknife_of_the_strata():
     )
     cells = {**pairs, **{(name, name): value for name, value in own.items()}}
     table = pd.DataFrame(
-        [("model", "m", *pair, value) for pair, value in cells.items()], columns=agreement.HALVES
+        [("configurations", "model", "m", *pair, value) for pair, value in cells.items()],
+        columns=agreement.HALVES,
     )
     (row,) = agreement.differences(table).to_dict("records")
     known = {pair: value for pair, value in pairs.items() if value == value}
@@ -333,6 +336,14 @@ def test_interval_of_the_difference_of_strata_is_a_jackknife_of_the_strata():
         pseudo.append(4 * np.mean(list(gap.values())) - 3 * np.mean(rest))
     low, high = stats.ttest_1samp(pseudo, 0).confidence_interval()
     assert [row["low"], row["high"]] == pytest.approx([low, high])
+    assert np.isnan(row["cluster_difference"])  # no halves by clusters
+
+    both = pd.concat([table, table.assign(unit="clusters", spearman=table["spearman"] / 2)])
+    (row,) = agreement.differences(both).to_dict("records")
+    assert row["difference"] == pytest.approx(row["between"] - row["expected"])
+    assert row["cluster_between"] == pytest.approx(row["between"] / 2)
+    assert row["cluster_difference"] == pytest.approx(row["difference"] / 2)
+    assert [row["cluster_low"], row["cluster_high"]] == pytest.approx([low / 2, high / 2])
 
     two = table[table["first"].isin(["a", "b"]) & table["second"].isin(["a", "b"])]
     (row,) = agreement.differences(two).to_dict("records")
@@ -341,9 +352,11 @@ def test_interval_of_the_difference_of_strata_is_a_jackknife_of_the_strata():
     assert not len(agreement.differences(table[table["first"] == "d"]))
 
 
-def test_halves_of_a_stratum_share_no_configuration(planted):
+@pytest.mark.parametrize("unit", agreement.UNITS)
+def test_halves_of_a_stratum_share_no_configuration_or_no_cluster(planted, unit):
     study = planted[0].take(planted[0].runs["sparsity"] == 0.9)
     x, y = study.features["unrolled"], study.runs["drop"].to_numpy()
+    parts = getattr(study, unit)
     seen = []
 
     def note(label, x, y, groups, splits, seed):
@@ -353,12 +366,15 @@ def test_halves_of_a_stratum_share_no_configuration(planted):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(importance, "measure", note)
         for seed in range(3):
-            name, table = importance.halve({"kind": "k"}, x, y, study.configurations, seed)
+            name, table = importance.halve(
+                {"kind": "k"}, x, y, study.configurations, parts, unit, seed
+            )
             assert name == "halves"
+            assert set(table["unit"]) == {unit}
             assert table["half"].tolist() == [0, 1]
     for first, second in zip(seen[::2], seen[1::2], strict=True):
         assert first | second == set(x.index)
-        halves = [set(study.configurations[list(rows)]) for rows in (first, second)]
+        halves = [set(parts[list(rows)]) for rows in (first, second)]
         assert not halves[0] & halves[1]
         assert abs(len(halves[0]) - len(halves[1])) <= 1
     assert seen[0] != seen[2]
@@ -501,7 +517,7 @@ def test_intervals_of_correlations_are_those_of_a_loop(monkeypatch, method):
     x, density, accuracy = stream.normal(size=(3, 25)).round(1)  # with ties
     x[3] = np.nan
     groups = np.arange(25) // 3
-    ramanujan = pd.DataFrame({networks.RAMANUJAN[0]: x})
+    ramanujan = pd.DataFrame({predictors.RAMANUJAN[0]: x})
     found = correlation.correlate({}, ramanujan, density, accuracy, groups, [4, 7])
     row, sampled = next(pair for pair in found if pair[0]["method"] == method)
     known = ~np.isnan(x)
@@ -521,7 +537,7 @@ def test_intervals_of_correlations_are_those_of_a_loop(monkeypatch, method):
 
 
 def test_constant_metrics_and_too_few_networks_have_no_correlation():
-    ramanujan = pd.DataFrame({name: np.full(8, 0.1) for name in networks.RAMANUJAN})
+    ramanujan = pd.DataFrame({name: np.full(8, 0.1) for name in predictors.RAMANUJAN})
     ramanujan["imdb"] = [1, 2, 3] + 5 * [np.nan]
     stream = np.random.default_rng(0)
     found = correlation.correlate(

@@ -10,7 +10,16 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from graph_data.study import __main__ as study
-from graph_data.study import carried, claims, correlation, networks, regression, validation
+from graph_data.study import (
+    carried,
+    claims,
+    correlation,
+    intervals,
+    networks,
+    regression,
+    scoring,
+    validation,
+)
 from graph_data.study.ceiling import ceiling
 
 # Ceiling
@@ -92,21 +101,50 @@ def test_every_stratum_and_what_is_held_out_has_a_ceiling(tmp_path):
         assert found == ceiling({}, y[part], groups[part])["ceiling"]
 
 
+def test_clustered_interval_of_the_ceiling_is_that_of_a_loop(monkeypatch):
+    """Over draws of the same clusters, each with all its groups."""
+    monkeypatch.setattr(validation, "RESAMPLES", 50)
+    y, _, groups = drops(0.1, 0.05, groups=24)
+    clusters = groups % 8
+    row = ceiling({}, y, groups, clusters, 3)
+    assert row["ceiling"] == ceiling({}, y, groups)["ceiling"]
+    found = []
+    for times in validation.draws(8, 3, 50).astype(int):
+        taken = [(c, copy) for c in range(8) for copy in range(times[c])]
+        values = np.concatenate([y[clusters == c] for c, _ in taken])
+        names = np.concatenate([100 * copy + groups[clusters == c] for c, copy in taken])
+        found.append(ceiling({}, values, names)["ceiling"])
+    expected = intervals.of_clustered(np.array(found), 8)
+    assert (row["cluster_low"], row["cluster_high"]) == pytest.approx(expected)
+    few = ceiling({}, y, groups, groups % 4, 3)
+    assert np.isnan([few["cluster_low"], few["cluster_high"]]).all()
+
+
 # Verdicts
 
 ABOVE, ACROSS, BELOW = (0.1, 0.3), (-0.1, 0.1), (-0.3, -0.1)
 
 
-def table_of(claim, intervals):
-    """A table of which a claim is about as many rows as there are intervals, and others not."""
+BIPARTITE, RAMANUJAN = "a, bipartite topometrics", "a, Ramanujan metrics"
+NONE = (np.nan, np.nan)
+
+
+def table_of(claim, intervals, clustered=None):
+    """A table of which a claim is about as many rows as there are intervals, and others not.
+
+    The clustered intervals are the same, if no others are given.
+    """
     keys = {
         "4.1": [
             {"metric": m, "method": x, "scope": "one sparsity"}
             for m, x in itertools.product("abc", "xyz")
         ],
-        "a": [
-            {"kind": "overall", "stratum": "all", "estimator": e, "than": t}
-            for e, t in itertools.product("xyz", ("rolled", "rolled-channel", "ramanujan"))
+        "a, bipartite topometrics": [
+            {"known": claims.EACH, "estimator": e, "than": t}
+            for e, t in itertools.product("xyz", ("rolled", "rolled-channel"))
+        ],
+        "a, Ramanujan metrics": [
+            {"known": claims.EACH, "estimator": e, "than": "ramanujan"} for e in "wxyz"
         ],
         "b": [
             {"kind": k, "method": m} for k, m in itertools.product(("sparsity", "model"), "abcd")
@@ -115,9 +153,14 @@ def table_of(claim, intervals):
     }[claim]
     others = {
         "4.1": [],
-        "a": [
-            {"kind": "model", "stratum": "m", "estimator": "x", "than": "rolled"},
-            {"kind": "overall", "stratum": "all", "estimator": "x", "than": "density"},
+        "a, bipartite topometrics": [
+            {"known": claims.NOTHING, "estimator": "x", "than": "rolled"},
+            {"known": claims.EACH, "estimator": "x", "than": "density"},
+            {"known": claims.EACH, "estimator": "x", "than": "ramanujan"},
+        ],
+        "a, Ramanujan metrics": [
+            {"known": claims.DATASET, "estimator": "x", "than": "ramanujan"},
+            {"known": claims.EACH, "estimator": "x", "than": "rolled"},
         ],
         "b": [{"kind": "dataset", "method": "a"}],
         "c": [
@@ -127,10 +170,10 @@ def table_of(claim, intervals):
     }[claim]
     value = claims.CLAIMS[claim].value
     rows = [
-        key | {value: sum(pair) / 2, "low": pair[0], "high": pair[1]}
-        for key, pair in [
-            *zip(keys, intervals),
-            *((k, pair) for k in others for pair in (ABOVE, BELOW)),
+        key | {value: sum(pair) / 2, **dict(zip(scoring.ENDS, (*pair, *wide)))}
+        for key, pair, wide in [
+            *zip(keys, intervals, clustered or intervals),
+            *((k, pair, pair) for k in others for pair in (ABOVE, BELOW)),
         ]
     ]
     return pd.DataFrame(rows)
@@ -143,10 +186,10 @@ def table_of(claim, intervals):
         ("4.1", [ACROSS, ACROSS], "not contradicted"),
         ("4.1", [ABOVE, BELOW, ACROSS], "holds in part"),
         ("4.1", [ABOVE, ACROSS], "does not hold"),
-        ("a", [ABOVE, ABOVE], "holds"),
-        ("a", [ABOVE, ACROSS], "holds in part"),
-        ("a", [ACROSS, BELOW], "does not hold"),
-        ("a", [ACROSS, ACROSS], "not shown"),
+        (BIPARTITE, [ABOVE, ABOVE], "holds"),
+        (BIPARTITE, [ABOVE, ACROSS], "holds in part"),
+        (RAMANUJAN, [ACROSS, BELOW], "does not hold"),
+        (RAMANUJAN, [ACROSS, ACROSS], "not shown"),
         ("b", [BELOW, BELOW], "holds"),
         ("b", [BELOW, ABOVE], "holds in part"),
         ("b", [ACROSS, ABOVE], "does not hold"),
@@ -160,16 +203,49 @@ def test_verdict_follows_from_the_intervals_that_a_claim_is_about(claim, interva
     about = rule.comparisons(table_of(claim, intervals))
     assert len(about) == len(intervals)
     assert rule.rule(about) == verdict
+    assert rule.verdict(about) == verdict
+
+
+@pytest.mark.parametrize("claim", list(claims.CLAIMS))
+def test_clustered_intervals_decide_and_for_want_of_clusters_the_others_for_these_data(claim):
+    rule = claims.CLAIMS[claim]
+    side = BELOW if claim in ("4.1", "b") else ABOVE
+    about = rule.comparisons(table_of(claim, [side] * 2, [ACROSS] * 2))
+    assert rule.verdict(about) in ("not shown", "not contradicted")
+    about = rule.comparisons(table_of(claim, [ACROSS] * 2, [side] * 2))
+    assert rule.verdict(about) == "holds"
+    about = rule.comparisons(table_of(claim, [side] * 2, [NONE] * 2))
+    assert rule.verdict(about) == "holds, of these models and data sets alone"
+
+
+def test_table_of_claims_has_every_step_from_the_papers_claim_to_the_verdict():
+    plain = table_of(BIPARTITE, [ABOVE] * 4).drop(columns="known").assign(kind="overall")
+    found = {
+        "added": {"differences": table_of(BIPARTITE, [ABOVE, ABOVE, ACROSS], [ACROSS] * 3)},
+        "regression": {"differences": plain.head(4)},
+        "ranking": {"differences": table_of("c", [ABOVE, ABOVE], [NONE] * 2)},
+    }
+    table = claims.summary(found).set_index("claim")
+    row = table.loc[BIPARTITE]
+    assert row["as the data support it"] == "holds (4 above, 0 below, of 4)"
+    assert row["with the data set known"] == "holds in part (2 above, 0 below, of 3)"
+    assert row["clustered"] == "not shown (0 above, 0 below, of 3)"
+    row = table.loc["c"]
+    assert row["as the data support it"] == "holds (2 above, 0 below, of 2)"
+    assert row["with the data set known"].startswith("the same")
+    assert row["clustered"] == "too few clusters"
+    assert all(text in claims.text(found) for text in table["as the paper states it"])
+    assert claims.text({}) == ""
 
 
 def test_comparison_without_interval_decides_nothing():
     for name, claim in claims.CLAIMS.items():
-        assert len(claim.comparisons(table_of(name, [BELOW, (np.nan, np.nan)]))) == 1
+        assert len(claim.comparisons(table_of(name, [BELOW, NONE]))) == 1
         assert not len(claim.comparisons(None))
         assert not len(claim.comparisons(pd.DataFrame()))
 
 
-def test_claim_a_says_in_which_strata_it_holds_against_bipartite_graphs():
+def test_regression_says_in_which_strata_unrolled_topometrics_lead_nothing_known():
     rows = [
         ("overall", "all", "rolled", ABOVE),
         ("dataset", "CIFAR-10", "rolled", ACROSS),
@@ -182,8 +258,9 @@ def test_claim_a_says_in_which_strata_it_holds_against_bipartite_graphs():
     ]
     differences = pd.DataFrame(
         [
-            {"kind": k, "stratum": s, "estimator": "ols", "than": than, "low": low, "high": high}
-            for k, s, than, (low, high) in rows
+            {"kind": k, "stratum": s, "estimator": "ols", "than": than}
+            | dict(zip(scoring.ENDS, (*pair, *NONE)))
+            for k, s, than, pair in rows
         ]
     )
     scores = pd.DataFrame(
@@ -198,13 +275,13 @@ def test_claim_a_says_in_which_strata_it_holds_against_bipartite_graphs():
             }
         ]
     )
-    said = regression.verdict({"scores": scores, "differences": differences})
+    said = regression.plainly({"scores": scores, "differences": differences})
     assert said.endswith(
         "Against bipartite graphs it is above 0 in all of those within Resnet-20; in none of those "
         "within CIFAR-10; in some of those within CONV-6 (1 of 2)."
     )
     differences = differences[differences["kind"] == "overall"]
-    alone = regression.verdict({"scores": scores, "differences": differences})
+    alone = regression.plainly({"scores": scores, "differences": differences})
     assert "Against bipartite graphs" not in alone
 
 
@@ -223,17 +300,24 @@ def test_outcomes():
     here = [ABOVE, BELOW, BELOW, ACROSS, ABOVE, ACROSS]
     there = [ABOVE, BELOW, ABOVE, BELOW, ACROSS, ACROSS]
     outcomes = ["carries over", "carries over", "reversed", "open here", "open there", "open"]
-    found = carried.compare(tables(c=here, a=[ABOVE]), tables(c=there, b=[BELOW]))
+    one, other = tables(**{"c": here, BIPARTITE: [ABOVE]}), tables(c=there, b=[BELOW])
+    both = carried.compare(one, other)["comparisons"]
+    assert both["interval"].tolist() == ["configurations"] * 6 + ["clustered"] * 6
+    assert both["outcome"].tolist() == outcomes * 2
+    # Without clusters in one of the two there is the other kind only.
+    one["ranking"]["differences"][["cluster_low", "cluster_high"]] = np.nan
+    found = carried.compare(one, other)
     table = found["comparisons"]
+    pd.testing.assert_frame_equal(table, both.head(6))
     assert table["claim"].tolist() == ["c"] * 6
     assert table["comparison"].tolist() == list("abcdef")
-    assert table["outcome"].tolist() == outcomes
     for row, ours, theirs in zip(table.itertuples(), here, there, strict=True):
         assert (row.low, row.high, row.there_low, row.there_high) == (*ours, *theirs)
         assert (row.here, row.there) == (sum(ours) / 2, sum(theirs) / 2)
     (verdict,) = found["claims"].to_dict("records")
     assert verdict == {
         "claim": "c",
+        "interval": "configurations",
         "here": "holds in part",
         "there": "holds in part",
         "carries over": 2,
@@ -246,31 +330,33 @@ def test_outcomes():
 
 def test_comparisons_that_one_study_lacks_are_left_out():
     found = carried.compare(tables(c=[ABOVE] * 2), tables(c=[ABOVE] * 4))
-    assert found["comparisons"]["comparison"].tolist() == ["a", "b"]
+    assert found["comparisons"]["comparison"].tolist() == ["a", "b"] * 2
     found = carried.compare(tables(c=[ABOVE]), tables(c=[ABOVE, BELOW]))
-    assert found["claims"]["there"].tolist() == ["holds"]  # by what both have
-    assert carried.compare(tables(a=[ABOVE]), tables(c=[ABOVE])) == {}
+    assert found["claims"]["there"].tolist() == ["holds"] * 2  # by what both have
+    assert carried.compare(tables(b=[ABOVE]), tables(c=[ABOVE])) == {}
     assert carried.compare({}, {}) == {}
 
 
 def test_a_study_carries_over_to_itself_but_for_what_is_open(tmp_path):
     """With the tables read back from its files."""
-    one = tables(**{"4.1": [BELOW, ACROSS], "a": [ABOVE], "b": [BELOW, ACROSS], "c": [ABOVE]})
+    of_claims = {"4.1": [BELOW, ACROSS], BIPARTITE: [ABOVE], "b": [BELOW, ACROSS], "c": [ABOVE]}
+    one = tables(**of_claims)
     for section, named in one.items():
         for name, table in named.items():
             study.put(tmp_path / section / f"{name}.csv", table.to_csv(index=False))
     found = carried.compare(one, claims.tables_of(tmp_path))
-    assert found["claims"]["claim"].tolist() == ["4.1", "a", "b", "c"]
+    assert list(dict.fromkeys(found["claims"]["claim"])) == list(of_claims)
     assert (found["claims"]["here"] == found["claims"]["there"]).all()
-    outcomes = found["comparisons"]["outcome"].tolist()
-    assert outcomes == ["carries over", "open"] + ["carries over"] * 2 + ["open", "carries over"]
+    expected = ["carries over", "open"] + ["carries over"] * 2 + ["open", "carries over"]
+    for _, part in found["comparisons"].groupby("interval"):
+        assert part["outcome"].tolist() == expected
 
 
 def test_the_study_on_the_released_data_decides_every_claim():
     committed = claims.tables_of(study.COMMITTED)
     found = carried.compare(committed, committed)
-    assert found["claims"]["claim"].tolist() == list(claims.CLAIMS)
-    assert len(found["comparisons"]) == 12 + 12 + 10 + 7
+    assert list(dict.fromkeys(found["claims"]["claim"])) == list(claims.CLAIMS)
+    assert len(found["comparisons"]) == 2 * (12 + 12 + 10 + 7)
 
 
 def test_report_of_own_results_says_what_carries_over(tmp_path, monkeypatch, capsys):
@@ -281,7 +367,7 @@ def test_report_of_own_results_says_what_carries_over(tmp_path, monkeypatch, cap
     out = capsys.readouterr().out
     assert out.index("## What carries over") < out.index("## Section 4.1")
     table = pd.read_csv(tmp_path / "data/paper_results/carried/comparisons.csv")
-    assert len(table) == 12
+    assert len(table) == 12  # of the one kind: there are two clusters
     assert set(table["claim"].astype(str)) == {"4.1"}
     for more in (["--drop", "absolute"], ["--aggregation", "weighted"]):
         assert study.main([*flags, *more]) == 0  # not the same quantities
