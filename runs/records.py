@@ -44,10 +44,10 @@ RUNS = (
     "empty_layer_names",
     "unreached_classes",
     "unreached_class_numbers",
-    "rows",
     "gpu",
     "compiled",
     *(f"{stage}_gpu_megabytes" for stage in STAGES),
+    "rows",
 )
 """Files from before there were some of these are given them, empty."""
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "training"))

@@ -25,7 +25,7 @@ SHRUNK = {"prospr": 8}
 """Sides of images where those of 32 pixels would take a CPU minutes."""
 TINY_MODELS, TINY_PRUNERS, TINY_SIZE = ("Resnet-20",), ("snip", "erk"), 8
 SPARSITY = 0.9
-PROCESSES = 4
+PROCESSES = 5
 
 
 def check(device: str, tiny: bool) -> Iterator[Row]:
@@ -62,6 +62,8 @@ def _beside_cpu(device: str, tiny: bool) -> Iterator[Row]:
         (model, pruner, TINY_SIZE if tiny else SHRUNK.get(pruner, 32))
         for pruner, model in itertools.product(*names)
     ]
+    if not tiny:
+        torch.set_num_threads(1)  # what a GPU leaves to this process; the pool has the other cores
     with _pool(tiny) as pool:
         calls = [pool.submit(masks, *task, "cpu") for task in tasks]
         if tiny:
@@ -101,5 +103,5 @@ def _pool(tiny: bool) -> Executor:
         PROCESSES,
         multiprocessing.get_context("spawn"),
         initializer=torch.set_num_threads,
-        initargs=(max(1, threads() // PROCESSES),),
+        initargs=(max(1, (threads() - 1) // PROCESSES),),
     )

@@ -1,0 +1,95 @@
+"""Which flags go together: what one of them needs or makes useless of the others."""
+
+from __future__ import annotations
+
+import argparse
+
+from datasets import DEFAULT, about
+from graph_encoding import DEFAULT as ENCODING
+from graph_encoding import ENCODINGS, PUBLISHED
+from models import MODELS
+from pruning import PRUNERS
+from runs.measures import MEASURES
+from system.errors import UserError
+
+
+def check(options: argparse.Namespace) -> None:
+    """Refuse flags that do not go together.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        One attribute a flag; `input_shape` is made a tuple.
+
+    Raises
+    ------
+    UserError
+        One line that says what to give in place of what.
+    """
+    _require_graphs(options)
+    for flag in ("epochs", "batch_size", "lr", "compile"):
+        if getattr(options, flag) not in (None, False) and not options.training:
+            raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
+    if options.input_shape:
+        options.input_shape = tuple(options.input_shape)
+        if len(options.input_shape) > 3:
+            raise UserError("--input-shape takes 1 to 3 numbers: features, or channels and sizes")
+        images = [name for name in options.pruning if PRUNERS[name].needs_data]
+        shapes = [about(name).shape for name in options.dataset or [DEFAULT]]
+        other = [shape for shape in shapes if shape != options.input_shape]
+        if other and (options.training or images):
+            raise UserError(
+                f"{images[0] if images else '--training'} needs images, which are "
+                f"{' '.join(map(str, other[0]))}: choose a pruner without, or leave out "
+                "--input-shape"
+            )
+    own = options.weights or options.input_shape or not set(options.model) <= set(MODELS)
+    if own and options.save_snn:
+        raise UserError("--save-snn holds networks that --model names: it needs none of your own")
+    if own and options.wiring == PUBLISHED:
+        raise UserError("--wiring published is that of the paper's networks: use exact")
+    _require_one_graph(options)
+    if options.edges and not options.save_graph:
+        raise UserError("--edges has no effect without --save-graph: add it")
+    if options.scheduler and (options.jobs > 1 or options.timeout):
+        what = "--jobs is" if options.jobs > 1 else "--timeout is"
+        raise UserError(f"{what} for this machine, --scheduler for a cluster: give one of them")
+
+
+def bipartite() -> list[str]:
+    """Names of the bipartite encodings."""
+    return [name for name, kind in ENCODINGS.items() if kind.bipartite]
+
+
+def _require_graphs(options: argparse.Namespace) -> None:
+    """Refuse metrics, and a wiring, of which none of the encodings has graphs."""
+    if not set(options.encoding) & set(bipartite()):
+        for name in options.graph_metrics:
+            if MEASURES[name].bipartite_only and len(options.graph_metrics) == 1:
+                raise UserError(
+                    f"the {name.capitalize()} metrics are defined on bipartite graphs: add "
+                    + " or ".join(f"--encoding {other}" for other in bipartite())
+                )
+    for name in options.encoding:
+        kind = ENCODINGS[name]
+        if not kind.bipartite and options.wiring not in kind.wirings:
+            raise UserError(
+                f"--encoding {name} has no {options.wiring} wiring: give --wiring "
+                + " or ".join(kind.wirings)
+            )
+
+
+def _require_one_graph(options: argparse.Namespace) -> None:
+    """What is drawn or reported on is one multipartite graph."""
+    asked = [flag for flag in ("figure", "report") if getattr(options, flag)]
+    made = (options.model, options.dataset or [None], options.pruning, options.sparsity)
+    several = max(map(len, [options.snn] if options.snn else [*made, options.seed])) > 1
+    if asked and (several or options.scheduler):
+        raise UserError(f"--{asked[0]} is of one network: give one value of each flag")
+    if asked and all(ENCODINGS[name].bipartite for name in options.encoding):
+        raise UserError(f"--{asked[0]} is of the {ENCODING} graph: add --encoding {ENCODING}")
+    if options.report and all(MEASURES[name].bipartite_only for name in options.graph_metrics):
+        first = next(name for name, kind in MEASURES.items() if not kind.bipartite_only)
+        raise UserError(f"--report shows the {first}: add --graph-metrics {first}")
+    if options.report and options.wiring == PUBLISHED:
+        raise UserError("--report takes any wiring but published: use --wiring exact or identity")
