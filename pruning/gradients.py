@@ -10,8 +10,8 @@ numbers (dropout) draws the same ones for the k-th micro-batch each time: one lo
 for the gradient than for the product with its Hessian.
 
 The arithmetic is that of the parameters; images are cast to it. The pruners here differentiate in
-double precision: another processor or number of threads adds in another order, which moves their
-scores by about 1e-16 of a sum's largest part, and so moves no weight across the threshold.
+double precision: another processor or number of threads adds in another order, which moves a sum
+by about 1e-16 of its largest part, far less than neighbouring scores differ by.
 
 Memory is that of one micro-batch, since each one's graph is freed before the next is built.
 """

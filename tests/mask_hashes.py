@@ -8,7 +8,7 @@ other processors would, in other processes:
     python -m tests.mask_hashes --networks CONV-6 --pruners snip grasp --settings basic
     python -m tests.mask_hashes --write                      # add those that are not there yet
 
-On two cores a setting takes about half an hour, most of it ProsPr, and ``basic`` three hours.
+Most of the time is ProsPr's. What the file does not hold yet is "not known" on the screen.
 """
 
 from __future__ import annotations
