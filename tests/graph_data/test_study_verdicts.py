@@ -156,11 +156,9 @@ def table_of(claim, intervals, clustered=None):
         "a, bipartite topometrics": [
             {"known": claims.NOTHING, "estimator": "x", "than": "rolled"},
             {"known": claims.EACH, "estimator": "x", "than": "density"},
-            {"known": claims.EACH, "estimator": "x", "than": "ramanujan"},
         ],
         "a, Ramanujan metrics": [
             {"known": claims.DATASET, "estimator": "x", "than": "ramanujan"},
-            {"known": claims.EACH, "estimator": "x", "than": "rolled"},
         ],
         "b": [{"kind": "dataset", "method": "a"}],
         "c": [
