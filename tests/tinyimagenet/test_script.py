@@ -58,7 +58,8 @@ class RangeHandler(http.server.BaseHTTPRequestHandler):
         if self.server.tells_length:
             self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
-        self.wfile.write(data[start:])
+        with contextlib.suppress(ConnectionError):  # whoever has read enough hangs up
+            self.wfile.write(data[start:])
 
     def log_message(self, *_args):
         pass
