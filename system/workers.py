@@ -34,7 +34,10 @@ BEGIN = """
 import sys
 from multiprocessing.connection import Connection
 connection = Connection({descriptor})
-sys.path[:] = connection.recv()
+try:
+    sys.path[:] = connection.recv()
+except (EOFError, OSError):  # whoever has started it has died
+    sys.exit()
 from system import workers
 workers.serve(connection)
 """
@@ -137,6 +140,8 @@ class _Worker:
         self.is_ready = self.is_busy = False
         self.since = 0.0
         code = BEGIN.format(descriptor=theirs.fileno())
+        # It does not see an interrupt before it can ignore it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         with theirs:
             try:
                 self._process = subprocess.Popen(
@@ -146,6 +151,8 @@ class _Worker:
                 )
             except OSError as error:
                 raise WorkersError(f"no process can be started: {error.strerror}") from None
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         with contextlib.suppress(OSError):  # it has died
             self.connection.send(sys.path)
             self.connection.send_bytes(packed)
@@ -188,18 +195,18 @@ def serve(connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all: the program decides
     _end_with_parent(connection)
-    work, error = _tried(lambda: pickle.loads(connection.recv_bytes()))
-    connection.send((None, error))
-    while True:
-        try:
+    with contextlib.suppress(EOFError, OSError):  # when the parent has died, without a word
+        packed = connection.recv_bytes()
+        work, error = _tried(lambda: pickle.loads(packed))
+        connection.send((None, error))
+        while True:
             task = connection.recv()
-        except EOFError:
-            return
-        answer, error = _tried(lambda task=task: work(task))
-        try:
-            connection.send((answer, error))
-        except Exception as fault:  # what cannot be pickled
-            connection.send((None, RuntimeError(f"{type(fault).__name__}: {fault}")))
+            answer = _tried(lambda task=task: work(task))
+            try:
+                pickle.dumps(answer)
+            except Exception as fault:
+                answer = None, RuntimeError(f"{type(fault).__name__}: {fault}")
+            connection.send(answer)
 
 
 def _tried(function: Callable[[], Any]) -> tuple[Any, Exception | None]:
