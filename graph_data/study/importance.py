@@ -23,7 +23,7 @@ from graph_data.markdown import markdown
 from . import agreement
 from .claims import CLAIMS
 from .estimators import ols, ridge, trees
-from .intervals import interval
+from .intervals import LEAST_CLUSTERS, interval
 from .networks import Networks
 from .predictors import MULTIPARTITE, group_of
 from .statistics import variance_inflation
@@ -63,6 +63,8 @@ def tasks(networks: Networks, seed: int) -> list:
         for unit, parts in ((CONFIGURATIONS, groups), (CLUSTERS, part.clusters)):
             # Half a stratum has two configurations or more, for its folds.
             enough = len(np.unique(parts)) >= (4 if unit == CONFIGURATIONS else 2)
+            if unit == CLUSTERS:
+                enough &= len(np.unique(networks.clusters)) >= LEAST_CLUSTERS
             for split in range(SPLITS) if enough else ():
                 found.append(delayed(halve)(label, x, y, groups, parts, unit, seed + split))
     return found
