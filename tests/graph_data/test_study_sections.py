@@ -541,7 +541,11 @@ def test_constant_metrics_and_too_few_networks_have_no_correlation():
     ramanujan["imdb"] = [1, 2, 3] + 5 * [np.nan]
     stream = np.random.default_rng(0)
     found = correlation.correlate(
-        {"sparsity": "0.9"}, ramanujan, *stream.random((2, 8)), np.arange(8), [0, 0]
+        {"model": "a", "dataset": "b", "sparsity": "0.9"},
+        ramanujan,
+        *stream.random((2, 8)),
+        np.arange(8),
+        [0, 0],
     )
     table = pd.DataFrame([row for row, _ in found])
     assert table[["r", "difference", "williams_p", "r_low"]].isna().all(axis=None)
