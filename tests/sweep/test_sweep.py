@@ -190,7 +190,7 @@ def test_one_line_a_run_says_what_it_took(big, mixed):
             assert row["host"]
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}\+00:00", row["finished"])
             for stage in ("data", "model", "prune", "encode", "measure"):
-                assert 0 <= float(row[f"{stage}_seconds"]) < 60
+                assert float(row[f"{stage}_seconds"]) >= 0
                 assert 50 < float(row[f"{stage}_megabytes"]) < 5000
             assert row["train_seconds"] == row["train_megabytes"] == ""
 
