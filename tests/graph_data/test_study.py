@@ -659,7 +659,9 @@ def test_metric_that_some_rows_lack_leaves_these_networks_incomplete(tmp_path):
     graphs.loc[table["pruning"] == "erk", "motifs"] = np.nan
     folders.write(tmp_path, table, graphs)
     found = networks.load(tmp_path)
-    assert "motifs" in found.features["unrolled"] and not found.notes
+    (note,) = found.notes
+    assert note.startswith("best_sparse_accuracy")  # and no metric is left out
+    assert "motifs" in found.features["unrolled"]
     assert values(found.complete(), "pruning") == ["grasp", "snip", "synflow"]
     (undefined,) = found.undefined().to_dict("records")
     assert (undefined["predictor"], undefined["undefined"]) == ("unrolled", "motifs")
@@ -694,7 +696,7 @@ def test_six_networks_of_one_pruner_and_few_metrics(tmp_path, quick, capsys):
     assert study.main(["--data", str(tmp_path), "--jobs", "1"]) == 0
     out = capsys.readouterr().out
     assert "6 networks: 1 model (CONV-6), 1 dataset (CIFAR-10), 1 pruner (mine)" in out
-    assert "Not computed, for lack of data: ranking." in out
+    assert "Not computed, for lack of data: ranking, subsets, further." in out
     assert not re.search(r"\bnan\b", out)
     found = pd.read_csv(tmp_path / "paper_results" / "importance" / "collinearity.csv")
     assert set(found["metric"]) == {"motifs"} and found["r_with_closest"].isna().all()
@@ -748,7 +750,7 @@ def test_ramanujan_metric_that_is_undefined_everywhere_in_one_cell(tmp_path, qui
 @pytest.mark.parametrize("section", ["correlation", "sensitivity", "importance", "ranking"])
 def test_accuracy_that_never_varies(tmp_path, section, quick, monkeypatch):
     chosen = {"ols": estimators.ols, "huber": estimators.huber}
-    monkeypatch.setattr(regression, "ESTIMATORS", chosen)
+    monkeypatch.setattr(scoring, "ESTIMATORS", chosen)
     table = folders.runs(models=("CONV-6",), sparsities=(0.9,), seeds=(0, 1)).assign(accuracy=0.1)
     folders.write(tmp_path, table, folders.raw(folders.random(table)), None, folders.layers(table))
     pair = folders.DATASETS if section in ("ranking", "importance") else folders.DATASETS[:1]
@@ -821,8 +823,8 @@ def test_networks_that_are_missing_in_a_file_are_counted(own):
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(lines[: 1 + 2 * folders.LAYERS]))
     found = networks.load(own)
-    assert len(found.notes) == 1
-    assert found.notes[0].startswith("rolled: 14 of 64 networks")
+    (note,) = (note for note in found.notes if not note.startswith("best_sparse_accuracy"))
+    assert note.startswith("rolled: 14 of 64 networks")
     assert len(found.complete().runs) == 64 - 14
     assert found.undefined()[["predictor", "networks"]].values.tolist() == [["rolled", 14]]
 
