@@ -111,9 +111,13 @@ def test_a_process_that_dies(attacked, before, what, long):
             file, rows = attacked(before)
             child = os.fork()
             if not child:
-                with hit(number, dying(share)):
-                    changes.change(file, what)
-                os._exit(0)
+                status = 1
+                try:
+                    with hit(number, dying(share)):
+                        changes.change(file, what)
+                    status = 0
+                finally:  # nothing of the tests goes on here
+                    os._exit(status)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             assert status in (0, 9)
             changes.check(file, rows, what, done=status == 0)

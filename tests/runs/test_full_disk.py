@@ -16,12 +16,15 @@ def within(size, function):
     """Run a function in a process that writes no file beyond a size; whether it came to its end."""
     child = os.fork()
     if not child:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        status = 2
         try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
             function()
+            status = 0
         except OSError as error:
-            os._exit(1 if error.filename else 2)
-        os._exit(0)
+            status = 1 if error.filename else 2
+        finally:  # nothing of the tests goes on here
+            os._exit(status)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert status in (0, 1)
     return status == 0
