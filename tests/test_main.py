@@ -94,44 +94,6 @@ def test_a_registered_pruner_is_a_choice_at_once(monkeypatch):
     assert flags.parse(["--pruning", "random-again"]).pruning == ["random-again"]
 
 
-def test_defaults():
-    options = vars(flags.parse([]))
-    assert options == {
-        "model": ["Resnet-20"],
-        "weights": None,
-        "input_shape": None,
-        "dataset": None,
-        "seed": [0],
-        "pruning": ["snip"],
-        "sparsity": [0.98],
-        "training": False,
-        "epochs": None,
-        "batch_size": None,
-        "lr": None,
-        "encoding": ["unrolled"],
-        "wiring": "exact",
-        "effective": False,
-        "graph_metrics": ["topometrics"],
-        "data_root": Path("data"),
-        "output_dir": Path("results"),
-        "as_released": "",
-        "save_snn": None,
-        "save_graph": None,
-        "figure": None,
-        "report": None,
-        "edges": False,
-        "snn": None,
-        "force": False,
-        "jobs": 1,
-        "timeout": None,
-        "scheduler": "",
-        "dry_run": False,
-        "log_file": None,
-        "device": "cpu",
-        "threads": None,
-    }
-
-
 @pytest.mark.parametrize("what", flags.REGISTRIES)
 def test_list_prints_names_one_a_line(what, job):
     with pytest.raises(SystemExit) as end:

@@ -387,7 +387,8 @@ def write_made_up(folder, table, values):
     for (model, dataset), part in table.groupby(["model", "dataset"]):
         lines = [
             {"encoding": "unrolled", "wiring": "exact", "training": True, **folders.SCHEDULE}
-            | {"achieved_sparsity": run["sparsity"], **run, **values.loc[index]}
+            | {"achieved_sparsity": run["sparsity"], "as_released": ""}
+            | {**run, **values.loc[index]}
             for index, run in part.iterrows()
         ]
         lines = [{name: line[name] for name in columns} for line in lines]

@@ -30,6 +30,7 @@ import signal, sys, time
 from system.program import ended_by_signals, program
 @program("it")
 def main(_):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup had ignored
     with ended_by_signals():
         print("begun", flush=True)
         time.sleep(10_000)
