@@ -292,12 +292,13 @@ def prune(
 
     from pruning.settings import Settings
     from pruning.working_copy import device_of
+    from system.allocation import large_given_back
     from system.compute import repeatable
 
     where = device_of(model) if device is None else torch.device(device)
     settings = Settings(loader, seed, tuple(input_shape), where, progress)
     # A loader or a model with dropout may draw from the global generators: put them back after.
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
-    with forked, repeatable(where):
+    with forked, repeatable(where), large_given_back():
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)
