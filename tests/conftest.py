@@ -1,8 +1,4 @@
-"""Settings shared by all tests.
-
-This file also puts the folder ``tests`` on the import path, for the helper modules that several
-rooms share (`networks`, `reference`, `oracle`, `pairs`, `golden`).
-"""
+"""Settings shared by all tests."""
 
 import os
 
