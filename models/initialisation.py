@@ -2,12 +2,18 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 
 from system import draws
 
 from .weighted import prunable
+
+
+def kaiming_normal(stream: np.random.Generator, shape: torch.Size) -> torch.Tensor:
+    """Draw a weight with mean zero and variance 2 / fan-in, in float64 (see `initialise`)."""
+    return torch.from_numpy(stream.standard_normal(shape) * math.sqrt(2 / shape[1:].numel()))
 
 
 def initialise(model: nn.Module, seed: int) -> None:
@@ -30,10 +36,9 @@ def initialise(model: nn.Module, seed: int) -> None:
         Seed of the draw, not negative.
     """
     for name, module in prunable(model).items():
-        shape = module.weight.shape
-        drawn = draws.stream(seed, "weights", name).standard_normal(shape)
+        stream = draws.stream(seed, "weights", name)
         with torch.no_grad():
-            module.weight.copy_(torch.from_numpy(drawn * math.sqrt(2 / shape[1:].numel())))
+            module.weight.copy_(kaiming_normal(stream, module.weight.shape))
         if module.bias is not None:
             nn.init.zeros_(module.bias)
             module.bias.requires_grad_(False)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pruning.gradients import gradient, hessian_vector_product
-from pruning.masks import Masks, keep_highest, kept_count, require_scores
+from pruning.masks import Masks, keep_best, kept_count
 from pruning.samples import Batch, take_per_class
 from pruning.settings import Settings
 from pruning.weights import prunable_weights
@@ -108,7 +108,5 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     classes = number_of_classes(model, settings)
     batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
     removal = scores(model, batch, settings)
-    require_scores(removal, "grasp")
     worth_keeping = {name: -score for name, score in removal.items()}
-    total = sum(score.numel() for score in removal.values())
-    return keep_highest(worth_keeping, kept_count(total, sparsity))
+    return keep_best(worth_keeping, lambda total: kept_count(total, sparsity), "grasp")

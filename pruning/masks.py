@@ -8,7 +8,7 @@ by SynFlow) may differ in their last digits, by which the processor would choose
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -80,6 +80,32 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
         equal = (flat >= threshold - margin) & ~kept
         kept[torch.nonzero(equal).reshape(-1)[:missing]] = True
     return _split(kept, scores)
+
+
+def keep_best(scores: Mapping[str, torch.Tensor], kept: Callable[[int], int], pruner: str) -> Masks:
+    """Keep the weights of highest score, which may not all be zero.
+
+    Parameters
+    ----------
+    scores : mapping of str to torch.Tensor
+        As for `keep_highest`.
+    kept : callable
+        From the number of weights to how many of them to keep.
+    pruner : str
+        Name used in the error message.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        As of `keep_highest`.
+
+    Raises
+    ------
+    ValueError
+        As `require_scores` and `keep_highest`.
+    """
+    require_scores(scores, pruner)
+    return keep_highest(scores, kept(sum(score.numel() for score in scores.values())))
 
 
 def require_scores(scores: Mapping[str, torch.Tensor], pruner: str) -> None:

@@ -40,7 +40,7 @@ import torch
 from torch import nn
 
 from pruning.gradients import gradient, hessian_vector_product, micro_batches
-from pruning.masks import Masks, keep_highest, kept_count, require_scores
+from pruning.masks import Masks, keep_best, kept_count
 from pruning.samples import Batch, take_batches
 from pruning.settings import Settings
 from pruning.weights import prunable_weights
@@ -152,5 +152,4 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
     result = {name: d.abs() for name, d in meta_gradient(model, batches, settings).items()}
-    require_scores(result, "prospr")
-    return keep_highest(result, kept_count(sum(s.numel() for s in result.values()), sparsity))
+    return keep_best(result, lambda total: kept_count(total, sparsity), "prospr")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pruning.gradients import gradient
-from pruning.masks import Masks, keep_highest, kept_count, require_scores
+from pruning.masks import Masks, keep_best, kept_count
 from pruning.samples import Batch, take_batches
 from pruning.settings import Settings
 from pruning.weights import prunable_weights
@@ -70,6 +70,6 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     [batch] = take_batches(settings.loader, BATCH_SIZE, 1, "snip")
     result = scores(model, batch, settings.device)
-    require_scores(result, "snip")
+    masks = keep_best(result, lambda total: kept_count(total, sparsity), "snip")
     settings.report(1, 1, "snip: connection sensitivity")
-    return keep_highest(result, kept_count(sum(s.numel() for s in result.values()), sparsity))
+    return masks

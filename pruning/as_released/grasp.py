@@ -8,14 +8,13 @@ for 200, where `pruning.grasp` takes 125 of all classes at a time. The loss is t
 losses of both halves. It keeps the weight at the threshold, too.
 """
 
-import math
-
 import torch
 from torch import nn
 
+from models.initialisation import kaiming_normal
 from pruning.gradients import gradient, hessian_vector_product
 from pruning.grasp import SAMPLES_PER_CLASS, TEMPERATURE, number_of_classes
-from pruning.masks import Masks, keep_highest, require_scores
+from pruning.masks import Masks, keep_best
 from pruning.samples import Batch, take_per_class
 from pruning.settings import Settings
 from pruning.weights import prunable_weights
@@ -45,8 +44,7 @@ def drawn_again(model: nn.Module, settings: Settings) -> nn.Module:
     twin = working_copy(model, torch.device("cpu"))
     with torch.no_grad():
         for name, weight in prunable_weights(twin).items():
-            drawn = settings.stream("drawn again", name).standard_normal(weight.shape)
-            weight.copy_(torch.from_numpy(drawn * math.sqrt(2 / weight[0].numel())))
+            weight.copy_(kaiming_normal(settings.stream("drawn again", name), weight.shape))
     return twin.to(settings.device)
 
 
@@ -117,7 +115,9 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     classes = number_of_classes(model, settings)
     batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
     removal = scores(drawn_again(model, settings), halves(batch), settings)
-    require_scores(removal, "grasp")
-    total = sum(score.numel() for score in removal.values())
-    gone = int(total * sparsity)  # the last of these stays: its score is the threshold
-    return keep_highest({n: -s for n, s in removal.items()}, total - max(gone - 1, 0))
+
+    def kept(total: int) -> int:
+        gone = int(total * sparsity)  # the last of these stays: its score is the threshold
+        return total - max(gone - 1, 0)
+
+    return keep_best({name: -score for name, score in removal.items()}, kept, "grasp")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from pruning.masks import Masks, keep_highest, require_scores
+from pruning.masks import Masks, keep_best
 from pruning.prospr import BATCH_SIZE, INNER_STEPS, LEARNING_RATE, MOMENTUM, meta_gradient
 from pruning.samples import Batch, take_batches
 from pruning.settings import Settings
@@ -91,6 +91,4 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
     result = scores(model, batches, settings)
-    require_scores(result, "prospr")
-    total = sum(score.numel() for score in result.values())
-    return keep_highest(result, math.ceil(total * (1 - sparsity)))
+    return keep_best(result, lambda total: math.ceil(total * (1 - sparsity)), "prospr")

@@ -6,7 +6,7 @@ The batch is the first of the loader, augmented where the loader augments (``bat
 
 from torch import nn
 
-from pruning.masks import Masks, keep_highest, require_scores
+from pruning.masks import Masks, keep_best
 from pruning.samples import take_batches
 from pruning.settings import Settings
 from pruning.snip import BATCH_SIZE, scores
@@ -36,7 +36,6 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     [batch] = take_batches(settings.loader, BATCH_SIZE, 1, "snip")
     result = scores(model, batch, settings.device)
-    require_scores(result, "snip")
+    masks = keep_best(result, lambda total: int(total * (1 - sparsity)), "snip")
     settings.report(1, 1, "snip: connection sensitivity")
-    total = sum(score.numel() for score in result.values())
-    return keep_highest(result, int(total * (1 - sparsity)))
+    return masks
