@@ -22,7 +22,7 @@ from functools import partial
 
 from command_line import asked, console, flags, steps
 from command_line.progress import Stages
-from runs.run import Run
+from runs.run import Measurement, Run
 from system.program import program, run_program
 
 
@@ -70,6 +70,8 @@ def run_network(run: Run, stages: Stages, options: argparse.Namespace) -> None:
 def story(run: Run, options: argparse.Namespace) -> Iterator[tuple[str, str, steps.Step]]:
     """The stages of one network: make it, encode it as graphs, measure them, write the rows.
 
+    With ``--measure-every`` the training stops at each moment, and all that follows it is done.
+
     Parameters
     ----------
     run : Run
@@ -89,24 +91,36 @@ def story(run: Run, options: argparse.Namespace) -> Iterator[tuple[str, str, ste
         yield "data", network.dataset if network.needs_images else "none needed", steps.open_data
         yield "model", f"{network.model} for {network.dataset}", steps.build
         yield "prune", f"{network.pruning}, sparsity {network.sparsity}", steps.prune
-        if network.training:
-            yield "train", f"{network.model} on {network.dataset}", steps.train
-    if options.save_snn:
-        yield "save", str(network.saved_in(options.save_snn)), steps.save_network
-    for encoding, measurements in run.by_encoding():
-        first, is_shown = measurements[0], encoding == run.shown
-        yield "encode", encoding, partial(steps.encode, first)
-        if options.figure and is_shown:
-            yield "draw", str(options.figure), steps.draw
-        if options.save_graph:
-            file = first.graphs_in(options.save_graph, network)
-            yield "save", str(file), partial(steps.save_graphs, first)
-        for measurement in measurements:
-            yield "measure", measurement.graph_metrics, partial(steps.measure, measurement)
-            file = measurement.rows_in(options.output_dir, network)
-            yield "write", str(file), partial(steps.write, measurement)
-            if options.report and is_shown and measurement == first:
-                yield "report", str(options.report), partial(steps.write_page, measurement)
+    for epoch, graphs in run.by_moment():
+        if network.training and not network.file:
+            when = "" if epoch is None else f", until epoch {epoch} of {network.epochs}"
+            what = f"{network.model} on {network.dataset}{when}"
+            yield "train", what, partial(steps.train, epoch)
+        if options.save_snn:
+            file = network.saved_in(options.save_snn, epoch)
+            yield "save", str(file), partial(steps.save_network, epoch)
+        for encoding, measurements in graphs:
+            yield from measured(run, options, encoding, measurements)
+
+
+def measured(
+    run: Run, options: argparse.Namespace, encoding: str, measurements: Sequence[Measurement]
+) -> Iterator[tuple[str, str, steps.Step]]:
+    """The stages of one graph of the network, or of one a layer, as in `story`."""
+    network, first = run.network, measurements[0]
+    is_shown = encoding == run.shown and first.epoch == run.measurements[-1].epoch
+    yield "encode", encoding, partial(steps.encode, first)
+    if options.figure and is_shown:
+        yield "draw", str(options.figure), steps.draw
+    if options.save_graph:
+        file = first.graphs_in(options.save_graph, network)
+        yield "save", str(file), partial(steps.save_graphs, first)
+    for measurement in measurements:
+        yield "measure", measurement.graph_metrics, partial(steps.measure, measurement)
+        file = measurement.rows_in(options.output_dir, network)
+        yield "write", str(file), partial(steps.write, measurement)
+        if options.report and is_shown and measurement == first:
+            yield "report", str(options.report), partial(steps.write_page, measurement)
 
 
 if __name__ == "__main__":

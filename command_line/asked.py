@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from system import program
 from system.errors import UserError
 from system.files import check_file, check_folder
 
-from .saved_network import network_of
+from .saved_network import moment_of, network_of
 
 PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report", "log_file")
 """Flags that name what is written."""
@@ -75,9 +76,11 @@ def undone(runs: Sequence[Run], options: argparse.Namespace) -> list[Run]:
 
 def _anew(options: argparse.Namespace, network: Network, measurement: Measurement) -> bool:
     """Whether a run is computed, and its rows replaced, although a file has them."""
-    if options.force or options.figure or options.report:
+    is_shown = measurement.epoch is None or options.snn  # a saved network has one moment
+    if options.force or (is_shown and (options.figure or options.report)):
         return True
-    if options.save_snn and not network.saved_in(options.save_snn).is_file():
+    file = options.save_snn and network.saved_in(options.save_snn, measurement.epoch)
+    if file and not file.is_file():
         return True
     if not options.save_graph:
         return False
@@ -90,12 +93,14 @@ def _anew(options: argparse.Namespace, network: Network, measurement: Measuremen
 
 def saved_runs(options: argparse.Namespace) -> list[Run]:
     """The networks of ``--snn``, each with all measurements asked for."""
-    runs: dict[str, Run] = {}
+    runs: dict[tuple[str, int | None], Run] = {}
     for file in options.snn:
-        network = network_of(file, saved.load(file).configuration)
-        if network.key in runs:
+        configuration = saved.load(file).configuration
+        network, epoch = network_of(file, configuration), moment_of(file, configuration)
+        if (network.key, epoch) in runs:
             raise UserError(f"--snn: {network} is there twice ({network.file})")
-        runs[network.key] = Run(network, plan.measurements(options))
+        measured = (replace(each, epoch=epoch) for each in plan.measurements(options))
+        runs[network.key, epoch] = Run(network, tuple(measured))
     return list(runs.values())
 
 

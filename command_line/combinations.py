@@ -19,7 +19,7 @@ def check(options: argparse.Namespace) -> None:
     Parameters
     ----------
     options : argparse.Namespace
-        One attribute a flag; `input_shape` is made a tuple.
+        One attribute a flag; `input_shape` is made a tuple, and `training` a bool.
 
     Raises
     ------
@@ -27,6 +27,13 @@ def check(options: argparse.Namespace) -> None:
         One line that says what to give in place of what.
     """
     _require_graphs(options)
+    if options.measure_every:
+        if options.training is False:
+            raise UserError("--measure-every is of a training: leave out --training false")
+        if options.snn:
+            raise UserError("--measure-every trains networks, and --snn has made ones: give one")
+        options.training = True
+    options.training = bool(options.training)
     for flag in ("epochs", "batch_size", "lr", "compile"):
         if getattr(options, flag) not in (None, False) and not options.training:
             raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")

@@ -112,11 +112,15 @@ def run_and_show(options: argparse.Namespace, run: Run, work: Callable[..., None
             seconds = stages.seconds
         # Also what a kill between the rows and this has left.
         network.checkpoint(options.output_dir).unlink(missing_ok=True)
-    for measurement in run.measurements:
+    for *earlier, measurement in run.trajectories():
         file = measurement.rows_in(options.output_dir, network)
         rows = results.find(file, configuration(network, measurement))
-        print(summary.summary(rows, MEASURES[measurement.graph_metrics].groups))
-        if measurement in computed:
+        groups = MEASURES[measurement.graph_metrics].groups
+        print(summary.summary(rows, groups))
+        if earlier:
+            found = [results.find(file, configuration(network, each)) for each in earlier]
+            print(f"\n{summary.trajectory([*found, rows], groups)}")
+        if measurement in computed or (computed and earlier):
             print(f"\n{summary.times(seconds)}\nwritten to {file}")
         else:
             print(f"\nalready in {file}; --force computes it again")

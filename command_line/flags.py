@@ -134,10 +134,10 @@ def parser() -> Parser:
         type=boolean,
         nargs="?",
         const=True,
-        default=False,
+        default=None,
         metavar="{true,false}",
         help="train the pruned network before measuring it; also yes, no, 1, 0, and true when "
-        "given alone" + default,
+        "given alone (default: False)",
     )
     paper = " (default: as in the paper)"
     group.add_argument(
@@ -150,6 +150,13 @@ def parser() -> Parser:
         "--batch-size", type=whole_number(1), metavar="N", help="images in a batch" + paper
     )
     group.add_argument("--lr", type=positive, metavar="LR", help="first rate" + paper)
+    group.add_argument(
+        "--measure-every",
+        type=whole_number(1),
+        metavar="K",
+        help="train, and measure the network before the first epoch, after every K and after the "
+        "last: rows of each moment, with its epoch and the accuracy then (default: after the last)",
+    )
 
     group = p.add_argument_group("graph")
     group.add_argument(

@@ -18,6 +18,7 @@ from . import flags
 
 FIELDS = {field.name: field.default for field in fields(Network)}
 del FIELDS["file"], FIELDS["source"]
+REMEDY = "save the network with --save-snn"
 ALWAYS = (*(name for name, default in FIELDS.items() if default is MISSING), "training")
 
 
@@ -42,7 +43,7 @@ def network_of(file: str | Path, configuration: Mapping[str, Any]) -> Network:
     SavedNetworkError
         If a value is missing, or no flag could have given it.
     """
-    remedy = "save the network with --save-snn"
+    remedy = REMEDY
     with errors.of_file(file, saved.SavedNetworkError):
         for name in ALWAYS:
             if name not in configuration:
@@ -68,3 +69,28 @@ def network_of(file: str | Path, configuration: Mapping[str, Any]) -> Network:
         if accuracy is not None and not made["training"]:
             raise Fault("it is not trained, and has an accuracy", remedy)
     return Network(**made)
+
+
+def moment_of(file: str | Path, configuration: Mapping[str, Any]) -> int | None:
+    """The epoch after which the network of a file was saved; None if it was at the end.
+
+    Parameters
+    ----------
+    file : str or Path
+    configuration : mapping
+        That of `network_of`, which is believed.
+
+    Raises
+    ------
+    SavedNetworkError
+        If it is no epoch of the network's training.
+    """
+    epochs = configuration.get("epochs")
+    epoch = configuration.get("epoch", epochs)
+    if epoch == epochs and type(epoch) is type(epochs):
+        return None
+    if type(epoch) is not int or epochs is None or not 0 <= epoch < epochs:
+        shown = one_line(repr(epoch), 40)
+        with errors.of_file(file, saved.SavedNetworkError):
+            raise Fault(f"its epoch is {shown}, not one of its training", REMEDY)
+    return epoch

@@ -15,7 +15,7 @@ import training
 from graph_encoding import WITH_SHORTCUTS
 from models import own, saved
 from runs import measuring, naming, records, results
-from runs.columns import columns
+from runs.columns import FOUND, columns
 from runs.measures import MEASURES
 from runs.run import Measurement, Run, configuration
 from system import compute
@@ -35,7 +35,10 @@ TEST_BATCH = 128
 
 @dataclass
 class Made:
-    """What was asked for, and what there is of the network so far."""
+    """What was asked for, and what there is of the network so far.
+
+    `first` are the masks before it is trained, `start` is its state then if it has to begin again.
+    """
 
     run: Run
     options: argparse.Namespace
@@ -44,7 +47,9 @@ class Made:
     model: torch.nn.Module | None = None
     masks: dict[str, torch.Tensor] | None = None
     gaps: pruning.Gaps | None = None
-    known: dict = field(default_factory=lambda: {"achieved_sparsity": None, "accuracy": None})
+    start: dict[str, torch.Tensor] | None = None
+    first: dict[str, torch.Tensor] | None = None
+    known: dict = field(default_factory=lambda: dict.fromkeys(FOUND))
     encoded: torch.nn.Module | None = None
     graphs: list[graph_encoding.Graph] = field(default_factory=list)
     rows: list[dict] = field(default_factory=list)
@@ -60,7 +65,7 @@ def load(made: Made, _: Report) -> None:
     if network_of(made.run.network.file, found.configuration) != made.run.network:
         raise UserError(f"{made.run.network.file}: was replaced after this run began; run again")
     made.known["achieved_sparsity"] = pruning.achieved_sparsity(found.masks)
-    made.known["accuracy"] = found.configuration.get("accuracy")
+    made.known |= {name: found.configuration.get(name) for name in ("accuracy", "moved")}
     note_gaps(made)
 
 
@@ -104,18 +109,26 @@ def prune(made: Made, report: Report) -> None:
 
 def note_gaps(made: Made) -> None:
     """Look for what pruning has cut off, and say so."""
+    before = made.gaps and made.gaps.warning
     made.gaps = pruning.gaps(made.model, made.masks, made.run.network.input_shape)
-    if made.gaps.warning:
+    if made.gaps.warning and made.gaps.warning != before:
         made.stages.warning(f"{made.run.network}: {made.gaps.warning}")
 
 
-def train(made: Made, _: Report) -> None:
-    """Train what is left, from a checkpoint if there is one."""
+def train(until: int | None, made: Made, _: Report) -> None:
+    """Train what is left up to an epoch, by default the last, from a checkpoint if there is one."""
     network, options, bar = made.run.network, made.options, made.stages.terminal
     schedule = training.schedule(network.model, network.dataset, **network.settings)
     checkpoint = network.checkpoint(options.output_dir)
-    if options.force:
-        checkpoint.unlink(missing_ok=True)
+    if made.first is None:
+        made.first = copy.deepcopy(made.masks)
+        if len(list(made.run.by_moment())) > 1:
+            made.start = copy.deepcopy(made.model.state_dict())
+        if options.force:
+            checkpoint.unlink(missing_ok=True)
+    else:  # from where the checkpoint, which it goes on from, began
+        made.model.load_state_dict(made.start)
+        made.masks = copy.deepcopy(made.first)
     show = epoch_lines(made.stages.line, schedule.epochs)
     train_set = asked.images(options, network, bar, train=True, augment=True)
     test_set = asked.images(options, network, bar, train=False)
@@ -127,6 +140,7 @@ def train(made: Made, _: Report) -> None:
         datasets.on_device(train_batches, options.device),
         datasets.on_device(test_batches, options.device),
         epochs=schedule.epochs,
+        until=until,
         lr=schedule.lr,
         milestones=schedule.milestones,
         weight_decay=schedule.weight_decay,
@@ -140,13 +154,19 @@ def train(made: Made, _: Report) -> None:
         watch=lambda epoch: (records.record_epoch(options.output_dir, network, epoch), show(epoch)),
         progress=bar,
     )
+    made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
+    made.known["moved"] = pruning.moved(made.first, made.masks)
+    if made.known["moved"]:
+        note_gaps(made)
 
 
-def save_network(made: Made, _: Report) -> None:
-    """Save the network with what makes it repeatable."""
+def save_network(epoch: int | None, made: Made, _: Report) -> None:
+    """Save the network, as it is after an epoch, with what makes it repeatable."""
     network = made.run.network
     made_by = {name: value for name, value in asdict(network).items() if name != "file"}
-    file, commit = network.saved_in(made.options.save_snn), records.versions()["project"] or None
+    made_by["epoch"] = network.epochs if epoch is None else epoch
+    file = network.saved_in(made.options.save_snn, epoch)
+    commit = records.versions()["project"] or None
     saved.save(file, made.model.cpu(), made.masks, made_by | made.known, commit)
 
 

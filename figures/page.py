@@ -345,7 +345,7 @@ def _origin(row: Mapping[str, object]) -> str:
 def _command(row: Mapping[str, object]) -> str:
     """The command line of a run."""
     words = ["python", "main.py"]
-    for name in IDENTITY:
+    for name in (name for name in IDENTITY if name != "epoch"):
         value = row.get(name)
         if value not in (None, "") and not (name == "training" and not value):
             words += [f"--{name.replace('_', '-')}", "true" if value is True else str(value)]

@@ -36,7 +36,9 @@ CONFIGURATION: dict[str, Column] = RUN | {
     "epochs": Number(1, whole=True, empty=True),
     "batch_size": Number(1, whole=True, empty=True),
     "lr": Number(0, empty=True),
+    "epoch": Number(0, whole=True, empty=True),
     "accuracy": Number(0, 1, empty=True),
+    "moved": Number(0, 1, empty=True),
 }
 TOPOMETRICS, RAMANUJAN = "topometrics", "ramanujan"
 """Of `MEASURES`, those that the paper compares."""
@@ -54,6 +56,8 @@ ABSENT = {
     "epochs": math.nan,
     "batch_size": math.nan,
     "lr": math.nan,
+    "epoch": math.nan,
+    "moved": math.nan,
     "layer_name": "",
 }
 """What stands in the columns that a file may lack."""
@@ -77,7 +81,9 @@ def further() -> dict[str, tuple[str, str]]:
     }
 
 
-def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]:
+def read_all(
+    folder: str | Path, wiring: str = EXACT, moments: bool = False
+) -> dict[str, pd.DataFrame]:
     """All tables of a results folder.
 
     Parameters
@@ -86,6 +92,9 @@ def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]
         An ``--output-dir`` of main.py.
     wiring : {"exact", "published"}
         Which unrolled graphs to take.
+    moments : bool
+        Whether to take the rows of each moment of a training (``--measure-every``), which their
+        ``epoch`` tells apart. By default only those of its end.
 
     Returns
     -------
@@ -112,7 +121,7 @@ def read_all(folder: str | Path, wiring: str = EXACT) -> dict[str, pd.DataFrame]
     for name, measured, encoding, needed in wanted:
         measure = MEASURES[measured]
         if files := measure.files(folder, encoding):
-            tables[name] = _table(files, encoding, measure.columns, needed, wiring)
+            tables[name] = _table(files, encoding, measure.columns, needed, wiring, moments)
     if not tables:
         raise TableError(
             f"{folder}: no result CSV: run main.py with --output-dir {folder}, or give another "
@@ -139,7 +148,8 @@ def _refuse_two_kinds(place: Path, tables: Iterable[pd.DataFrame]) -> None:
 
 def _refuse_two_schedules(file: Path, table: pd.DataFrame, key: list[str]) -> None:
     """Refuse one network trained in two ways: the study would not know which accuracy to take."""
-    again = table[table.duplicated(key)]
+    trained = table.drop_duplicates([*key, "epochs", "batch_size", "lr"])
+    again = trained[trained.duplicated(key)]
     if len(again):
         what = ", ".join(str(again.iloc[0][name]) for name in key)
         raise TableError(
@@ -160,7 +170,12 @@ def _refuse_in_two_files(files: list[Path], tables: list[pd.DataFrame], key: lis
 
 
 def _table(
-    files: list[Path], encoding: str, names: Sequence[str], needed: Sequence[str], wiring: str
+    files: list[Path],
+    encoding: str,
+    names: Sequence[str],
+    needed: Sequence[str],
+    wiring: str,
+    moments: bool,
 ) -> pd.DataFrame:
     """One table of all files of an encoding; of the metrics `names` they must have those needed."""
     kind = ENCODINGS[encoding]
@@ -174,7 +189,10 @@ def _table(
     for file in files:
         table = read(file, columns, absent)
         table["training"] = table["training"].str.capitalize()  # TRUE from spreadsheets
+        table["epoch"] = table["epoch"].fillna(table["epochs"])  # as `columns.completed` says
         refuse_duplicates(file, table, [*IDENTITY, *layer])
+        if not moments:
+            table = table[table["epoch"].eq(table["epochs"]) | table["epochs"].isna()]
         table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
         _refuse_two_kinds(file, [table])
         _refuse_two_schedules(file, table, run)

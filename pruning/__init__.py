@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pruning.collapse import Gaps, gaps
     from pruning.effective import effective_masks
     from pruning.masks import Masks, achieved_sparsity, apply_masks, removed, without_zeros
+    from pruning.overlap import moved
     from pruning.settings import Settings
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "apply_masks",
     "effective_masks",
     "gaps",
+    "moved",
     "prune",
     "removed",
     "without_zeros",
@@ -53,6 +55,7 @@ __getattr__ = later(
         "apply_masks": "pruning.masks",
         "effective_masks": "pruning.effective",
         "gaps": "pruning.collapse",
+        "moved": "pruning.overlap",
         "removed": "pruning.masks",
         "without_zeros": "pruning.masks",
     },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graph_encoding import ENCODINGS
 
 from .measures import MEASURES
@@ -20,17 +22,47 @@ CONFIGURATION = (
     "epochs",
     "batch_size",
     "lr",
+    "epoch",
     "accuracy",
+    "moved",
 )
-IDENTITY = tuple(name for name in CONFIGURATION if name not in ("achieved_sparsity", "accuracy"))
+FOUND = ("achieved_sparsity", "accuracy", "moved")
+"""Of `CONFIGURATION`, what is known when a network has been made."""
+
+IDENTITY = tuple(name for name in CONFIGURATION if name not in FOUND)
 """What tells one run from another."""
 
 EFFECTIVE = "+effective"
 """What a wiring ends with, in rows and names, if the network is measured without the weights that
 lie on no path from an input to an output."""
 
-BEFORE = {"as_released": ""}
+BEFORE = {"as_released": "", "epoch": None}
 """Columns of `IDENTITY` that files of earlier versions lack, and what their runs have there."""
+
+
+def completed(said: Mapping[str, object]) -> dict[str, object]:
+    """What a row says of its run, with what a row of an earlier version leaves out.
+
+    Parameters
+    ----------
+    said : mapping
+        Values or cells by column.
+
+    Returns
+    -------
+    dict
+        With all of `BEFORE`. Without an epoch, a trained network is that of its last one.
+
+    Examples
+    --------
+    >>> completed({"epochs": 4})
+    {'as_released': '', 'epoch': 4, 'epochs': 4}
+    """
+    whole = {**BEFORE, **said}
+    if whole["epoch"] in (None, ""):
+        whole["epoch"] = said.get("epochs")
+    return whole
+
 
 LAYER = ("layer_id", "layer_name", "layer_density")
 """Of bipartite graphs, which have one row a layer."""

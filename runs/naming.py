@@ -13,14 +13,14 @@ from graph_encoding import ENCODINGS
 from system import text
 
 from .cells import format_cell
-from .columns import BEFORE, EFFECTIVE, IDENTITY
+from .columns import EFFECTIVE, IDENTITY, completed
 
 Configuration = Mapping[str, object]
 
-NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring"))
-"""What tells one network from another."""
+NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "epoch"))
+"""What tells one network from another, whatever the moment of its training."""
 
-TELLING = ("pruning", "sparsity", "seed", "as_released", "training", "model", "dataset")
+TELLING = ("pruning", "sparsity", "seed", "as_released", "training", "epoch", "model", "dataset")
 """What labels say of a network, where it differs."""
 
 NAMED = ("pruning", "model", "dataset")
@@ -42,6 +42,11 @@ def stem(made: Configuration) -> str:
     return text.file_name("-".join(map(str, parts)))
 
 
+def moment(epoch: int | None) -> str:
+    """What names of files of one moment of a training end with; nothing for the last one."""
+    return "" if epoch is None else f"-epoch-{epoch}"
+
+
 def line(made: Configuration) -> str:
     """A network in a log, in few words."""
     parts = [made[name] for name in ("model", "dataset", "pruning")]
@@ -58,6 +63,8 @@ def network_of(made: Configuration) -> str:
 def heading(row: Configuration) -> str:
     """Say above a summary which run it is, in two lines; of a row that has been measured."""
     trained = f"trained, test accuracy {row['accuracy']:.4f}" if row["training"] else "untrained"
+    if row["training"] and (epoch := completed(row)["epoch"]) != row["epochs"]:
+        trained = f"epoch {epoch} of {row['epochs']}, test accuracy {row['accuracy']:.4f}"
     released = f"as released ({row['as_released']}), " if row.get("as_released") else ""
     is_bipartite = ENCODINGS[row["encoding"]].bipartite
     graphs = "graphs" if is_bipartite else f"graph, {row['wiring'].removesuffix(EFFECTIVE)} wiring"
@@ -107,8 +114,11 @@ def labels(several: Sequence[Configuration]) -> list[str]:
     list of str
         Not all different where configurations are the same; empty where nothing is known.
     """
-    several = [BEFORE | made for made in several]
-    values = {name: {str(made[name]) for made in several if name in made} for name in TELLING}
+    several = [completed(made) for made in several]
+    values = {
+        name: {str(made[name]) for made in several if made.get(name) is not None}
+        for name in TELLING
+    }
     shown = [name for name in TELLING if name == "pruning" or len(values[name]) > 1]
     return [_said(shown, made) for made in several]
 
@@ -117,7 +127,7 @@ def _said(names: Sequence[str], made: Configuration) -> str:
     """Values of a configuration, with their names where they would not be understood without."""
     parts = []
     for name in names:
-        if made.get(name, "") != "" and (name, made[name]) != ("dataset", NONE):
+        if made.get(name) not in (None, "") and (name, made[name]) != ("dataset", NONE):
             value = text.one_line(made[name])[:40]
             parts.append(value if name in NAMED else f"{name.replace('_', ' ')} {value}")
     return ", ".join(filter(None, parts))

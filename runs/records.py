@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from runs import results, table
 
+from . import naming
 from .columns import IDENTITY
 from .run import Measurement, Network, configuration
 
@@ -50,7 +51,7 @@ RUNS = (
     "rows",
 )
 """Files from before there were some of these are given them, empty."""
-NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "training"))
+NETWORK = tuple(name for name in naming.NETWORK if name != "training")
 TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
 LONGEST = 10_000  # letters in a cell
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE")

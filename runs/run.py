@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets import about
@@ -14,7 +14,7 @@ from pruning import PRUNERS
 
 from . import naming
 from .as_released import has
-from .columns import CONFIGURATION, EFFECTIVE
+from .columns import CONFIGURATION, EFFECTIVE, completed
 from .measures import MEASURES
 
 
@@ -94,9 +94,9 @@ class Network:
         """Where a training that is under way, or not measured yet, notes how far it is."""
         return output_dir / ".checkpoints" / f"{self.stem}.pt"
 
-    def saved_in(self, folder: Path) -> Path:
-        """Where ``--save-snn`` puts the network."""
-        return folder / f"{self.stem}.pt"
+    def saved_in(self, folder: Path, epoch: int | None = None) -> Path:
+        """Where ``--save-snn`` puts the network, as it is at the end or after an epoch."""
+        return folder / f"{self.stem}{naming.moment(epoch)}.pt"
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,20 @@ class Measurement:
     wiring : str
         One of the encoding's; with `EFFECTIVE` after it, of the network's effective weights alone.
     graph_metrics : str
+    epoch : int, optional
+        After how many epochs of its training the network is measured, 0 for before; by default as
+        it is at the end, trained or not.
     """
 
     encoding: str
     wiring: str
     graph_metrics: str
+    epoch: int | None = None
 
     def __str__(self) -> str:
         wiring = "" if self.wiring == EXACT else f", {self.wiring} wiring"
-        return f"{self.encoding} {self.graph_metrics}{wiring}"
+        moment = "" if self.epoch is None else f", epoch {self.epoch}"
+        return f"{self.encoding} {self.graph_metrics}{wiring}{moment}"
 
     @property
     def graph_wiring(self) -> str:
@@ -137,7 +142,8 @@ class Measurement:
     def graphs_in(self, folder: Path, network: Network) -> Path:
         """Where ``--save-graph`` puts the graphs of a network."""
         wiring = "" if self.wiring == EXACT else f"-{self.wiring}"
-        return folder / f"{self.encoding}{wiring}-{network.stem}.graph.zst"
+        moment = naming.moment(self.epoch)
+        return folder / f"{self.encoding}{wiring}-{network.stem}{moment}.graph.zst"
 
     def rows_in(self, output_dir: str | Path, network: Network) -> Path:
         """The result file that holds the rows of a network."""
@@ -166,10 +172,21 @@ class Run:
         """The encoding whose graph is drawn and reported on: the first multipartite one."""
         return next((m.encoding for m in self.measurements if not m.is_bipartite), None)
 
-    def by_encoding(self) -> Iterator[tuple[str, list[Measurement]]]:
-        """Measurements of one and the same graph together; `sweep.plan` puts them side by side."""
-        for encoding, found in itertools.groupby(self.measurements, key=lambda m: m.encoding):
-            yield encoding, list(found)
+    def by_moment(self) -> Iterator[tuple[int | None, list[tuple[str, list[Measurement]]]]]:
+        """Measurements of each moment of the training, None for its end, and there of each graph.
+
+        They are together already, in the order of `sweep.plan`.
+        """
+        for epoch, then in itertools.groupby(self.measurements, key=lambda m: m.epoch):
+            graphs = itertools.groupby(then, key=lambda m: m.encoding)
+            yield epoch, [(encoding, list(found)) for encoding, found in graphs]
+
+    def trajectories(self) -> list[list[Measurement]]:
+        """Measurements of the same kind together, each at all its moments, the last one last."""
+        found: dict[Measurement, list[Measurement]] = {}
+        for measurement in self.measurements:
+            found.setdefault(replace(measurement, epoch=None), []).append(measurement)
+        return list(found.values())
 
 
 def configuration(network: Network, measurement: Measurement) -> dict[str, object]:
@@ -183,8 +200,7 @@ def configuration(network: Network, measurement: Measurement) -> dict[str, objec
     Returns
     -------
     dict
-        By the columns of `columns.CONFIGURATION`; ``achieved_sparsity`` and ``accuracy`` are not
-        known yet.
+        By the columns of `columns.CONFIGURATION`; those of `columns.FOUND` are not known yet.
     """
-    said = vars(network) | vars(measurement)
+    said = completed(vars(network) | vars(measurement))
     return {name: said.get(name) for name in CONFIGURATION}

@@ -9,6 +9,7 @@ from metrics.registry import columns_of
 from system.text import printable
 
 from . import naming
+from .columns import completed
 from .measures import MEASURES
 
 Row = Mapping[str, object]
@@ -37,8 +38,34 @@ def summary(rows: Sequence[Row], groups: Groups) -> str:
     str
         Several lines.
     """
-    body = _table(rows, groups) if "layer_name" in rows[0] else _list(rows[0], groups)
+    if "layer_name" not in rows[0]:
+        body = _list(rows[0], groups)
+    else:
+        body = _table(rows, groups, "layer", [printable(str(row["layer_name"])) for row in rows])
     return f"{naming.heading(rows[0])}\n\n{body}"
+
+
+def trajectory(moments: Sequence[Sequence[Row]], groups: Groups) -> str:
+    """How a run went: a line a moment of its training.
+
+    Parameters
+    ----------
+    moments : sequence of sequence of mapping
+        The rows of each moment. Of bipartite graphs, which have a row a layer, only what the layers
+        have in common is shown.
+    groups : mapping of str to sequence of str
+        Column names by title.
+
+    Returns
+    -------
+    str
+        Several lines.
+    """
+    rows = [rows[0] for rows in moments]
+    shown = {"Network": ("accuracy", "moved")}
+    if "layer_name" not in rows[0]:
+        shown |= groups
+    return _table(rows, shown, "epoch", [str(completed(row)["epoch"]) for row in rows])
 
 
 def times(seconds: Mapping[str, float]) -> str:
@@ -67,10 +94,9 @@ def _list(row: Row, groups: Groups) -> str:
     return "\n".join(lines)
 
 
-def _table(rows: Sequence[Row], groups: Groups) -> str:
-    """One line a layer; groups that do not fit beside each other go below."""
-    names = ["layer", *(printable(str(row["layer_name"])) for row in rows)]
-    first = ["", *names]
+def _table(rows: Sequence[Row], groups: Groups, title: str, names: Sequence[str]) -> str:
+    """One line a row, such as a layer; groups that do not fit beside each other go below."""
+    first = ["", title, *names]
     first = [f"{cell:<{max(map(len, first))}}" for cell in first]
     room = max(shutil.get_terminal_size((160, 24)).columns, 80)
     blocks = [first]

@@ -15,7 +15,7 @@ from pathlib import Path
 from system import appending
 
 from .cells import Value, format_cell, line, parse_cell
-from .columns import BEFORE, CONFIGURATION, IDENTITY
+from .columns import BEFORE, CONFIGURATION, IDENTITY, completed
 
 Row = tuple[int, bytes, list[str]]
 """Number of a line, its text without the line break, its cells."""
@@ -39,7 +39,7 @@ def identity(row: Mapping[str, object]) -> tuple[str, ...]:
     tuple of str
         Equal numbers give equal texts, ``4`` and ``4.0`` too.
     """
-    row = BEFORE | row
+    row = completed(row)
     return tuple(format_cell(_as_whole(row[name])) for name in IDENTITY)
 
 
@@ -96,7 +96,7 @@ def identified(
             said = dict(zip(names, map(part, names, pick(cells)), strict=True))
         except ValueError as error:
             raise _bad(file, number, error) from None
-        yield number, text, cells, tuple((BEFORE | said)[name] for name in IDENTITY)
+        yield number, text, cells, tuple(completed(said)[name] for name in IDENTITY)
 
 
 def _bad(file: Path, number: int, what: object) -> ResultFileError:

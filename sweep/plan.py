@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 
 from datasets import about
@@ -56,7 +57,10 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
         for label, source in [sources[dataset, model]]
     ]
     measured = measurements(options)
-    return [Run(network, measured) for network in dict.fromkeys(networks)]
+    return [
+        Run(network, at_moments(measured, options.measure_every, network.epochs))
+        for network in dict.fromkeys(networks)
+    ]
 
 
 def _schedule(options: argparse.Namespace, model: str, dataset: str) -> dict[str, object]:
@@ -64,6 +68,36 @@ def _schedule(options: argparse.Namespace, model: str, dataset: str) -> dict[str
         model, dataset, epochs=options.epochs, batch_size=options.batch_size, lr=options.lr
     )
     return {"epochs": found.epochs, "batch_size": found.batch_size, "lr": found.lr}
+
+
+def at_moments(
+    measured: Iterable[Measurement], every: int | None, epochs: int | None
+) -> tuple[Measurement, ...]:
+    """The measurements at each moment of a training: at first, after so many epochs, at the end.
+
+    Parameters
+    ----------
+    measured : iterable of Measurement
+        Those of one moment.
+    every : int, optional
+        Epochs from moment to moment; by default there is none before the end.
+    epochs : int, optional
+        Of the whole training.
+
+    Returns
+    -------
+    tuple of Measurement
+        Those of one moment together.
+
+    Examples
+    --------
+    >>> graph = Measurement("unrolled", "exact", "topometrics")
+    >>> [moment.epoch for moment in at_moments([graph], 2, 5)]
+    [0, 2, 4, None]
+    """
+    measured = tuple(measured)
+    moments = [*range(0, epochs, every), None] if every and epochs else [None]
+    return tuple(replace(each, epoch=moment) for moment in moments for each in measured)
 
 
 def measurements(options: argparse.Namespace) -> tuple[Measurement, ...]:

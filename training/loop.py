@@ -29,6 +29,7 @@ def train(
     test_loader: Iterable,
     *,
     epochs: int,
+    until: int | None = None,
     lr: float,
     milestones: Sequence[int],
     weight_decay: float,
@@ -66,6 +67,11 @@ def train(
         Yields ``(images, labels)`` batches of the test images; ``set_epoch`` as above.
     epochs : int
         Passes over the training data; 0 only measures the accuracy.
+    until : int, optional
+        After how many of these epochs to stop, such as to look at the network: 0 only measures the
+        accuracy. The same call with a later `until`, on the network and the masks as they were
+        before the first one, goes on from `checkpoint`, and gives the same weights to the bit as
+        a training that never stopped. By default `epochs`.
     lr : float
         Learning rate at the start.
     milestones : sequence of int
@@ -88,7 +94,8 @@ def train(
         rounded otherwise.
     checkpoint : str or Path, optional
         A file that is replaced after every epoch. A training that finds the checkpoint of the same
-        network, masks, settings and `data` goes on from it; any other one is ignored.
+        network, masks, settings and `data` goes on from it; any other one is ignored, and one
+        that is past `until`.
     data : str
         What tells the loaders' images, batches and order from all others.
     classes : int
@@ -103,18 +110,22 @@ def train(
     Returns
     -------
     float
-        Accuracy on the test images after the last epoch, between 0 and 1.
+        Accuracy on the test images after the last epoch that was asked for, between 0 and 1.
 
     Raises
     ------
     ValueError
-        If a mask fits no parameter, `epochs` is negative, or a loader is empty.
+        If a mask fits no parameter, `epochs` is negative, `until` is not one of them, or a loader
+        is empty.
     TrainingError
         If the network does not fit the images or has too few outputs, or if the loss or a weight is
         not finite at the end of an epoch; that epoch is not watched and not in the checkpoint.
     """
     if epochs < 0:
         raise ValueError(f"epochs must not be negative, got {epochs}")
+    until = epochs if until is None else until
+    if not 0 <= until <= epochs:
+        raise ValueError(f"until must be from 0 to {epochs}, got {until}")
     device = torch.device(device)
     mixed = device.type == "cuda" if mixed is None else mixed
     model.to(device, memory_format=torch.channels_last)
@@ -141,6 +152,8 @@ def train(
     names = {*parts, "epoch", "accuracy"}
     known = checkpoints.load(checkpoint, purpose, names) if checkpoint else None
     done, accuracy = 0, None
+    if known and type(known["epoch"]) is int and until < known["epoch"] <= epochs:
+        known = None
     if known:
         done, accuracy = known["epoch"], known["accuracy"]
         try:
@@ -150,7 +163,7 @@ def train(
             raise TrainingError(
                 f"{checkpoint}: is not of this training ({one_line(error, 100)}): remove it"
             ) from None
-        if type(done) is not int or not 0 <= done <= epochs:
+        if type(done) is not int or not 0 <= done <= until:
             raise TrainingError(f"{checkpoint}: its epoch is none of this training: remove it")
 
     zeroed = bits(removed, optimizer)
@@ -172,7 +185,7 @@ def train(
         ) as bar,
     ):
         _require_outputs(model, test_loader, device, classes)
-        for epoch in range(done, epochs):
+        for epoch in range(done, until):
             for loader in (train_loader, test_loader):
                 if hasattr(loader, "set_epoch"):
                     loader.set_epoch(epoch)

@@ -39,7 +39,9 @@ def run(seed: int, layers: int, nodes: int = 5) -> list[Row]:
         "epochs": None,
         "batch_size": None,
         "lr": None,
+        "epoch": None,
         "accuracy": None,
+        "moved": None,
     }
     return [
         made

@@ -40,7 +40,9 @@ def make_row(seed=0, **values):
         "epochs": None,
         "batch_size": None,
         "lr": None,
+        "epoch": None,
         "accuracy": None,
+        "moved": None,
         "nodes": 191894,
         "motifs": 2**70 + 1,
         "2-hop": 1 / 3,
@@ -54,8 +56,8 @@ def test_file_is_this_text(tmp_path):
     results.append(file, COLUMNS, [make_row()])
     assert file.read_text() == (
         "model,dataset,pruning,sparsity,achieved_sparsity,seed,as_released,encoding,wiring,training,"
-        "epochs,batch_size,lr,accuracy,nodes,motifs,2-hop,spectral-gap\n"
-        "Resnet-20,digits,erk,0.98,0.97999,0,,unrolled,exact,False,,,,,"
+        "epochs,batch_size,lr,epoch,accuracy,moved,nodes,motifs,2-hop,spectral-gap\n"
+        "Resnet-20,digits,erk,0.98,0.97999,0,,unrolled,exact,False,,,,,,,"
         "191894,1180591620717411303425,0.3333333333333333,\n"
     )
 
@@ -358,7 +360,7 @@ def test_other_columns_are_refused_and_kept(tmp_path, write):
     ("spoil", "message"),
     [
         (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
-        (lambda b: b.replace(b",191894,", b","), "line 2: 17 cells where the header has 18"),
+        (lambda b: b.replace(b",191894,", b","), "line 2: 19 cells where the header has 20"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 2: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
@@ -431,7 +433,7 @@ def test_numbers_written_by_hand_are_the_same_run(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda b: b.replace(b",191894,", b","), "line 3: 17 cells where the header has 18"),
+        (lambda b: b.replace(b",191894,", b","), "line 3: 19 cells where the header has 20"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 3: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),

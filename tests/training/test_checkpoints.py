@@ -131,6 +131,27 @@ def test_stopped_again_and_again(tmp_path_factory, stops):
     assert equal(trained(file), trained())
 
 
+def test_stopped_to_be_looked_at_and_gone_on(tmp_path):
+    """In any parts; where it stops it is what a training was that has been killed there."""
+    whole, file = trained(), tmp_path / "a.pt"
+    watched, parts = [], []
+    for until in (0, 1, 1, 3, None):
+        part = trained(file, until=until)
+        parts.append(part)
+        watched += part[2]
+    with pytest.raises(Killed):
+        trained(tmp_path / "killed.pt", at=STEPS)
+    killed = (tmp_path / "killed.pt").read_bytes()[checkpoints.DIGEST_BYTES :]
+    state = torch.load(io.BytesIO(killed), weights_only=True)
+    assert all(equal(part, (state["model"], state["accuracy"])) for part in parts[1:3])
+    assert equal(part, whole)
+    assert watched == whole[2]
+    assert not equal(trained(file, until=1), whole)  # a checkpoint that is past it is not used
+    for until in (-1, EPOCHS + 1):
+        with pytest.raises(ValueError, match="until must be from 0 to 4"):
+            trained(until=until)
+
+
 def test_a_finished_training_is_only_read(tmp_path):
     whole = trained(tmp_path / "a.pt")
     again = trained(tmp_path / "a.pt", at=0)
