@@ -66,8 +66,12 @@ def network_of(file: str | Path, configuration: Mapping[str, Any]) -> Network:
         accuracy = configuration.get("accuracy")
         if made["training"] != (type(accuracy) in (int, float) and 0 <= accuracy <= 1):
             raise Fault("its accuracy is not a number from 0 to 1, if and only if trained", remedy)
-        if accuracy is not None and not made["training"]:
-            raise Fault("it is not trained, and has an accuracy", remedy)
+        moved = configuration.get("moved")
+        if moved is not None and not (type(moved) in (int, float) and 0 <= moved <= 1):
+            raise Fault("what has moved of it is not a number from 0 to 1", remedy)
+        for name in ("accuracy", "moved"):
+            if configuration.get(name) is not None and not made["training"]:
+                raise Fault(f"it is not trained, and its {name} is given", remedy)
     return Network(**made)
 
 

@@ -97,7 +97,7 @@ def test_a_moment_is_the_end_of_a_shorter_look_at_the_same_training(job):
 
 KILLED = """
 import os, signal, sys
-import sklearn.datasets
+import numba, sklearn.datasets, torch._dynamo  # once, and not in each process
 import main
 from runs import results
 from training import checkpoints

@@ -11,7 +11,7 @@ import torch
 
 import main
 import models
-from command_line.saved_network import network_of
+from command_line.saved_network import moment_of, network_of
 from models import saved
 
 MADE = {
@@ -84,6 +84,8 @@ def forged():
     for value in (None, "0.5", True, 1.5, -0.1):
         yield TRAINED | {"accuracy": value}
     yield {key: value for key, value in TRAINED.items() if key != "accuracy"}
+    yield MADE | {"moved": 0.5}
+    yield from (TRAINED | {"moved": value} for value in (OUT, True, 1.5, -0.1))
 
 
 def test_what_no_command_line_gives_is_refused():
@@ -125,6 +127,29 @@ def test_sparsity_is_that_of_the_masks_and_names_are_those_of_the_row(measure, n
     (name,) = os.listdir("out")
     tail = "-trained-4-32-0.1" if made["training"] else ""
     assert name == f"Resnet-20-CIFAR-10-uniform-0.5-3{tail}.pt"
+
+
+def test_a_network_saved_in_the_midst_of_its_training_is_measured_as_of_then(measure):
+    """Beside the one at its end, whose file, row and saved copy are others."""
+    for made in (TRAINED | {"epoch": 2, "accuracy": 0.25, "moved": 0.125}, TRAINED):
+        status, err = measure(made, "--save-snn", "out", "--save-graph", "graphs")
+        assert status == 0, err
+    found = {(row["epoch"], row["accuracy"], row["moved"]) for row in rows("results")}
+    assert found == {("2", "0.25", "0.125"), ("4", "0.5", "")}
+    end = "Resnet-20-CIFAR-10-uniform-0.5-3-trained-4-32-0.1"
+    assert sorted(os.listdir("out")) == [f"{end}-epoch-2.pt", f"{end}.pt"]
+    assert len(os.listdir("graphs")) == 2
+    copied = {saved.load(f"out/{name}").configuration["epoch"] for name in os.listdir("out")}
+    assert copied == {2, 4}
+
+
+@pytest.mark.parametrize("epoch", [OUT, "2", 5, -1, 2.0, True, None])
+def test_an_epoch_that_is_none_of_the_training_is_refused(epoch):
+    with pytest.raises(saved.SavedNetworkError, match=r"^net\.pt: its epoch is .*; save") as caught:
+        moment_of("net.pt", TRAINED | {"epoch": epoch})
+    assert str(caught.value).isprintable()
+    with pytest.raises(saved.SavedNetworkError):
+        moment_of("net.pt", MADE | {"epoch": 0})
 
 
 def test_a_file_of_an_earlier_version_has_no_columns_of_later_ones(measure):

@@ -70,7 +70,8 @@ def test_another_encoding_is_a_predictor_too(tmp_path, monkeypatch, bipartite):
     assert len(measured.read_all(tmp_path)["ramanujan"]) == folders.LAYERS * len(found.runs)
 
 
-OLDER = ["encoding", "wiring", "training", "epochs", "batch_size", "lr", "achieved_sparsity"]
+OLDER = ["encoding", "wiring", "training", "epochs", "batch_size", "lr", "epoch", "moved"]
+OLDER += ["achieved_sparsity"]
 
 
 def test_file_of_an_older_version_is_read_by_the_columns_that_it_has(tmp_path):
@@ -169,6 +170,29 @@ def test_one_network_trained_in_two_ways_is_refused(tmp_path):
     message = refused(tmp_path)
     assert "several --epochs, --batch-size or --lr" in message and "CONV-6, CIFAR-10" in message
     assert str(unrolled_file(tmp_path)) in message
+
+
+def test_moments_of_a_training_are_read_where_they_are_asked_for(tmp_path):
+    """The end of a training is the same row with and without its epoch."""
+    table = small_table()
+    graphs = folders.raw(folders.random(table))
+    for epoch, accuracy in ((0, 0.1), (40, 0.3), (None, 0.5)):
+        part = table.iloc[:1].assign(epoch=epoch, accuracy=accuracy)
+        folders.write(tmp_path, part, graphs, None, folders.layers(part))
+    folders.write(tmp_path, table.iloc[1:].assign(epoch=160), graphs, None, folders.layers(table))
+    for found in measured.read_all(tmp_path).values():
+        assert set(found["epoch"]) == {160}
+        assert set(found["pruning"]) == {"erk", "snip"}
+        assert set(found["accuracy"]) == {0.5}
+    both = measured.read_all(tmp_path, moments=True)
+    erk = both["unrolled"][both["unrolled"]["pruning"] == "erk"]
+    assert dict(zip(erk["epoch"], erk["accuracy"])) == {0: 0.1, 40: 0.3, 160: 0.5}
+    assert len(both["ramanujan"]) == folders.LAYERS * 4
+    other = table.iloc[:1].assign(epochs=2, epoch=1)  # a moment of another training
+    folders.write(tmp_path, other, graphs, None, folders.layers(other))
+    assert len(measured.read_all(tmp_path)["unrolled"]) == 2
+    with pytest.raises(TableError, match="several --epochs, --batch-size or --lr"):
+        measured.read_all(tmp_path, moments=True)
 
 
 def test_ramanujan_is_of_the_rolled_encoding(tmp_path):

@@ -1,9 +1,11 @@
 """What a run is called: every text of one network, written out by hand."""
 
+from pathlib import Path
+
 import pytest
 
 from runs import naming
-from runs.run import Network
+from runs.run import Measurement, Network, configuration
 
 MADE = vars(Network("Resnet-20", "digits", "erk", 0.98, 3))
 TRAINED = vars(Network("Resnet-20", "digits", "erk", 0.98, 3, True, 4, 32, 0.1))
@@ -64,6 +66,30 @@ def test_labels_say_what_differs():
     before = {name: value for name, value in MADE.items() if name != "as_released"}
     released = MADE | {"as_released": "pruner"}
     assert naming.labels([before, released, MADE]) == ["erk", "erk, as released pruner", "erk"]
+
+
+def test_a_moment_of_a_training_is_told_by_its_epoch():
+    """Of rows and files from before, it is the last one; of untrained networks there is none."""
+    last, second = TRAINED | {"epoch": 4}, TRAINED | {"epoch": 2}
+    assert naming.labels([TRAINED, second, last]) == [
+        "erk, epoch 4",
+        "erk, epoch 2",
+        "erk, epoch 4",
+    ]
+    assert naming.labels([MADE, TRAINED]) == ["erk, training False", "erk, training True"]
+    assert naming.labels([last, TRAINED]) == ["erk", "erk"]
+    row = ROW | {"encoding": "rolled"}
+    assert "seed 3, epoch 0 of 4, test accuracy 0.5000" in naming.heading(row | {"epoch": 0})
+    assert naming.heading(row | {"epoch": 4}) == naming.heading(row)
+    network = Network("Resnet-20", "digits", "erk", 0.98, 3, True, 4, 32, 0.1)
+    measured = [Measurement("rolled", "exact", "ramanujan", epoch) for epoch in (0, 2, None)]
+    assert [configuration(network, each)["epoch"] for each in measured] == [0, 2, 4]
+    for places in (
+        [each.graphs_in(Path("g"), network) for each in measured],
+        [network.saved_in(Path("g"), each.epoch) for each in measured],
+    ):
+        assert len(set(places)) == 3
+        assert "epoch" not in places[-1].name
 
 
 def test_the_heading_of_a_row_says_that_it_is_as_released():

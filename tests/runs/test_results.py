@@ -129,9 +129,29 @@ def test_a_file_from_before_the_flag_has_runs_that_are_not_as_released(tmp_path)
     assert results.find(file, other) == [other]
 
 
+TRAINED = {"training": True, "epochs": 4, "batch_size": 32, "lr": 0.1, "accuracy": 0.5}
+
+
+def test_a_trained_run_of_a_file_from_before_moments_is_that_of_its_last_epoch(tmp_path):
+    file = tmp_path / "a.csv"
+    before = [name for name in COLUMNS if name not in ("epoch", "moved")]
+    old, untrained = make_row(1, **TRAINED), make_row(1)
+    results.append(file, before, [old, untrained])
+    last, second = old | {"epoch": 4, "moved": 0.0}, old | {"epoch": 2, "moved": 0.25}
+    for _ in range(2):  # the second time the file has the columns, empty in the old row
+        assert len(results.find(file, last)) == len(results.find(file, untrained)) == 1
+        assert results.find(file, untrained | {"epoch": 4}) == []
+        results.append(file, COLUMNS, [second])
+        assert results.find(file, second)[-1] == second
+    results.replace(file, COLUMNS, [last])
+    assert results.read(file) == [last, untrained, second, second]
+
+
 def test_outcomes_are_no_part_of_the_identity(tmp_path):
     results.append(tmp_path / "a.csv", COLUMNS, [make_row()])
-    assert results.find(tmp_path / "a.csv", make_row(achieved_sparsity=None, accuracy=0.5))
+    assert results.find(
+        tmp_path / "a.csv", make_row(achieved_sparsity=None, accuracy=0.5, moved=0.5)
+    )
 
 
 def test_no_file_has_no_rows(tmp_path):
