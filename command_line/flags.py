@@ -12,7 +12,7 @@ from figures.style import FORMATS
 from graph_encoding import DEFAULT as ENCODING
 from graph_encoding import ENCODINGS, EXACT, WIRINGS, WITH_SHORTCUTS
 from models import MODELS
-from pruning import PRUNERS
+from pruning import AT_INITIALISATION, PRUNERS
 from runs.measures import MEASURES, SPELLINGS
 from system.arguments import (
     Parser,
@@ -68,6 +68,7 @@ def parser() -> Parser:
         "--pruning, and so on; metrics are those of --graph-metrics",
     )
     default = " (default: %(default)s)"
+    trained = [name for name in PRUNERS if name not in AT_INITIALISATION]
 
     group = p.add_argument_group("network")
     group.add_argument(
@@ -116,7 +117,7 @@ def parser() -> Parser:
         nargs="+",
         choices=[*PRUNERS, ALL],
         default=["snip"],
-        help="methods (default: snip)",
+        help=f"methods; {ALL}: those at initialisation, not {', '.join(trained)} (default: snip)",
     )
     group.add_argument(
         "--sparsity",
@@ -134,10 +135,10 @@ def parser() -> Parser:
         type=boolean,
         nargs="?",
         const=True,
-        default=False,
+        default=None,
         metavar="{true,false}",
         help="train the pruned network before measuring it; also yes, no, 1, 0, and true when "
-        "given alone" + default,
+        f"given alone (default: False, but for {', '.join(trained)}, which need it)",
     )
     paper = " (default: as in the paper)"
     group.add_argument(
@@ -339,10 +340,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for flag, every in (
         ("model", MODELS),
         ("dataset", DATASETS),
-        ("pruning", PRUNERS),
+        ("pruning", AT_INITIALISATION),
         ("encoding", wired),
     ):
         if ALL in (getattr(options, flag) or ()):
-            setattr(options, flag, list(every))
+            named = [name for name in getattr(options, flag) if name != ALL]
+            setattr(options, flag, list(dict.fromkeys((*every, *named))))
     combinations.check(options)
     return options

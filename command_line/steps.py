@@ -99,7 +99,8 @@ def prune(made: Made, report: Report) -> None:
     made.masks = pruning.without_zeros(model, masks) if network.source else masks
     pruning.apply_masks(model, made.masks)
     made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
-    note_gaps(made)
+    if not pruning.PRUNERS[network.pruning].trains:
+        note_gaps(made)
 
 
 def note_gaps(made: Made) -> None:
@@ -112,6 +113,7 @@ def note_gaps(made: Made) -> None:
 def train(made: Made, _: Report) -> None:
     """Train what is left, from a checkpoint if there is one."""
     network, options, bar = made.run.network, made.options, made.stages.terminal
+    change = pruning.PRUNERS[network.pruning].change
     schedule = training.schedule(network.model, network.dataset, **network.settings)
     checkpoint = network.checkpoint(options.output_dir)
     if options.force:
@@ -134,12 +136,16 @@ def train(made: Made, _: Report) -> None:
         device=options.device,
         graphed=network.source is None,  # one of ours, which does the same for all images
         compile=options.compile,
+        change=change,
         checkpoint=checkpoint,
         data=network.key,
         classes=datasets.about(network.dataset).classes,
         watch=lambda epoch: (records.record_epoch(options.output_dir, network, epoch), show(epoch)),
         progress=bar,
     )
+    if change:
+        made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
+        note_gaps(made)
 
 
 def save_network(made: Made, _: Report) -> None:

@@ -47,13 +47,14 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
             pruner,
             0.0 if PRUNERS[pruner].is_baseline else s,
             seed,
-            options.training,
+            trained,
             source=source,
             as_released=options.as_released,
-            **(_schedule(options, label, dataset) if options.training else {}),
+            **(_schedule(options, label, dataset) if trained else {}),
         )
         for (dataset, model), pruner, s, seed in combinations
         for label, source in [sources[dataset, model]]
+        for trained in [options.training or PRUNERS[pruner].trains]
     ]
     measured = measurements(options)
     return [Run(network, measured) for network in dict.fromkeys(networks)]

@@ -85,9 +85,7 @@ def test_an_epoch_waits_for_nothing(monkeypatch):
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     loss, accuracy = loop._train_epoch(
         step.computing(model, optimizer, scaler),
-        optimizer,
-        scaler,
-        step.bits(pruning.removed(model, masks), optimizer),
+        step.stepping(optimizer, scaler, step.bits(pruning.removed(model, masks), optimizer)),
         Resident(batches(dataset, 8), dataset, "meta"),
         torch.device("meta"),
         loop.tqdm(disable=True),
