@@ -32,6 +32,10 @@ def check(options: argparse.Namespace) -> None:
         raise UserError(f"--pruning {needs[0]} needs training: leave out --training false")
     options.training = bool(options.training)
     trained = needs or options.training
+    after = [name for name, pruner in PRUNERS.items() if pruner.after_training]
+    if options.rounds and not set(after) & set(options.pruning):
+        raise UserError(f"--rounds is of --pruning {' or '.join(after)}: add it, or leave it out")
+    options.rounds = options.rounds or 1
     for flag in ("epochs", "batch_size", "lr", "compile"):
         if getattr(options, flag) not in (None, False) and not trained:
             raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")

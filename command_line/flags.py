@@ -128,6 +128,14 @@ def parser() -> Parser:
         "written as 0.0 (default: 0.98)",
     )
     as_released.add_to(group)
+    after = [name for name, pruner in PRUNERS.items() if pruner.after_training]
+    group.add_argument(
+        "--rounds",
+        type=whole_number(1, 1000),
+        metavar="N",
+        help=f"of {', '.join(after)}: how often a network that is trained is pruned, rewound to "
+        "early weights and trained again (default: 1)",
+    )
 
     group = p.add_argument_group("training")
     group.add_argument(

@@ -6,6 +6,7 @@ import argparse
 import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import datasets
@@ -21,6 +22,7 @@ from runs.run import Measurement, Run, configuration
 from system import compute
 from system.errors import UserError
 from system.files import replacing
+from training.places import early
 
 from . import asked
 from .progress import Report, Stages, epoch_lines
@@ -83,10 +85,11 @@ def build(made: Made, _: Report) -> None:
 
 
 def prune(made: Made, report: Report) -> None:
-    """Choose the weights to keep and remove the others."""
+    """Choose the weights to keep and remove the others; all are kept if they are trained first."""
     network, model = made.run.network, made.model
+    pruner = pruning.PRUNERS[network.pruning]
     masks = pruning.prune(
-        network.pruning,
+        pruning.BASELINE if pruner.after_training else network.pruning,
         model,
         network.sparsity,
         made.batches,
@@ -99,7 +102,7 @@ def prune(made: Made, report: Report) -> None:
     made.masks = pruning.without_zeros(model, masks) if network.source else masks
     pruning.apply_masks(model, made.masks)
     made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
-    if not pruning.PRUNERS[network.pruning].trains:
+    if not pruner.trains:
         note_gaps(made)
 
 
@@ -113,37 +116,54 @@ def note_gaps(made: Made) -> None:
 def train(made: Made, _: Report) -> None:
     """Train what is left, from a checkpoint if there is one."""
     network, options, bar = made.run.network, made.options, made.stages.terminal
-    change = pruning.PRUNERS[network.pruning].change
+    pruner = pruning.PRUNERS[network.pruning]
     schedule = training.schedule(network.model, network.dataset, **network.settings)
     checkpoint = network.checkpoint(options.output_dir)
     if options.force:
-        checkpoint.unlink(missing_ok=True)
-    show = epoch_lines(made.stages.line, schedule.epochs)
+        network.remove_checkpoints(options.output_dir)
+    rounds = (network.rounds or 1) if pruner.after_training else 0
+    epochs = schedule.epochs + rounds * (schedule.epochs - early(schedule.epochs))
+    show = epoch_lines(made.stages.line, epochs)
     train_set = asked.images(options, network, bar, train=True, augment=True)
     test_set = asked.images(options, network, bar, train=False)
     train_batches = datasets.batches(train_set, schedule.batch_size, seed=network.seed)
     test_batches = datasets.batches(test_set, TEST_BATCH, shuffle=False)
-    made.known["accuracy"] = training.train(
-        made.model,
-        made.masks,
-        datasets.on_device(train_batches, options.device),
-        datasets.on_device(test_batches, options.device),
-        epochs=schedule.epochs,
+    with_images = partial(
+        training.train,
+        train_loader=datasets.on_device(train_batches, options.device),
+        test_loader=datasets.on_device(test_batches, options.device),
         lr=schedule.lr,
-        milestones=schedule.milestones,
         weight_decay=schedule.weight_decay,
         seed=network.seed,
         device=options.device,
         graphed=network.source is None,  # one of ours, which does the same for all images
         compile=options.compile,
-        change=change,
-        checkpoint=checkpoint,
-        data=network.key,
         classes=datasets.about(network.dataset).classes,
-        watch=lambda epoch: (records.record_epoch(options.output_dir, network, epoch), show(epoch)),
         progress=bar,
     )
-    if change:
+    how = {
+        "epochs": schedule.epochs,
+        "milestones": schedule.milestones,
+        "checkpoint": checkpoint,
+        "data": network.key,
+        "watch": lambda epoch: (
+            records.record_epoch(options.output_dir, network, epoch),
+            show(epoch),
+        ),
+    }
+    if pruner.after_training:
+        made.masks, made.known["accuracy"] = training.train_in_rounds(
+            with_images,
+            made.model,
+            made.masks,
+            partial(pruning.prune, network.pruning, made.model),
+            sparsity=network.sparsity,
+            rounds=rounds,
+            **how,
+        )
+    else:
+        made.known["accuracy"] = with_images(made.model, made.masks, change=pruner.change, **how)
+    if pruner.trains:
         made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
         note_gaps(made)
 

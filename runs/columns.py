@@ -14,6 +14,7 @@ CONFIGURATION = (
     "achieved_sparsity",
     "seed",
     "as_released",
+    "rounds",
     "encoding",
     "wiring",
     "training",
@@ -29,7 +30,7 @@ EFFECTIVE = "+effective"
 """What a wiring ends with, in rows and names, if the network is measured without the weights that
 lie on no path from an input to an output."""
 
-BEFORE = {"as_released": ""}
+BEFORE = {"as_released": "", "rounds": ""}
 """Columns of `IDENTITY` that files of earlier versions lack, and what their runs have there."""
 
 LAYER = ("layer_id", "layer_name", "layer_density")

@@ -20,7 +20,7 @@ Configuration = Mapping[str, object]
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring"))
 """What tells one network from another."""
 
-TELLING = ("pruning", "sparsity", "seed", "as_released", "training", "model", "dataset")
+TELLING = ("pruning", "sparsity", "seed", "as_released", "rounds", "training", "model", "dataset")
 """What labels say of a network, where it differs."""
 
 NAMED = ("pruning", "model", "dataset")
@@ -37,6 +37,8 @@ def stem(made: Configuration) -> str:
     parts = [made[name] for name in ("model", "dataset", "pruning", "sparsity", "seed")]
     if made["as_released"]:
         parts += ["released", made["as_released"]]
+    if made.get("rounds"):
+        parts += ["rounds", made["rounds"]]
     if made["training"]:
         parts += ["trained", *(made[name] for name in ("epochs", "batch_size", "lr"))]
     return text.file_name("-".join(map(str, parts)))
@@ -47,7 +49,8 @@ def line(made: Configuration) -> str:
     parts = [made[name] for name in ("model", "dataset", "pruning")]
     parts += [f"{made['sparsity']:g}", f"seed {made['seed']}"]
     released = ", as released" if made["as_released"] else ""
-    return " ".join(map(str, parts)) + released + (", trained" if made["training"] else "")
+    rounds = f", {made['rounds']} rounds" if made.get("rounds") else ""
+    return " ".join(map(str, parts)) + released + rounds + (", trained" if made["training"] else "")
 
 
 def network_of(made: Configuration) -> str:
@@ -59,6 +62,7 @@ def heading(row: Configuration) -> str:
     """Say above a summary which run it is, in two lines; of a row that has been measured."""
     trained = f"trained, test accuracy {row['accuracy']:.4f}" if row["training"] else "untrained"
     released = f"as released ({row['as_released']}), " if row.get("as_released") else ""
+    released += f"{row['rounds']} rounds, " if row.get("rounds") else ""
     is_bipartite = ENCODINGS[row["encoding"]].bipartite
     graphs = "graphs" if is_bipartite else f"graph, {row['wiring'].removesuffix(EFFECTIVE)} wiring"
     graphs += ", effective weights only" * row["wiring"].endswith(EFFECTIVE)
@@ -117,7 +121,7 @@ def _said(names: Sequence[str], made: Configuration) -> str:
     """Values of a configuration, with their names where they would not be understood without."""
     parts = []
     for name in names:
-        if made.get(name, "") != "" and (name, made[name]) != ("dataset", NONE):
+        if made.get(name) not in ("", None) and (name, made[name]) != ("dataset", NONE):
             value = text.one_line(made[name])[:40]
             parts.append(value if name in NAMED else f"{name.replace('_', ' ')} {value}")
     return ", ".join(filter(None, parts))

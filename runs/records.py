@@ -175,7 +175,7 @@ def record_epoch(
         Number of the epoch that has ended, its loss and accuracies, and what its masks did if they
         change (`training.loop.train`). A run that is killed and goes on may write one epoch twice.
     """
-    row = {name: getattr(network, name) for name in NETWORK} | epoch
+    row = dict.fromkeys(TRAINING) | {name: getattr(network, name) for name in NETWORK} | epoch
     results.append(Path(output_dir) / "training.csv", TRAINING, [row])
 
 

@@ -50,6 +50,7 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
             trained,
             source=source,
             as_released=options.as_released,
+            rounds=_rounds(options, pruner),
             **(_schedule(options, label, dataset) if trained else {}),
         )
         for (dataset, model), pruner, s, seed in combinations
@@ -58,6 +59,11 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
     ]
     measured = measurements(options)
     return [Run(network, measured) for network in dict.fromkeys(networks)]
+
+
+def _rounds(options: argparse.Namespace, pruner: str) -> int | None:
+    """One round is the default, and goes without saying."""
+    return options.rounds if PRUNERS[pruner].after_training and options.rounds != 1 else None
 
 
 def _schedule(options: argparse.Namespace, model: str, dataset: str) -> dict[str, object]:

@@ -67,7 +67,7 @@ class Schedule:
             return epoch
         given = self.steps[max(share for share in self.steps if share * total <= step)]
         first = self.steps[min(self.steps)]
-        return max(1, int(given * min(1, total / MOST / first)))
+        return max(min(2, given), int(given * min(1, total / MOST / first)))
 
     def is_due(self, step: int, last: int, total: int, epoch: int) -> bool:
         """Whether masks change at a step.
