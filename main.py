@@ -64,7 +64,7 @@ def run_network(run: Run, stages: Stages, options: argparse.Namespace) -> None:
     for name, detail, step in todo:
         with stages.stage(name, detail) as report:
             step(made, report)
-    run.network.checkpoint(options.output_dir).unlink(missing_ok=True)
+    run.network.remove_checkpoints(options.output_dir)
 
 
 def story(run: Run, options: argparse.Namespace) -> Iterator[tuple[str, str, steps.Step]]:

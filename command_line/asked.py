@@ -61,7 +61,8 @@ def data_sets(options: argparse.Namespace) -> tuple[list[str], str | None]:
     """The data sets of the networks, and why they are not the default one, if they are not."""
     if options.dataset is not None:
         return options.dataset, None
-    if options.training or any(pruning.PRUNERS[name].needs_data for name in options.pruning):
+    pruners = [pruning.PRUNERS[name] for name in options.pruning]
+    if options.training or any(pruner.needs_data or pruner.trains for pruner in pruners):
         name, why = datasets.choose_default(options.data_root)
         return [name], why
     # Nothing of it is opened: it only sets the number of classes, not those of own networks.

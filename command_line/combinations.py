@@ -33,15 +33,23 @@ def check(options: argparse.Namespace) -> None:
         if options.snn:
             raise UserError("--measure-every trains networks, and --snn has made ones: give one")
         options.training = True
+    needs = [name for name in options.pruning if PRUNERS[name].trains]
+    if needs and options.training is False:
+        raise UserError(f"--pruning {needs[0]} needs training: leave out --training false")
     options.training = bool(options.training)
+    trained = needs or options.training
+    after = [name for name, pruner in PRUNERS.items() if pruner.after_training]
+    if options.rounds and not set(after) & set(options.pruning):
+        raise UserError(f"--rounds is of --pruning {' or '.join(after)}: add it, or leave it out")
+    options.rounds = options.rounds or 1
     for flag in ("epochs", "batch_size", "lr", "compile"):
-        if getattr(options, flag) not in (None, False) and not options.training:
+        if getattr(options, flag) not in (None, False) and not trained:
             raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
     if options.input_shape:
         options.input_shape = tuple(options.input_shape)
         if len(options.input_shape) > 3:
             raise UserError("--input-shape takes 1 to 3 numbers: features, or channels and sizes")
-        images = [name for name in options.pruning if PRUNERS[name].needs_data]
+        images = [name for name in options.pruning if PRUNERS[name].needs_data or name in needs]
         shapes = [about(name).shape for name in options.dataset or [DEFAULT]]
         other = [shape for shape in shapes if shape != options.input_shape]
         if other and (options.training or images):

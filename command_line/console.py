@@ -111,7 +111,7 @@ def run_and_show(options: argparse.Namespace, run: Run, work: Callable[..., None
                     raise UserError(f"{network}: the network's own code ends the program") from None
             seconds = stages.seconds
         # Also what a kill between the rows and this has left.
-        network.checkpoint(options.output_dir).unlink(missing_ok=True)
+        network.remove_checkpoints(options.output_dir)
     for *earlier, measurement in run.trajectories():
         file = measurement.rows_in(options.output_dir, network)
         rows = results.find(file, configuration(network, measurement))

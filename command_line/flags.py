@@ -12,7 +12,7 @@ from figures.style import FORMATS
 from graph_encoding import DEFAULT as ENCODING
 from graph_encoding import ENCODINGS, EXACT, WIRINGS, WITH_SHORTCUTS
 from models import MODELS
-from pruning import PRUNERS
+from pruning import AT_INITIALISATION, PRUNERS
 from runs.measures import MEASURES, SPELLINGS
 from system.arguments import (
     Parser,
@@ -68,6 +68,7 @@ def parser() -> Parser:
         "--pruning, and so on; metrics are those of --graph-metrics",
     )
     default = " (default: %(default)s)"
+    trained = [name for name in PRUNERS if name not in AT_INITIALISATION]
 
     group = p.add_argument_group("network")
     group.add_argument(
@@ -116,7 +117,7 @@ def parser() -> Parser:
         nargs="+",
         choices=[*PRUNERS, ALL],
         default=["snip"],
-        help="methods (default: snip)",
+        help=f"methods; {ALL}: those at initialisation, not {', '.join(trained)} (default: snip)",
     )
     group.add_argument(
         "--sparsity",
@@ -127,6 +128,14 @@ def parser() -> Parser:
         "written as 0.0 (default: 0.98)",
     )
     as_released.add_to(group)
+    after = [name for name, pruner in PRUNERS.items() if pruner.after_training]
+    group.add_argument(
+        "--rounds",
+        type=whole_number(1, 1000),
+        metavar="N",
+        help=f"of {', '.join(after)}: how often a network that is trained is pruned, rewound to "
+        "early weights and trained again (default: 1)",
+    )
 
     group = p.add_argument_group("training")
     group.add_argument(
@@ -137,7 +146,7 @@ def parser() -> Parser:
         default=None,
         metavar="{true,false}",
         help="train the pruned network before measuring it; also yes, no, 1, 0, and true when "
-        "given alone (default: False)",
+        f"given alone (default: False, but for {', '.join(trained)}, which need it)",
     )
     paper = " (default: as in the paper)"
     group.add_argument(
@@ -155,7 +164,8 @@ def parser() -> Parser:
         type=whole_number(1),
         metavar="K",
         help="train, and measure the network before the first epoch, after every K and after the "
-        "last: rows of each moment, with its epoch and the accuracy then (default: after the last)",
+        "last: rows of each moment, with its epoch and the accuracy then; what is pruned after its "
+        "training is measured at the end (default: after the last)",
     )
 
     group = p.add_argument_group("graph")
@@ -346,10 +356,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for flag, every in (
         ("model", MODELS),
         ("dataset", DATASETS),
-        ("pruning", PRUNERS),
+        ("pruning", AT_INITIALISATION),
         ("encoding", wired),
     ):
         if ALL in (getattr(options, flag) or ()):
-            setattr(options, flag, list(every))
+            named = [name for name in getattr(options, flag) if name != ALL]
+            setattr(options, flag, list(dict.fromkeys((*every, *named))))
     combinations.check(options)
     return options

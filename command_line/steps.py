@@ -6,6 +6,7 @@ import argparse
 import copy
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import datasets
@@ -21,6 +22,7 @@ from runs.run import Measurement, Run, configuration
 from system import compute
 from system.errors import UserError
 from system.files import replacing
+from training.places import early
 
 from . import asked
 from .progress import Report, Stages, epoch_lines
@@ -88,10 +90,11 @@ def build(made: Made, _: Report) -> None:
 
 
 def prune(made: Made, report: Report) -> None:
-    """Choose the weights to keep and remove the others."""
+    """Choose the weights to keep and remove the others; all are kept if they are trained first."""
     network, model = made.run.network, made.model
+    pruner = pruning.PRUNERS[network.pruning]
     masks = pruning.prune(
-        network.pruning,
+        pruning.BASELINE if pruner.after_training else network.pruning,
         model,
         network.sparsity,
         made.batches,
@@ -104,7 +107,8 @@ def prune(made: Made, report: Report) -> None:
     made.masks = pruning.without_zeros(model, masks) if network.source else masks
     pruning.apply_masks(model, made.masks)
     made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
-    note_gaps(made)
+    if not pruner.trains:
+        note_gaps(made)
 
 
 def note_gaps(made: Made) -> None:
@@ -118,6 +122,7 @@ def note_gaps(made: Made) -> None:
 def train(until: int | None, made: Made, _: Report) -> None:
     """Train what is left up to an epoch, by default the last, from a checkpoint if there is one."""
     network, options, bar = made.run.network, made.options, made.stages.terminal
+    pruner = pruning.PRUNERS[network.pruning]
     schedule = training.schedule(network.model, network.dataset, **network.settings)
     checkpoint = network.checkpoint(options.output_dir)
     if made.first is None:
@@ -125,38 +130,57 @@ def train(until: int | None, made: Made, _: Report) -> None:
         if len(list(made.run.by_moment())) > 1:
             made.start = copy.deepcopy(made.model.state_dict())
         if options.force:
-            checkpoint.unlink(missing_ok=True)
+            network.remove_checkpoints(options.output_dir)
     else:  # from where the checkpoint, which it goes on from, began
         made.model.load_state_dict(made.start)
         made.masks = copy.deepcopy(made.first)
-    show = epoch_lines(made.stages.line, schedule.epochs)
+    rounds = (network.rounds or 1) if pruner.after_training else 0
+    epochs = schedule.epochs + rounds * (schedule.epochs - early(schedule.epochs))
+    show = epoch_lines(made.stages.line, epochs)
     train_set = asked.images(options, network, bar, train=True, augment=True)
     test_set = asked.images(options, network, bar, train=False)
     train_batches = datasets.batches(train_set, schedule.batch_size, seed=network.seed)
     test_batches = datasets.batches(test_set, TEST_BATCH, shuffle=False)
-    made.known["accuracy"] = training.train(
-        made.model,
-        made.masks,
-        datasets.on_device(train_batches, options.device),
-        datasets.on_device(test_batches, options.device),
-        epochs=schedule.epochs,
-        until=until,
+    with_images = partial(
+        training.train,
+        train_loader=datasets.on_device(train_batches, options.device),
+        test_loader=datasets.on_device(test_batches, options.device),
         lr=schedule.lr,
-        milestones=schedule.milestones,
         weight_decay=schedule.weight_decay,
         seed=network.seed,
         device=options.device,
         graphed=network.source is None,  # one of ours, which does the same for all images
         compile=options.compile,
-        checkpoint=checkpoint,
-        data=network.key,
         classes=datasets.about(network.dataset).classes,
-        watch=lambda epoch: (records.record_epoch(options.output_dir, network, epoch), show(epoch)),
         progress=bar,
     )
+    how = {
+        "epochs": schedule.epochs,
+        "milestones": schedule.milestones,
+        "checkpoint": checkpoint,
+        "data": network.key,
+        "watch": lambda epoch: (
+            records.record_epoch(options.output_dir, network, epoch),
+            show(epoch),
+        ),
+    }
+    if pruner.after_training:
+        made.masks, made.known["accuracy"] = training.train_in_rounds(
+            with_images,
+            made.model,
+            made.masks,
+            partial(pruning.prune, network.pruning, made.model),
+            sparsity=network.sparsity,
+            rounds=rounds,
+            **how,
+        )
+    else:
+        made.known["accuracy"] = with_images(
+            made.model, made.masks, change=pruner.change, until=until, **how
+        )
     made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
     made.known["moved"] = pruning.moved(made.first, made.masks)
-    if made.known["moved"]:
+    if pruner.trains or made.known["moved"]:
         note_gaps(made)
 
 

@@ -27,6 +27,15 @@ PALETTE = {  # Okabe and Ito, "Color universal design", 2008
     "grey": "#7A7A7A",
 }
 BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK, GREY = PALETTE.values()
+PALETTE |= {  # by Paul Tol, "Colour schemes", 2021
+    "steel": "#6699CC",
+    "forest": "#117733",
+    "sand": "#DDCC77",
+    "brown": "#661100",
+    "rose": "#CC6677",
+    "purple": "#AA4499",
+    "crimson": "#AA4466",
+}
 
 WIDTH = 9.0
 """Inches of a plot; shown 850 pixels wide, letters of `TEXT` are then 10 pixels high."""
@@ -43,7 +52,7 @@ def pruner_styles(labels: Iterable[str]) -> dict[str, tuple[str, str]]:
     ----------
     labels : iterable of str
         Pruners have those of `pruning.PRUNERS`; other labels, in their order, what is left of these
-        and then `OTHERS`. None is given twice before all twelve are.
+        and then `OTHERS`. None is given twice before all are.
 
     Returns
     -------

@@ -29,6 +29,7 @@ ACHIEVED = "achieved_sparsity"
 LAYERS: dict[str, Column] = {"layer_id": Number(0, whole=True), "layer_name": Text()}
 CONFIGURATION: dict[str, Column] = RUN | {
     "as_released": Text(empty=True),
+    "rounds": Number(1, whole=True, empty=True),
     ACHIEVED: Number(0, 1, empty=True),
     "encoding": Text(),
     "wiring": Text(),
@@ -49,6 +50,7 @@ BIPARTITE = "rolled"
 SIZE = ("nodes", "edges")  # what topometrics are divided by
 ABSENT = {
     "as_released": "",
+    "rounds": math.nan,
     ACHIEVED: math.nan,
     "encoding": "",
     "wiring": EXACT,

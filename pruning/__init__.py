@@ -1,20 +1,21 @@
-"""Pruners at initialisation: one file a pruner, a registry, and masks.
+"""Pruners: one file a pruner, a registry, and masks.
 
 To add a pruner, write ``pruning/<name>.py`` with a function
 ``prune(model, sparsity, settings) -> masks`` that leaves the model as it is, and add one line to
-`PRUNERS`. Importing this package imports no torch.
+`PRUNERS`. For one whose masks change while the network is trained, write what changes them as
+``pruning/in_time/<name>.py`` (see `pruning.in_time`), and name in its line what it starts from.
+Importing this package imports no torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, dataclass, replace
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from system.later import later
 
 from .error import PruningError
+from .pruner import CHEAP, Change, Cost, Pruner, Released
 
 if TYPE_CHECKING:
     import torch
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from pruning.settings import Settings
 
 __all__ = [
+    "AT_INITIALISATION",
     "BASELINE",
     "CHEAP",
     "PRUNERS",
+    "Change",
     "Cost",
     "Gaps",
     "Pruner",
@@ -60,92 +63,6 @@ __getattr__ = later(
         "without_zeros": "pruning.masks",
     },
 )
-
-
-class Cost(NamedTuple):
-    """What pruning takes, as measured (tests/benchmarks).
-
-    Attributes
-    ----------
-    seconds, bytes : float
-        For each node of the network's unrolled graph.
-    bytes_a_class : float
-        More of them, for each node and each class of the images.
-    """
-
-    seconds: float
-    bytes: float
-    bytes_a_class: float = 0
-
-
-AVERAGE = Cost(1e-5, 2000)
-CHEAP = Cost(0, 0)
-"""Well below a second, so that an estimate of edges can prune."""
-
-
-class Released(NamedTuple):
-    """A pruner as the paper's released code has it, where that departs from the pruner's paper.
-
-    Attributes
-    ----------
-    module : str
-        Name of the module that holds its ``prune(model, sparsity, settings) -> masks``.
-    cost : Cost, optional
-        By default that of the pruner.
-    """
-
-    module: str
-    cost: Cost | None = None
-
-
-@dataclass(frozen=True)
-class Pruner:
-    """A pruner and what is to be known of it.
-
-    Attributes
-    ----------
-    module : str
-        Name of the module that holds its ``prune(model, sparsity, settings) -> masks``.
-    needs_data : bool
-        Whether it reads `Settings.loader`.
-    is_baseline : bool
-        Whether it removes nothing: what it leaves is what the others are compared with.
-    chooses : str
-        How it chooses, in one line.
-    source : str
-        Where the method was published.
-    cost : Cost
-        For the estimates of ``--dry-run``.
-    colour, marker : str, optional
-        In all plots: a colour of `figures.style.PALETTE` and a marker of matplotlib. By default
-        the next that are free.
-    as_released : Released, optional
-        What takes its place under ``--as-released``; by default nothing does.
-    """
-
-    module: str
-    _: KW_ONLY
-    needs_data: bool = False
-    is_baseline: bool = False
-    chooses: str = ""
-    source: str = ""
-    cost: Cost = AVERAGE
-    colour: str | None = None
-    marker: str | None = None
-    as_released: Released | None = None
-
-    @property
-    def function(self) -> Callable[[nn.Module, float, Settings], Masks]:
-        """The pruning function; its module is imported when it is first asked for."""
-        return resolve_name(f"{self.module}:prune")
-
-    def version(self, as_released: bool) -> Pruner:
-        """The pruner, or what takes its place under ``--as-released``."""
-        if not (as_released and self.as_released):
-            return self
-        module, cost = self.as_released
-        return replace(self, module=module, cost=cost or self.cost)
-
 
 PRUNERS: dict[str, Pruner] = {
     "snip": Pruner(
@@ -224,7 +141,79 @@ PRUNERS: dict[str, Pruner] = {
         colour="grey",
         marker="P",
     ),
+    "set": Pruner(
+        "pruning.erk",
+        in_time="pruning.in_time.set",
+        chooses="starts as `erk`; after each epoch every layer drops 0.3 of its weights, the "
+        "smallest, and grows as many at random",
+        source="Mocanu et al., Nature Communications 2018",
+        cost=CHEAP,
+        colour="steel",
+        marker="d",
+    ),
+    "rigl": Pruner(
+        "pruning.erk",
+        in_time="pruning.in_time.rigl",
+        chooses="starts as `erk`; every 100 steps of the first 75 % every layer drops its smallest "
+        "weights and grows those of largest gradient: 0.3 of them, falling to 0",
+        source="Evci et al., ICML 2020",
+        cost=CHEAP,
+        colour="forest",
+        marker="H",
+    ),
+    "itop": Pruner(
+        "pruning.erk",
+        in_time="pruning.in_time.itop",
+        chooses="starts as `erk`; every 1,500 steps every layer drops its smallest weights and "
+        "grows as many at random: 0.5 of them, falling to 0",
+        source="Liu et al., ICML 2021 (SET-ITOP)",
+        cost=CHEAP,
+        colour="sand",
+        marker="8",
+    ),
+    "itop-gradient": Pruner(
+        "pruning.erk",
+        in_time="pruning.in_time.itop_gradient",
+        chooses="as `itop`, but every 4,000 steps, and grows those of largest gradient",
+        source="Liu et al., ICML 2021 (RigL-ITOP)",
+        cost=CHEAP,
+        colour="brown",
+        marker="1",
+    ),
+    "snfs": Pruner(
+        "pruning.uniform_by_layer",
+        in_time="pruning.in_time.snfs",
+        chooses="starts at random, all layers alike; after each epoch every layer drops its "
+        "smallest weights, 0.5 of them, falling to 0; those of largest momentum grow, most in "
+        "layers of large mean momentum",
+        source="Dettmers and Zettlemoyer 2019",
+        cost=CHEAP,
+        colour="rose",
+        marker="2",
+    ),
+    "dsr": Pruner(
+        "pruning.uniform_by_layer",
+        in_time="pruning.in_time.dsr",
+        chooses="starts at random, all layers alike; every 100 to 800 steps weights below one "
+        "threshold, which adapts, give way to random ones, most in layers that hold most",
+        source="Mostafa and Wang, ICML 2019",
+        cost=CHEAP,
+        colour="purple",
+        marker="+",
+    ),
+    "magnitude": Pruner(
+        "pruning.magnitude",
+        after_training=True,
+        chooses="keeps the largest moduli of a network that has been trained whole",
+        source="Han et al., NeurIPS 2015",
+        cost=CHEAP,
+        colour="crimson",
+        marker="x",
+    ),
 }
+AT_INITIALISATION = tuple(name for name, pruner in PRUNERS.items() if not pruner.trains)
+"""Pruners that need no training: what ``--pruning all`` takes."""
+
 BASELINE = next(name for name, pruner in PRUNERS.items() if pruner.is_baseline)
 
 
@@ -242,7 +231,8 @@ def prune(
 ) -> Masks:
     """Choose the weights of `model` to keep. The model itself is not altered in any way.
 
-    Global random state is left as it was.
+    Of a pruner whose masks change while the network is trained, these are the masks that it starts
+    from; `magnitude` ranks the weights as they are. Global random state is left as it was.
 
     Parameters
     ----------

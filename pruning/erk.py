@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from pruning.layerwise import random_masks
+from pruning.layerwise import random_masks, rounded
 from pruning.masks import Masks, kept_count
 from pruning.settings import Settings
 from pruning.weights import prunable_shapes
@@ -52,9 +52,8 @@ def layer_densities(shapes: Mapping[str, torch.Size], keep: int) -> dict[str, fl
 def kept_per_layer(shapes: Mapping[str, torch.Size], sparsity: float) -> dict[str, int]:
     """Return whole numbers of kept weights, as `layer_densities`, that sum to the exact target.
 
-    Fractions are settled by largest remainder: each layer gets its expected number rounded down,
-    and the weights still missing go one each to the layers of largest fraction (the first of
-    equals). Every number is within 1 of its expectation.
+    Fractions are settled by largest remainder (`layerwise.rounded`). Every number is within 1 of
+    its expectation.
 
     Parameters
     ----------
@@ -68,17 +67,11 @@ def kept_per_layer(shapes: Mapping[str, torch.Size], sparsity: float) -> dict[st
     dict of str to int
         Kept weights by parameter name.
     """
-    keep = kept_count(sum(shape.numel() for shape in shapes.values()), sparsity)
-    expected = {
-        name: density * shapes[name].numel()
-        for name, density in layer_densities(shapes, keep).items()
-    }
-    counts = {name: int(number) for name, number in expected.items()}
-    open_layers = [name for name in shapes if counts[name] < shapes[name].numel()]
-    open_layers.sort(key=lambda name: counts[name] - expected[name])  # stable: first of equals
-    for name in open_layers[: keep - sum(counts.values())]:
-        counts[name] += 1
-    return counts
+    sizes = {name: shape.numel() for name, shape in shapes.items()}
+    keep = kept_count(sum(sizes.values()), sparsity)
+    densities = layer_densities(shapes, keep)
+    expected = {name: density * sizes[name] for name, density in densities.items()}
+    return rounded(expected, keep, sizes)
 
 
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:

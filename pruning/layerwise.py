@@ -8,6 +8,34 @@ from pruning.masks import Masks
 from pruning.settings import Settings
 
 
+def rounded(expected: Mapping[str, float], total: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Round numbers of kept weights so that they sum to a target, by largest remainder.
+
+    Each layer gets its expected number rounded down, and the weights still missing go one each to
+    the layers of largest fraction (the first of equals).
+
+    Parameters
+    ----------
+    expected : mapping of str to float
+        By parameter name; they sum to the target, up to rounding.
+    total : int
+        The target.
+    sizes : mapping of str to int
+        More than its size a layer is not given.
+
+    Returns
+    -------
+    dict of str to int
+        By parameter name, within 1 of what was expected.
+    """
+    counts = {name: int(number) for name, number in expected.items()}
+    free = [name for name in expected if counts[name] < sizes[name]]
+    free.sort(key=lambda name: counts[name] - expected[name])  # stable: first of equals
+    for name in free[: total - sum(counts.values())]:
+        counts[name] += 1
+    return counts
+
+
 def random_masks(
     shapes: Mapping[str, torch.Size], counts: Mapping[str, int], settings: Settings
 ) -> Masks:

@@ -16,6 +16,7 @@ CONFIGURATION = (
     "achieved_sparsity",
     "seed",
     "as_released",
+    "rounds",
     "encoding",
     "wiring",
     "training",
@@ -36,7 +37,7 @@ EFFECTIVE = "+effective"
 """What a wiring ends with, in rows and names, if the network is measured without the weights that
 lie on no path from an input to an output."""
 
-BEFORE = {"as_released": "", "epoch": None}
+BEFORE = {"as_released": "", "rounds": "", "epoch": None}
 """Columns of `IDENTITY` that files of earlier versions lack, and what their runs have there."""
 
 

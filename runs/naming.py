@@ -20,7 +20,10 @@ Configuration = Mapping[str, object]
 NETWORK = tuple(name for name in IDENTITY if name not in ("encoding", "wiring", "epoch"))
 """What tells one network from another, whatever the moment of its training."""
 
-TELLING = ("pruning", "sparsity", "seed", "as_released", "training", "epoch", "model", "dataset")
+TELLING = (
+    *("pruning", "sparsity", "seed", "as_released", "rounds", "training", "epoch"),
+    *("model", "dataset"),
+)
 """What labels say of a network, where it differs."""
 
 NAMED = ("pruning", "model", "dataset")
@@ -37,6 +40,8 @@ def stem(made: Configuration) -> str:
     parts = [made[name] for name in ("model", "dataset", "pruning", "sparsity", "seed")]
     if made["as_released"]:
         parts += ["released", made["as_released"]]
+    if made.get("rounds"):
+        parts += ["rounds", made["rounds"]]
     if made["training"]:
         parts += ["trained", *(made[name] for name in ("epochs", "batch_size", "lr"))]
     return text.file_name("-".join(map(str, parts)))
@@ -52,7 +57,8 @@ def line(made: Configuration) -> str:
     parts = [made[name] for name in ("model", "dataset", "pruning")]
     parts += [f"{made['sparsity']:g}", f"seed {made['seed']}"]
     released = ", as released" if made["as_released"] else ""
-    return " ".join(map(str, parts)) + released + (", trained" if made["training"] else "")
+    rounds = f", {made['rounds']} rounds" if made.get("rounds") else ""
+    return " ".join(map(str, parts)) + released + rounds + (", trained" if made["training"] else "")
 
 
 def network_of(made: Configuration) -> str:
@@ -66,6 +72,7 @@ def heading(row: Configuration) -> str:
     if row["training"] and (epoch := completed(row)["epoch"]) != row["epochs"]:
         trained = f"epoch {epoch} of {row['epochs']}, test accuracy {row['accuracy']:.4f}"
     released = f"as released ({row['as_released']}), " if row.get("as_released") else ""
+    released += f"{row['rounds']} rounds, " if row.get("rounds") else ""
     is_bipartite = ENCODINGS[row["encoding"]].bipartite
     graphs = "graphs" if is_bipartite else f"graph, {row['wiring'].removesuffix(EFFECTIVE)} wiring"
     graphs += ", effective weights only" * row["wiring"].endswith(EFFECTIVE)

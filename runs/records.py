@@ -52,7 +52,10 @@ RUNS = (
 )
 """Files from before there were some of these are given them, empty."""
 NETWORK = tuple(name for name in naming.NETWORK if name != "training")
-TRAINING = (*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy")
+TRAINING = (
+    *(*NETWORK, "epoch", "loss", "train_accuracy", "test_accuracy"),
+    *("moved", "ever_active"),
+)
 LONGEST = 10_000  # letters in a cell
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE")
 FAILURES = (*RUN, "failed", "host", "stage", "error", "reason")
@@ -170,10 +173,10 @@ def record_epoch(
     output_dir : str or Path
     network : Network
     epoch : mapping
-        Number of the epoch that has ended, its loss and accuracies (`training.loop.train`). A
-        run that is killed and goes on may write one epoch twice.
+        Number of the epoch that has ended, its loss and accuracies, and what its masks did if they
+        change (`training.loop.train`). A run that is killed and goes on may write one epoch twice.
     """
-    row = {name: getattr(network, name) for name in NETWORK} | epoch
+    row = dict.fromkeys(TRAINING) | {name: getattr(network, name) for name in NETWORK} | epoch
     results.append(Path(output_dir) / "training.csv", TRAINING, [row])
 
 

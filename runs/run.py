@@ -11,6 +11,7 @@ from datasets import about
 from graph_encoding import ENCODINGS, EXACT
 from models.own import Source
 from pruning import PRUNERS
+from training.places import places
 
 from . import naming
 from .as_released import has
@@ -38,6 +39,8 @@ class Network:
         Where a network comes from that is not just one of `models.MODELS`; `model` is its label.
     as_released : str
         What of it is done as the released code does it (`runs.as_released`).
+    rounds : int, optional
+        In how many it is pruned after it has been trained, if not in one.
     """
 
     model: str
@@ -52,6 +55,7 @@ class Network:
     file: str | None = None
     source: Source | None = None
     as_released: str = ""
+    rounds: int | None = None
 
     def is_released(self, part: str) -> bool:
         """Whether a part of `as_released.PARTS` is done as the released code does it."""
@@ -93,6 +97,13 @@ class Network:
     def checkpoint(self, output_dir: Path) -> Path:
         """Where a training that is under way, or not measured yet, notes how far it is."""
         return output_dir / ".checkpoints" / f"{self.stem}.pt"
+
+    def remove_checkpoints(self, output_dir: Path) -> None:
+        """Remove what its training has noted."""
+        file = self.checkpoint(output_dir)
+        after = PRUNERS[self.pruning].after_training if self.training else False
+        for place in (file, *(places(file, self.rounds or 1) if after else ())):
+            place.unlink(missing_ok=True)
 
     def saved_in(self, folder: Path, epoch: int | None = None) -> Path:
         """Where ``--save-snn`` puts the network, as it is at the end or after an epoch."""

@@ -48,19 +48,31 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
             pruner,
             0.0 if PRUNERS[pruner].is_baseline else s,
             seed,
-            options.training,
+            trained,
             source=source,
             as_released=options.as_released,
-            **(_schedule(options, label, dataset) if options.training else {}),
+            rounds=_rounds(options, pruner),
+            **(_schedule(options, label, dataset) if trained else {}),
         )
         for (dataset, model), pruner, s, seed in combinations
         for label, source in [sources[dataset, model]]
+        for trained in [options.training or PRUNERS[pruner].trains]
     ]
     measured = measurements(options)
     return [
-        Run(network, at_moments(measured, options.measure_every, network.epochs))
+        Run(network, at_moments(measured, _every(options, network), network.epochs))
         for network in dict.fromkeys(networks)
     ]
+
+
+def _every(options: argparse.Namespace, network: Network) -> int | None:
+    """Epochs between two moments; what is pruned after its training has none but the last."""
+    return None if PRUNERS[network.pruning].after_training else options.measure_every
+
+
+def _rounds(options: argparse.Namespace, pruner: str) -> int | None:
+    """One round is the default, and goes without saying."""
+    return options.rounds if PRUNERS[pruner].after_training and options.rounds != 1 else None
 
 
 def _schedule(options: argparse.Namespace, model: str, dataset: str) -> dict[str, object]:

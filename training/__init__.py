@@ -1,4 +1,4 @@
-"""Weights that move under a mask: schedules, checkpoints and the loop.
+"""Weights that move under a mask, which may change: schedules, checkpoints and the loop.
 
 Importing this room imports no torch.
 """
@@ -13,10 +13,13 @@ from .schedules import paper_schedule, schedule
 
 if TYPE_CHECKING:
     from .loop import TrainingError, evaluate, train
+    from .rounds import train_in_rounds
 
-__all__ = ["TrainingError", "evaluate", "paper_schedule", "schedule", "train"]
+__all__ = ["TrainingError", "evaluate", "paper_schedule", "schedule", "train", "train_in_rounds"]
 
 
 __getattr__ = later(
-    __name__, dict.fromkeys(("TrainingError", "evaluate", "train"), "training.loop")
+    __name__,
+    dict.fromkeys(("TrainingError", "evaluate", "train"), "training.loop")
+    | {"train_in_rounds": "training.rounds"},
 )

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from system.compute import repeatable
 from system.text import one_line
 
 from . import checkpoints
+from .changing import Changing
 from .error import TrainingError
-from .step import bits, compiled, computing, replayed
+from .step import bits, compiled, computing, replayed, stepping, zero_removed
 
 REDRAWN_SECONDS = 0.5
 """Between two looks at the loss for the bar, for each of which a GPU has to catch up."""
@@ -24,7 +25,7 @@ REDRAWN_SECONDS = 0.5
 
 def train(
     model: nn.Module,
-    masks: Mapping[str, torch.Tensor],
+    masks: MutableMapping[str, torch.Tensor],
     train_loader: Iterable,
     test_loader: Iterable,
     *,
@@ -39,13 +40,14 @@ def train(
     mixed: bool | None = None,
     graphed: bool = False,
     compile: bool = False,
+    change: pruning.Change | None = None,
     checkpoint: str | Path | None = None,
     data: str = "",
     classes: int = 1,
     watch: Callable[[dict[str, float]], None] | None = None,
     progress: bool = True,
 ) -> float:
-    """Train a network in place with SGD on cross-entropy, with its masks held fixed.
+    """Train a network in place with SGD on cross-entropy, with its masks held fixed or changing.
 
     Masked weights and their momentum are exactly zero from the start and after every step. Batch
     normalisation is trained too; frozen biases are not. The order and the augmentation of the
@@ -59,7 +61,7 @@ def train(
         The network. It is moved to `device` and stays there.
     masks : mapping of str to torch.Tensor
         Bool tensors by parameter name, True where a weight is kept. Parameters not named are
-        trained whole.
+        trained whole. If masks change, those at the end are put in the place of these.
     train_loader : sized iterable
         Yields ``(images, labels)`` batches, already augmented (see `datasets.batches`). If it has
         ``set_epoch``, that is called with the number of the epoch, from 0, before each pass.
@@ -92,6 +94,8 @@ def train(
     compile : bool
         Whether the network is compiled for training (`torch.compile`): faster after a minute, and
         rounded otherwise.
+    change : pruning.Change, optional
+        What changes the masks (`training.changing`); by default nothing does.
     checkpoint : str or Path, optional
         A file that is replaced after every epoch. A training that finds the checkpoint of the same
         network, masks, settings and `data` goes on from it; any other one is ignored, and one
@@ -102,7 +106,8 @@ def train(
         How many outputs the network must have at least: labels are smaller.
     watch : callable, optional
         Is given, after each epoch that was not in the checkpoint, the dictionary of ``epoch`` (from
-        1), ``loss`` and ``train_accuracy`` (means over the epoch) and ``test_accuracy``.
+        1), ``loss`` and ``train_accuracy`` (means over the epoch) and ``test_accuracy``; if masks
+        change, also what `changing.Changing.note` returns.
     progress : bool
         Whether to show a progress bar with the remaining time, the loss, the accuracy on the
         training images so far in the epoch, and the last test accuracy.
@@ -118,7 +123,8 @@ def train(
         If a mask fits no parameter, `epochs` is negative, `until` is not one of them, or a loader
         is empty.
     TrainingError
-        If the network does not fit the images or has too few outputs, or if the loss or a weight is
+        If the network does not fit the images or has too few outputs, if the training is too short
+        for its masks to change, or if the loss or a weight is
         not finite at the end of an epoch; that epoch is not watched and not in the checkpoint.
     """
     if epochs < 0:
@@ -140,15 +146,21 @@ def train(
         optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(milestones), gamma=0.1)
     scaler = torch.amp.GradScaler(device.type, enabled=mixed)
-    _zero_removed(*bits(removed, optimizer))
+    zero_removed(*bits(removed, optimizer))
+    steps = len(train_loader)
+    changing = None
+    if change:
+        changing = Changing(change, model, masks, optimizer, scaler, epochs * steps, steps, seed)
 
     settings = [epochs, lr, list(milestones), weight_decay, momentum, seed, mixed, data]
+    settings += [change.name, str(change.schedule)] if change else []
     purpose = {
         "settings": settings + ["compiled"] * compile + ["fused"] * bool(fused),
         "start": _digest({**model.state_dict(), **{f"{k} mask": m for k, m in masks.items()}}),
         "torch": str(torch.__version__),
     }
     parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "scaler": scaler}
+    parts |= {"changing": changing} if changing else {}
     names = {*parts, "epoch", "accuracy"}
     known = checkpoints.load(checkpoint, purpose, names) if checkpoint else None
     done, accuracy = 0, None
@@ -166,12 +178,14 @@ def train(
         if type(done) is not int or not 0 <= done <= until:
             raise TrainingError(f"{checkpoint}: its epoch is none of this training: remove it")
 
-    zeroed = bits(removed, optimizer)
+    if changing:
+        advance = changing.begin()
+    else:
+        advance = stepping(optimizer, scaler, bits(removed, optimizer))
     forward = compiled(model, train_loader) if compile else model
     compute = computing(forward, optimizer, scaler)
     if graphed and device.type == "cuda":
         compute = replayed(compute, trained)
-    steps = len(train_loader)
     # The bar is closed on any way out, so that an error message starts on a line of its own.
     with (
         _deterministic(device),
@@ -193,12 +207,13 @@ def train(
             bar.set_description(f"epoch {epoch + 1}/{epochs}")
             model.train()
             loss, train_accuracy = _train_epoch(
-                compute, optimizer, scaler, zeroed, train_loader, device, bar, accuracy
+                compute, advance, train_loader, device, bar, accuracy
             )
             _require_finite(epoch, loss, trained)
             scheduler.step()
             accuracy = evaluate(model, test_loader, device)
             _show(bar, loss, train_accuracy, accuracy)
+            noted = changing.note() if changing else {}
             if watch:
                 watch(
                     {
@@ -206,6 +221,7 @@ def train(
                         "loss": float(loss),
                         "train_accuracy": float(train_accuracy),
                         "test_accuracy": accuracy,
+                        **noted,
                     }
                 )
             if checkpoint:
@@ -214,6 +230,8 @@ def train(
                     checkpoint, purpose | state | {"epoch": epoch + 1, "accuracy": accuracy}
                 )
     model.to(memory_format=torch.contiguous_format)
+    if changing:
+        masks.update(changing.finish())
     return evaluate(model, test_loader, device) if accuracy is None else accuracy
 
 
@@ -256,9 +274,7 @@ def _require_finite(epoch: int, loss: torch.Tensor, weights: Iterable[torch.Tens
 
 def _train_epoch(
     compute: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    zeroed: tuple[list[torch.Tensor], list[torch.Tensor]],
+    advance: Callable[[], None],
     loader: Iterable,
     device: torch.device,
     bar: tqdm,
@@ -266,15 +282,13 @@ def _train_epoch(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Make one pass over the training data and return its mean loss and accuracy.
 
-    `compute` is `step.computing`, `zeroed` is `step.bits`; `test_accuracy`, that of the epoch
+    `compute` is `step.computing`, `advance` is `step.stepping`; `test_accuracy`, that of the epoch
     before, is only shown.
     """
     seen, correct, loss_sum = 0, 0, 0.0
     for images, labels in loader:
         loss, right = compute(_channels_last(images, device), labels.to(device))
-        scaler.step(optimizer)
-        scaler.update()
-        _zero_removed(*zeroed)
+        advance()
         seen += len(labels)
         # Kept on the device: reading them would make a GPU wait, so the bar does it when it draws.
         correct = correct + right
@@ -332,12 +346,6 @@ def _show(bar: tqdm, loss: torch.Tensor, accuracy: torch.Tensor, test: float | N
     if test is not None:
         shown["test"] = f"{test:.1%}"
     bar.set_postfix(shown)
-
-
-def _zero_removed(values: list[torch.Tensor], kept: list[torch.Tensor]) -> None:
-    """Zero what was removed, and its momentum: the two lists of `step.bits`."""
-    if values:
-        torch._foreach_mul_(values, kept)
 
 
 @torch.no_grad()

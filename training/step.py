@@ -147,6 +147,40 @@ def _recorded(
     return replay
 
 
+def stepping(
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    zeroed: tuple[list[torch.Tensor], list[torch.Tensor]],
+) -> Callable[[], None]:
+    """Return a function that takes a step with the gradients that have been computed.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+    scaler : torch.amp.GradScaler
+    zeroed : values, kept
+        From `bits`: what is zero after each step.
+
+    Returns
+    -------
+    callable
+        Of no arguments.
+    """
+
+    def advance() -> None:
+        scaler.step(optimizer)
+        scaler.update()
+        zero_removed(*zeroed)
+
+    return advance
+
+
+def zero_removed(values: list[torch.Tensor], kept: list[torch.Tensor]) -> None:
+    """Zero what was removed, and its momentum: the two lists of `bits`."""
+    if values:
+        torch._foreach_mul_(values, kept)
+
+
 def bits(
     removed: Iterable[tuple[nn.Parameter, torch.Tensor]], optimizer: torch.optim.Optimizer
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:

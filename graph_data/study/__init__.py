@@ -36,6 +36,7 @@ SECTIONS = {
     "sensitivity": "graph_data.study.sensitivity",
     "subsets": "graph_data.study.subsets",
     "further": "graph_data.study.further",
+    "in_time": "graph_data.study.in_time",
 }
 """Modules of the sections that are computed from networks, in the order of the report."""
 

@@ -87,12 +87,14 @@ def of_cluster_means(
     return float(means.mean() - half), float(means.mean() + half)
 
 
-def of_mean(values: np.ndarray) -> tuple[float, float]:
+def of_mean(values: np.ndarray, together: int = 1) -> tuple[float, float]:
     """Student's interval of the mean of values.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (n,)
+    together : int
+        How many such intervals are to hold their means all at once, with 95 % (Bonferroni).
 
     Returns
     -------
@@ -102,7 +104,7 @@ def of_mean(values: np.ndarray) -> tuple[float, float]:
     n = len(values)
     if n < 2:
         return np.nan, np.nan
-    half = _quantile(n - 1) * values.std(ddof=1) / np.sqrt(n)
+    half = _quantile(n - 1, together) * values.std(ddof=1) / np.sqrt(n)
     return float(values.mean() - half), float(values.mean() + half)
 
 
@@ -165,6 +167,6 @@ def of_spearman(r: float, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _quantile(freedom: float) -> float:
-    """Student's t that leaves out the upper tail."""
-    return float(stats.t.ppf(INTERVAL[1] / 100, freedom))
+def _quantile(freedom: float, together: int = 1) -> float:
+    """Student's t that leaves out the upper tail, or a share of it."""
+    return float(stats.t.ppf(1 - (1 - INTERVAL[1] / 100) / together, freedom))

@@ -50,6 +50,9 @@ class Networks:
         What was left out, in sentences.
     further : dict of str to pandas.DataFrame
         As `features`: what stands beside another predictor, without its columns.
+    at_first : dict of str to pandas.DataFrame
+        As `features`: of the graphs before the networks were trained, where they were measured
+        then. The columns are those of `features`.
     """
 
     runs: pd.DataFrame
@@ -57,6 +60,7 @@ class Networks:
     wiring: str = EXACT
     notes: tuple[str, ...] = ()
     further: dict[str, pd.DataFrame] = field(default_factory=dict)
+    at_first: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def take(self, rows: pd.Series | np.ndarray) -> Networks:
         """The networks for which a boolean vector is true."""
@@ -66,6 +70,7 @@ class Networks:
             runs=self.runs[keep].reset_index(drop=True),
             features={k: v[keep].reset_index(drop=True) for k, v in self.features.items()},
             further={k: v[keep].reset_index(drop=True) for k, v in self.further.items()},
+            at_first={k: v[keep].reset_index(drop=True) for k, v in self.at_first.items()},
         )
 
     def complete(self, names: Sequence[str] | None = None) -> Networks:
@@ -224,8 +229,28 @@ def load(
                 known[name] = table
         kept.append(known)
     features, further = kept
+    at_first = {} if of_paper else _at_first(folder, wiring, aggregation, features, keys)
     features[SPARSITY] = runs[[ACHIEVED]].copy()
-    return Networks(runs, features, wiring, tuple(notes), further)
+    return Networks(runs, features, wiring, tuple(notes), further, at_first)
+
+
+def _at_first(
+    folder: str | Path,
+    wiring: str,
+    aggregation: str,
+    features: dict[str, pd.DataFrame],
+    keys: pd.MultiIndex,
+) -> dict[str, pd.DataFrame]:
+    """What `features` has of the trained networks, of the same ones before the first epoch."""
+    tables = measured.read_all(folder, wiring, moments=True)
+    first = {name: table[table["epoch"] == 0] for name, table in tables.items()}
+    first = {name: table for name, table in first.items() if len(table)}
+    found, _ = sets.features(folder, first, aggregation)
+    return {
+        name: table.reindex(keys).reset_index(drop=True)[list(features[name].columns)]
+        for name, table in found.items()
+        if name in features
+    }
 
 
 def name_of(value: object) -> str:

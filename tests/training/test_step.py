@@ -49,7 +49,7 @@ def test_what_is_removed_is_zero_and_the_rest_keeps_every_bit(dtype, layout):
     gone = torch.rand(weight.shape, generator=torch.Generator().manual_seed(0)) < 0.5
     width = step.INTEGERS[weight.element_size()]
     before = [tensor.detach().clone().view(width) for tensor in (weight, velocity)]
-    loop._zero_removed(*step.bits([(weight, gone)], optimizer))
+    step.zero_removed(*step.bits([(weight, gone)], optimizer))
     for tensor, old in zip((weight, velocity), before, strict=True):
         assert torch.equal(tensor.detach().view(width), old.masked_fill(gone, 0))
 
@@ -85,9 +85,7 @@ def test_an_epoch_waits_for_nothing(monkeypatch):
     scaler = torch.amp.GradScaler("cpu", enabled=False)
     loss, accuracy = loop._train_epoch(
         step.computing(model, optimizer, scaler),
-        optimizer,
-        scaler,
-        step.bits(pruning.removed(model, masks), optimizer),
+        step.stepping(optimizer, scaler, step.bits(pruning.removed(model, masks), optimizer)),
         Resident(batches(dataset, 8), dataset, "meta"),
         torch.device("meta"),
         loop.tqdm(disable=True),

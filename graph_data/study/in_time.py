@@ -1,0 +1,207 @@
+"""Topology before and after training: which of the two predicts accuracy, and what growth changes.
+
+Of own results with rows at epoch 0 (``--measure-every``). The same regression is made with the
+topometrics of each network as it was initialised and as it ended. It is made for all networks, for
+those whose masks stay and for those whose masks change while they train. And methods that differ in
+what they grow, by gradient or at random, are compared graph by graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+
+from figures.plots.in_time import plot as plot
+from graph_data.markdown import markdown
+from pruning import PRUNERS
+
+from . import intervals
+from .added import design
+from .claims import EACH, NOTHING
+from .networks import CELL, Networks
+from .predictors import MULTIPARTITE
+from .scoring import ENDS, Scored, differences, evaluate
+from .validation import folds
+from .wording import BOTH, DIGITS, Tables, with_both_intervals, with_interval
+
+FIRST, LAST = "at initialisation", "at the end"
+ALL, STAYING, CHANGING = "all networks", "masks that stay", "masks that change"
+GROWTH = (("itop_gradient", "itop"), ("rigl", "set"))
+"""Growth by gradient, and at random. The first two are the same but for that."""
+
+
+def tasks(networks: Networks, seed: int) -> list:
+    """The regressions on the graphs of both moments, and the comparisons of growth."""
+    found = []
+    if MULTIPARTITE in networks.features:
+        there = set(networks.runs["pruning"])
+        found += [delayed(compared)(networks, *pair) for pair in GROWTH if there.issuperset(pair)]
+    if MULTIPARTITE not in networks.at_first:
+        return found
+    for which, members in kinds(networks).items():
+        part = networks.take(members)
+        tables = {FIRST: part.at_first[MULTIPARTITE], LAST: part.features[MULTIPARTITE]}
+        known = np.logical_and(*(table.notna().all(axis=1) for table in tables.values()))
+        part = part.take(known)
+        groups = part.configurations
+        splits = folds(groups, seed) if len(groups) else []
+        if not splits:
+            continue
+        rest = (part.runs["drop"].to_numpy(), groups, part.clusters, splits, seed)
+        for told in (NOTHING, EACH):
+            for moment, table in tables.items():
+                x = np.hstack([design(part.runs, told), table[known].to_numpy()])
+                label = {"networks_of": which, "known": told, "predictor": moment}
+                found.append(delayed(evaluate)(label | {"level": "joint"}, x, *rest))
+    return found
+
+
+def kinds(networks: Networks) -> dict[str, np.ndarray]:
+    """Members of all networks, and of those whose masks stay and change, by name."""
+    changes = networks.runs["pruning"].map(lambda name: PRUNERS[name].change is not None)
+    found = {ALL: np.ones(len(changes), dtype=bool)}
+    if changes.any() and not changes.all():
+        found |= {STAYING: ~changes.to_numpy(), CHANGING: changes.to_numpy()}
+    return found
+
+
+def compared(networks: Networks, grown: str, random: str) -> pd.DataFrame:
+    """How graphs differ that one method left from those that another left of the same networks.
+
+    Parameters
+    ----------
+    networks : Networks
+    grown, random : str
+        The pruners.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a topometric: mean of ``(a - b) / mean(|a|, |b|)`` over pairs of networks of one
+        model, data set, sparsity and seed, and its interval (``low``, ``high``: Student's, of the
+        configurations' means, wide enough to hold for all metrics at once); the same of the
+        accuracies. Empty where there are fewer than two configurations.
+    """
+    keys = [*CELL, "seed"]
+    table = networks.features[MULTIPARTITE].assign(accuracy=networks.runs["accuracy"])
+    table = pd.concat([networks.runs[[*keys, "pruning"]], table], axis=1)
+    one, other = (
+        table[table["pruning"] == name].set_index(keys).drop(columns="pruning")
+        for name in (grown, random)
+    )
+    one, other = one.align(other, join="inner")
+    scale = (one.abs() + other.abs()) / 2
+    relative = ((one - other) / scale.mask(scale == 0, 1)).groupby(level=CELL).mean()
+    if len(relative) < 2:
+        return pd.DataFrame()
+    rows = []
+    for metric in relative:
+        values = relative[metric].to_numpy()
+        together = 1 if metric == "accuracy" else relative.shape[1] - 1
+        low, high = intervals.of_mean(values, together)
+        row = {"grown": grown, "random": random, "metric": metric, "configurations": len(values)}
+        rows.append(
+            row | {"pairs": len(one), "difference": values.mean(), "low": low, "high": high}
+        )
+    return pd.DataFrame(rows)
+
+
+def collect(results: Sequence[list[Scored] | pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Tables from the results of `tasks`.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        ``scores``; ``differences``: R2 with the graphs of the end less R2 with those of the
+        initialisation; ``growth``: from `compared`.
+    """
+    growth = [result for result in results if isinstance(result, pd.DataFrame) and len(result)]
+    scored = [pair for result in results if isinstance(result, list) for pair in result]
+    found = {}
+    if scored:
+        keys = ["networks_of", "known", "estimator"]
+        found["scores"] = pd.DataFrame([row for row, _ in scored]).drop(columns="level")
+        found["differences"] = differences(scored, keys, LAST)
+    if growth:
+        found["growth"] = pd.concat(growth, ignore_index=True)
+    return found
+
+
+def text(tables: Tables) -> str:
+    """Both questions and what the data say to them."""
+    parts = ["## Topology before and after training"]
+    if "differences" in tables:
+        parts.append(_of_moments(tables))
+    if "growth" in tables:
+        parts.append(_of_growth(tables["growth"]))
+    listed = ", ".join(f"[in_time/{name}.csv](in_time/{name}.csv)" for name in tables)
+    return "\n\n".join([*parts, f"All of it: {listed}."])
+
+
+def _of_moments(tables: Tables) -> str:
+    """Which moment's graphs predict better."""
+    between = tables["differences"]
+    wide = tables["scores"].pivot_table(
+        index=["networks_of", "known", "estimator"], columns="predictor", values="r2", sort=False
+    )
+    name = "end less initialisation"
+    between = between.assign(**{name: with_both_intervals(between, "difference")})
+    said = between.set_index(["networks_of", "known", "estimator"])[name]
+    return f"""Do topometrics of the multipartite graph predict accuracy better as the network is
+initialised, or as it ends? R2 on configurations not seen with each, on the networks that have both,
+and the difference. {BOTH} {_verdict(between)}
+
+{markdown(wide.join(said).reset_index(), DIGITS)}"""
+
+
+def _verdict(between: pd.DataFrame) -> str:
+    """What the comparisons say, data set, model and sparsity being known, over all networks."""
+    part = between[(between["networks_of"] == ALL) & (between["known"] == EACH)]
+    ends = ENDS[2:] if part[ENDS[2]].notna().all() else ENDS[:2]
+    above, below = int((part[ends[0]] > 0).sum()), int((part[ends[1]] < 0).sum())
+    if above and not below:
+        moment = "the end predicts better than the initialisation"
+    elif below and not above:
+        moment = "the initialisation predicts better than the end"
+    else:
+        moment = "neither moment is shown to predict better"
+    few = "" if ends == ENDS[2:] else " (by configurations: clusters are too few)"
+    return (
+        f"With data set, model and sparsity known, {moment}: the difference is above 0 by {above} "
+        f"and below by {below} of {len(part)} estimators{few}."
+    )
+
+
+def _of_growth(growth: pd.DataFrame) -> str:
+    """Whether growth by gradient leads to other graphs than random growth."""
+    said = []
+    for (grown, random), part in growth.groupby(["grown", "random"], sort=False):
+        graphs = part[part["metric"] != "accuracy"]
+        apart = graphs[(graphs["low"] > 0) | (graphs["high"] < 0)]
+        accuracy = part[part["metric"] == "accuracy"].iloc[0]
+        size = apart.reindex(apart["difference"].abs().sort_values(ascending=False).index)
+        most = ", ".join(
+            f"{row.metric} {with_interval(row.difference, row.low, row.high)}"
+            for row in size.head(3).itertuples()
+        )
+        said.append(
+            f"- `{grown}` beside `{random}` ({int(accuracy.pairs)} pairs in "
+            f"{int(accuracy.configurations)} configurations): {len(apart)} of {len(graphs)} "
+            f"topometrics differ{': most of all ' + most if most else ''}. Accuracy differs by "
+            f"{with_interval(accuracy.difference, accuracy.low, accuracy.high)}."
+        )
+    wide = growth.assign(
+        pair=growth["grown"] + " less " + growth["random"],
+        value=[with_interval(*row) for row in growth[["difference", "low", "high"]].to_numpy()],
+    ).pivot_table(index="metric", columns="pair", values="value", aggfunc="first", sort=False)
+    return f"""Does growth by gradient lead to other graphs than random growth? Differences at the
+end are relative, (a - b) by the mean of |a| and |b|, of networks of one model, data set, sparsity
+and seed. Intervals are Student's, of the configurations' means, and hold for all topometrics at once
+with 95 %.
+
+{chr(10).join(said)}
+
+{markdown(wide.reset_index())}"""
