@@ -17,7 +17,7 @@ import scipy.sparse
 from graph_encoding import Graph
 
 from .forests import component_labels
-from .krylov import Product
+from .krylov import Product, column_ranges
 from .lanczos import SMALLEST_ROOT, extreme_eigenvalues
 
 DENSE_SIZE = 256
@@ -32,6 +32,9 @@ BOUND_STEPS = 5
 
 BATCH_ELEMENTS = 8 << 20
 """Elements of the dense matrices held at a time."""
+
+SINGLE_STRENGTHS = (1e-9, 1e9)
+"""Largest strengths of a graph for which float32 holds the squares of all that comes up."""
 
 
 def spectral_gap(graph: Graph) -> dict[str, float | None]:
@@ -74,9 +77,8 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
     def by_modulus(nodes: np.ndarray) -> np.ndarray:
         product = _within(graph, nodes, graph.product.symmetric, matrix)
         count = min(3, len(nodes))
-        return np.abs(
-            extreme_eigenvalues(product, graph.node_strength[nodes], count, by_modulus=True)
-        )
+        start = graph.node_strength[nodes]
+        return np.abs(_iterate(graph, matrix, product, start, count, by_modulus=True))
 
     def solve(nodes: np.ndarray) -> np.ndarray:
         if side is None:
@@ -95,7 +97,7 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
                 return between @ (transposed @ x)
 
         start = graph.node_strength[small]
-        values = extreme_eigenvalues(gram, start, min(2, len(small)), are_squares=True)
+        values = _iterate(graph, matrix, gram, start, min(2, len(small)), are_squares=True)
         if values[-1] < (SMALLEST_ROOT**2) * values[0]:
             return by_modulus(nodes)  # whose values are no squares: rounding is less of them
         return np.repeat(np.sqrt(values), 2)
@@ -124,13 +126,36 @@ def laplacian_radius(graph: Graph) -> float:
             # D - A is similar to D + A, whose first eigenvector is positive: flip one side.
             start[side[nodes]] *= -1
         adjacency = _within(graph, nodes, graph.product.symmetric, matrix)
-        return extreme_eigenvalues(lambda x: strength * x - adjacency(x), start, 1)
+
+        def laplacian(x: np.ndarray) -> np.ndarray:
+            y = adjacency(x)
+            for part in column_ranges(len(y)):
+                y[part] = strength[part] * x[part] - y[part]
+            return y
+
+        return _iterate(graph, matrix, laplacian, start, 1)
 
     def solve_dense(dense: np.ndarray) -> np.ndarray:
         strength = dense.sum(axis=-1)
         return np.linalg.eigvalsh(strength[..., None] * np.eye(dense.shape[-1]) - dense)
 
     return float(_extreme(graph, matrix, 1, solve, solve_dense, laplacian=True)[0])
+
+
+def _iterate(
+    graph: Graph,
+    matrix: scipy.sparse.csr_array | None,
+    product: Product,
+    start: np.ndarray,
+    count: int,
+    **options: bool,
+) -> np.ndarray:
+    """`extreme_eigenvalues`, in float32 first where that is faster and its range is enough."""
+    low, high = SINGLE_STRENGTHS
+    if matrix is not None or graph.device != "cpu" or not low <= start.max() <= high:
+        return extreme_eigenvalues(product, start, count, **options)
+    with graph.product.alone():
+        return extreme_eigenvalues(product, start, count, single=True, **options)
 
 
 def two_colouring(graph: Graph) -> np.ndarray | None:
@@ -291,9 +316,11 @@ def _within(
     """A product with vectors over all nodes (or the written-out matrix), over some of them."""
     if matrix is not None:
         return matrix[nodes][:, nodes].__matmul__
+    if len(nodes) == graph.num_nodes:
+        return product
 
     def restricted(x: np.ndarray) -> np.ndarray:
-        whole = np.zeros(graph.num_nodes)
+        whole = np.zeros(graph.num_nodes, x.dtype)
         whole[nodes] = x
         return product(whole)[nodes]
 

@@ -18,7 +18,9 @@ from .blockwise import BlockwiseProduct
 
 
 class AdjacencyProduct(BlockwiseProduct):
-    """Products in compiled code on the CPU, in float64; the work grows with the kept weights.
+    """Products in compiled code on the CPU; the work grows with the kept weights.
+
+    Sums have the precision of the vector: float64 or float32.
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ class AdjacencyProduct(BlockwiseProduct):
 
 
 class BlockProduct:
-    """One block prepared for products.
+    """One block prepared for products with vectors of float64 or float32.
 
     Parameters
     ----------
@@ -58,19 +60,21 @@ class BlockProduct:
         self.run = (self.target.height - 1) * width + self.target.width
         plane = row_plane[block.tap_y] * planes[1] + column_plane[block.tap_x]
         offset = (plane * height + row_shift[block.tap_y]) * width + column_shift[block.tap_x]
-        weight = block.weight.astype(np.float64) if weighted else np.ones(len(block.weight))
+        most = self.source.channels * channel_size + self.run
+        index = np.int32 if most < 2**31 else np.int64
+        weight = block.weight if weighted else np.ones_like(block.weight)
 
         order = np.argsort(block.target_channel, kind="stable")
         self.by_target = (
             _starts(block.target_channel[order], self.target.channels),
-            (block.source_channel * np.int64(channel_size) + offset)[order],
+            (block.source_channel * np.int64(channel_size) + offset)[order].astype(index),
             weight[order],
         )
         order = np.lexsort((offset, block.source_channel))
         self.by_source = (
             _starts(block.source_channel[order], self.source.channels),
-            block.target_channel[order].astype(np.int64),
-            offset[order],
+            block.target_channel[order].astype(np.int32),
+            offset[order].astype(index),
             weight[order],
         )
 
@@ -132,7 +136,7 @@ def _starts(sorted_channels: np.ndarray, channels: int) -> np.ndarray:
 def _to_planes(x, row_windows, column_windows, row_place, column_place, shape):
     """Pool (sum) a map over windows and spread it over zero-padded planes."""
     channels = x.shape[0]
-    planes = np.zeros((channels, shape[0], shape[1], shape[2], shape[3]))
+    planes = np.zeros((channels, shape[0], shape[1], shape[2], shape[3]), x.dtype)
     for c in range(channels):
         for i in range(row_windows.shape[0]):
             if row_place[i, 0] < 0:
@@ -173,7 +177,7 @@ def _accumulate(total, vector, offsets, weights, start, stop, run):
 
 @compiled
 def _forward(starts, offsets, weights, planes, run, pitch, y):
-    total = np.empty(run)
+    total = np.empty(run, planes.dtype)
     for c in range(y.shape[0]):
         if starts[c] == starts[c + 1]:
             continue
@@ -200,12 +204,12 @@ def _backward(
     y,
 ):
     pitch = shape[3]
-    spread = np.zeros((x.shape[0], run))
+    spread = np.zeros((x.shape[0], run), x.dtype)
     for c in range(x.shape[0]):
         for i in range(x.shape[1]):
             for j in range(x.shape[2]):
                 spread[c, i * pitch + j] = x[c, i, j]
-    planes = np.empty((shape[0], shape[1], shape[2], shape[3]))
+    planes = np.empty((shape[0], shape[1], shape[2], shape[3]), x.dtype)
     flat = planes.reshape(-1)
     for c in range(y.shape[0]):
         if starts[c] == starts[c + 1]:
