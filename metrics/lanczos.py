@@ -184,8 +184,7 @@ def _by_iterations(
     most = min(size, max(BASIS_SIZES[0], min(BASIS_SIZES[1], BASIS_ELEMENTS // size)))
     space = Space(np.empty((most + 2, size), dtype), np.zeros((most + 2, most + 2)))
     append(space, start / np.linalg.norm(start) + NOISE / np.sqrt(size) * _draw(0, size))
-    tolerance, products, resume, draws = TOLERANCE, 0, 0, 0
-    settled, floor = 0, FLOOR
+    tolerance, products, resume, draws, floor = TOLERANCE, 0, 0, 0, FLOOR
     while True:
         if space.is_invariant:  # what it lacks is in its complement
             draws += 1
@@ -211,10 +210,6 @@ def _by_iterations(
         top = None
         if products >= resume:
             top = _settled(rough, count, allowed, by_modulus, is_single)
-        if top is not None and not is_last:
-            # Vectors to come may shorten a probe that takes longer than all this has taken.
-            settled = settled or products
-            top = top if products >= min(top.steps, 2 * settled) else None
         if top is not None:
             restart(space, ritz, np.arange(max(top.kept, space.done // 2)))
             kept = space.basis[: top.kept]
@@ -225,7 +220,7 @@ def _by_iterations(
                 allowed = tolerance * _scale(ritz, count, are_squares)
                 top = _certified(ritz, count, top, allowed)
                 if top is None:  # rounding is more than was thought
-                    floor, settled = 2 * floor, 0
+                    floor *= 2
                     continue
             draws += 1
             probe = _Outcome(None, 0)
@@ -249,8 +244,8 @@ def _by_iterations(
             # Until its own steps could have shown what the probe has met.
             resume = products + probe.products * (space.held - space.done)
         elif is_full:
-            stuck = is_single and not settled  # what rounding leaves is all that is in the way
-            if stuck and _settled(ritz, count, allowed, by_modulus, is_single) is not None:
+            # What rounding leaves may be all that is in the way.
+            if is_single and _settled(ritz, count, allowed, by_modulus, is_single) is not None:
                 return _Found(None, _guess(space, ritz, count))
             restart(space, ritz, _ends(ritz, count, by_modulus))
         if not is_single and (
@@ -288,14 +283,11 @@ class _Top(NamedTuple):
         Those above it are exact if there is nothing else above it.
     level : float
         What nothing in the complement of the kept vectors may reach, so that this holds.
-    steps : float
-        What the probe is expected to take.
     """
 
     kept: int
     bar: float
     level: float
-    steps: float
 
 
 class _Outcome(NamedTuple):
@@ -364,7 +356,7 @@ def _deflated(ritz: Ritz, first: int, level: float, by_modulus: bool, is_single:
     steps = EXPECTED_GROWTH / np.maximum(growth, 1e-9)
     # Vectors in float32 cost a product each, to work out their residuals.
     best = int(np.argmin(steps + (np.arange(len(steps)) if is_single else 0)))
-    return _Top(first + best, level, levels[best], steps[best])
+    return _Top(first + best, level, levels[best])
 
 
 def _certified(ritz: Ritz, count: int, top: _Top, tolerance: float) -> _Top | None:
