@@ -49,9 +49,8 @@ class Ritz(NamedTuple):
 
 
 def append(space: Space, vector: np.ndarray) -> None:
-    """Add a vector, made orthogonal to the others."""
+    """Add a vector, made orthogonal to the others in place."""
     held = space.basis[: space.held]
-    vector = vector.astype(held.dtype)
     for _ in range(3):
         subtract(vector, components(held, vector), held)
         vector /= norm_of(vector)

@@ -156,12 +156,16 @@ def extreme_eigenvalues(
     there is a gap of 1e-4 somewhere below them. Where there is none, as in dense clusters, the
     iterations start again in float64 from what was found.
     """
+    noise = NOISE
     if single:
-        found = _by_iterations(product, start, count, by_modulus, are_squares, np.float32)
+        found = _by_iterations(product, start, noise, count, by_modulus, are_squares, np.float32)
         if found.values is not None:
             return found.values
         start = found.start
-    return _by_iterations(product, start, count, by_modulus, are_squares, np.float64).values
+        noise = 0.0  # it knows enough directions
+    return _by_iterations(
+        product, start, noise, count, by_modulus, are_squares, np.float64
+    ).values
 
 
 class _Found(NamedTuple):
@@ -174,6 +178,7 @@ class _Found(NamedTuple):
 def _by_iterations(
     product: Product,
     start: np.ndarray,
+    noise: float,
     count: int,
     by_modulus: bool,
     are_squares: bool,
@@ -183,12 +188,16 @@ def _by_iterations(
     size, is_single = len(start), dtype is np.float32
     most = min(size, max(BASIS_SIZES[0], min(BASIS_SIZES[1], BASIS_ELEMENTS // size)))
     space = Space(np.empty((most + 2, size), dtype), np.zeros((most + 2, most + 2)))
-    append(space, start / np.linalg.norm(start) + NOISE / np.sqrt(size) * _draw(0, size))
+    first = _draw(0, size, dtype)
+    first *= noise / np.sqrt(size)
+    subtract(first, np.array([-1 / norm_of(start)]), start[None])
+    append(space, first)
+    del first
     tolerance, products, resume, draws, floor = TOLERANCE, 0, 0, 0, FLOOR
     while True:
         if space.is_invariant:  # what it lacks is in its complement
             draws += 1
-            append(space, _draw(draws, size))
+            append(space, _draw(draws, size, dtype))
         extend(product, space)
         products += 1
         is_last = products >= (SINGLE_PRODUCTS if is_single else MOST_PRODUCTS)
@@ -230,7 +239,7 @@ def _by_iterations(
                         product,
                         kept,
                         inverse,
-                        _draw(draws, size).astype(precision),
+                        _draw(draws, size, precision),
                         top.level,
                         by_modulus,
                         2 * MOST_PRODUCTS - products,
@@ -240,7 +249,7 @@ def _by_iterations(
                 if is_last:
                     _warn(f"lie very close together: exact to {tolerance:.0e} only")
                 return _Found(ritz.values[:count])
-            append(space, _draw(draws, size))
+            append(space, _draw(draws, size, dtype))
             # Until its own steps could have shown what the probe has met.
             resume = products + probe.products * (space.held - space.done)
         elif is_full:
@@ -255,9 +264,9 @@ def _by_iterations(
             return _Found(np.full(count, np.nan))
 
 
-def _draw(number: int, size: int) -> np.ndarray:
+def _draw(number: int, size: int, dtype: type) -> np.ndarray:
     """A random vector, the same in every run."""
-    return np.random.default_rng(number).standard_normal(size)
+    return np.random.default_rng(number).standard_normal(size, dtype)
 
 
 def _guess(space: Space, ritz: Ritz, count: int) -> np.ndarray:

@@ -51,7 +51,7 @@ class TorchBlock:
     block : Block
     device : str or torch.device
     dtype : torch.dtype
-        Of the vectors.
+        In which the weights are held. Products have the precision of the vectors.
     """
 
     def __init__(
@@ -79,17 +79,18 @@ class TorchBlock:
         """Add the block's part of ``D^T x`` to `y`."""
         x = self.source.maps(x)
         if self.is_pooled:
-            rows, columns = self.pools
+            rows, columns = (pool.to(x.dtype) for pool in self.pools)
             x = rows @ x @ columns.T
-        out = F.conv2d(self._padded(x, 1)[None], self.weight, **self.geometry)
+        out = F.conv2d(self._padded(x, 1)[None], self.weight.to(x.dtype), **self.geometry)
         self.target.maps(y).add_(out[0])
 
     def backward(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add the block's part of ``D x`` to `y`."""
-        out = F.conv_transpose2d(self.target.maps(x)[None], self.weight, **self.geometry)[0]
+        weight = self.weight.to(x.dtype)
+        out = F.conv_transpose2d(self.target.maps(x)[None], weight, **self.geometry)[0]
         out = self._padded(out, -1)
         if self.is_pooled:
-            rows, columns = self.pools
+            rows, columns = (pool.to(x.dtype) for pool in self.pools)
             out = rows.T @ out @ columns
         self.source.maps(y).add_(out)
 

@@ -1,7 +1,8 @@
 """Products on the CPU by whichever way is fast: compiled code, or dense float32 convolutions.
 
 A block that keeps more than some of its weights is convolved faster with all of them, zeros too, by
-the vendor's library behind torch, if float32 is enough. In float64 that library is no faster.
+the vendor's library behind torch, if float32 is enough. In float64 that library is hardly faster,
+but a block that keeps most weights is shorter without their places.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 DENSITY = 0.15
 """Kept share of a block's weights from which on its float32 products are dense."""
+
+DOUBLE_DENSITY = 0.5
+"""The same of its float64 products."""
 
 
 class HybridProduct(BlockwiseProduct):
@@ -60,14 +64,19 @@ class HybridBlock:
 
     def __init__(self, block: Block) -> None:
         self.source, self.target = block.source, block.target
-        self.sparse = BlockProduct(block)
         self.block = block
-        size = block.source.channels * block.target.channels * block.taps
-        self.is_dense = len(block.weight) >= DENSITY * size
+        density = len(block.weight) / (block.source.channels * block.target.channels * block.taps)
+        self.is_dense = density >= DENSITY
+        self.dense_kinds = [np.float32] * self.is_dense + [np.float64] * (density >= DOUBLE_DENSITY)
+
+    @cached_property
+    def sparse(self) -> BlockProduct:
+        """The block prepared for what is not dense."""
+        return BlockProduct(self.block)
 
     @cached_property
     def dense(self) -> TorchBlock:
-        """The block prepared for float32."""
+        """The block with all its weights, those removed as zeros."""
         import torch
 
         from .dense import TorchBlock
@@ -89,7 +98,7 @@ class HybridBlock:
             self.sparse.backward(x, y)
 
     def _by_torch(self, x: np.ndarray) -> bool:
-        return self.is_dense and x.dtype == np.float32
+        return x.dtype.type in self.dense_kinds
 
     def _convolve(self, add: Callable, x: np.ndarray, y: np.ndarray) -> None:
         import torch

@@ -8,6 +8,7 @@ multiply-add of a whole map at a constant offset.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -45,6 +46,7 @@ class BlockProduct:
     """
 
     def __init__(self, block: Block, weighted: bool = True) -> None:
+        self.block, self.weighted = block, weighted
         self.source, self.target = block.source, block.target
         rows, columns = block.rows, block.columns
         self.row_windows = _windows(rows)
@@ -55,28 +57,45 @@ class BlockProduct:
         self.column_place = _places(columns, column_plane, width)
         planes = (int(row_plane.max()) + 1, int(column_plane.max()) + 1)
         self.shape = (*planes, height, width)
-        channel_size = planes[0] * planes[1] * height * width
         # Length of a target map in the planes' row pitch, without the last row's margin.
         self.run = (self.target.height - 1) * width + self.target.width
-        plane = row_plane[block.tap_y] * planes[1] + column_plane[block.tap_x]
-        offset = (plane * height + row_shift[block.tap_y]) * width + column_shift[block.tap_x]
-        most = self.source.channels * channel_size + self.run
-        index = np.int32 if most < 2**31 else np.int64
-        weight = block.weight if weighted else np.ones_like(block.weight)
+        self.channel_size = planes[0] * planes[1] * height * width
+        # Place of each tap in the planes of a channel.
+        plane = np.add.outer(row_plane * planes[1], column_plane)
+        self.tap_offset = (plane * height + row_shift[:, None]) * width + column_shift
+        most = self.source.channels * self.channel_size + self.run
+        self.index = np.int32 if most < 2**31 else np.int64
 
+    @cached_property
+    def by_target(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where each target channel's entries start, and their places in the planes and weights."""
+        block = self.block
         order = np.argsort(block.target_channel, kind="stable")
-        self.by_target = (
+        place = block.source_channel * np.int64(self.channel_size)
+        place += self.tap_offset[block.tap_y, block.tap_x]
+        return (
             _starts(block.target_channel[order], self.target.channels),
-            (block.source_channel * np.int64(channel_size) + offset)[order].astype(index),
-            weight[order],
+            place[order].astype(self.index),
+            self._weights(order),
         )
+
+    @cached_property
+    def by_source(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Where each source channel's entries start, and their targets, offsets and weights."""
+        block = self.block
+        offset = self.tap_offset[block.tap_y, block.tap_x]
         order = np.lexsort((offset, block.source_channel))
-        self.by_source = (
+        return (
             _starts(block.source_channel[order], self.source.channels),
             block.target_channel[order].astype(np.int32),
-            offset[order].astype(index),
-            weight[order],
+            offset[order].astype(self.index),
+            self._weights(order),
         )
+
+    def _weights(self, order: np.ndarray) -> np.ndarray:
+        if self.weighted:
+            return self.block.weight[order]
+        return np.ones(len(order), self.block.weight.dtype)
 
     def forward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
