@@ -163,9 +163,7 @@ def extreme_eigenvalues(
             return found.values
         start = found.start
         noise = 0.0  # it knows enough directions
-    return _by_iterations(
-        product, start, noise, count, by_modulus, are_squares, np.float64
-    ).values
+    return _by_iterations(product, start, noise, count, by_modulus, are_squares, np.float64).values
 
 
 class _Found(NamedTuple):
@@ -257,9 +255,7 @@ def _by_iterations(
             if is_single and _settled(ritz, count, allowed, by_modulus, is_single) is not None:
                 return _Found(None, _guess(space, ritz, count))
             restart(space, ritz, _ends(ritz, count, by_modulus))
-        if not is_single and (
-            is_last or (most < size and space.held - space.done > most // 2)
-        ):
+        if not is_single and (is_last or (most < size and space.held - space.done > most // 2)):
             _warn(f"are not certain to {ACCEPTED:g} of the largest: left empty")
             return _Found(np.full(count, np.nan))
 

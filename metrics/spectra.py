@@ -271,9 +271,7 @@ def _bounds(
     return upper * (1 + 1e-12), lower * (1 - 1e-12)
 
 
-def _dense_parts(
-    graph: Graph, labels: np.ndarray, sizes: np.ndarray, wanted: np.ndarray
-):
+def _dense_parts(graph: Graph, labels: np.ndarray, sizes: np.ndarray, wanted: np.ndarray):
     """Symmetric adjacency matrices of some components, stacked by size: float64 (m, n, n)."""
     if not wanted.any():
         return
