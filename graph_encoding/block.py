@@ -57,7 +57,7 @@ class Block:
         """Number of kernel taps, over both axes."""
         return self.rows.taps * self.columns.taps
 
-    @cached_property
+    @property
     def tap(self) -> np.ndarray:
         """int64 array (n,): flat index ``tap_y * columns.taps + tap_x`` of each entry's tap."""
         return self.tap_y.astype(np.int64) * self.columns.taps + self.tap_x
@@ -74,15 +74,24 @@ class Block:
         """Number of edges, never written out."""
         return int(np.bincount(self.tap, minlength=self.taps) @ self.pairs_per_tap)
 
-    @cached_property
+    @property
     def fan_in(self) -> np.ndarray:
         """int64 array (target.size,): edges into each target node."""
-        return self.target_sums().astype(np.int64)
+        return self._fan_in.astype(np.int64)
 
-    @cached_property
+    @property
     def fan_out(self) -> np.ndarray:
         """int64 array (source.size,): edges out of each source node."""
-        return self.source_sums().astype(np.int64)
+        return self._fan_out.astype(np.int64)
+
+    # Many metrics ask for these. They are short because nodes, not edges, fill the memory.
+    @cached_property
+    def _fan_in(self) -> np.ndarray:
+        return self.target_sums().astype(np.int32)
+
+    @cached_property
+    def _fan_out(self) -> np.ndarray:
+        return self.source_sums().astype(np.int32)
 
     @cached_property
     def total_weight(self) -> float:

@@ -85,7 +85,8 @@ class Graph:
         """Kept share of the weights."""
         return self.kept_weights / self.total_weights if self.total_weights else 0.0
 
-    @cached_property
+    # Arrays of a number a node are made anew each time, so that none outlives its metric.
+    @property
     def in_degree(self) -> np.ndarray:
         """int64 array (num_nodes,): edges into each node."""
         degree = np.zeros(self.num_nodes, np.int64)
@@ -93,7 +94,7 @@ class Graph:
             degree[block.target.offset : block.target.stop] += block.fan_in
         return degree
 
-    @cached_property
+    @property
     def out_degree(self) -> np.ndarray:
         """int64 array (num_nodes,): edges out of each node."""
         degree = np.zeros(self.num_nodes, np.int64)
@@ -101,12 +102,16 @@ class Graph:
             degree[block.source.offset : block.source.stop] += block.fan_out
         return degree
 
-    @cached_property
+    @property
     def degree(self) -> np.ndarray:
         """int64 array (num_nodes,): all edges at each node."""
-        return self.in_degree + self.out_degree
+        degree = np.zeros(self.num_nodes, np.int64)
+        for block in self.blocks:
+            degree[block.target.offset : block.target.stop] += block.fan_in
+            degree[block.source.offset : block.source.stop] += block.fan_out
+        return degree
 
-    @cached_property
+    @property
     def node_strength(self) -> np.ndarray:
         """float64 array (num_nodes,): summed weight of all edges at each node."""
         strength = np.zeros(self.num_nodes)

@@ -33,6 +33,7 @@ METRICS: tuple[Metric, ...] = (
                 "E",
             ),
         ),
+        held=0,
     ),
     Metric(
         "Local connectivity",
@@ -78,6 +79,7 @@ METRICS: tuple[Metric, ...] = (
                 short="r-in",
             ),
         ),
+        held=25,
     ),
     Metric(
         "Neighbourhood",
@@ -90,6 +92,7 @@ METRICS: tuple[Metric, ...] = (
                 divisor="edges",
             ),
         ),
+        held=0,
     ),
     Metric(
         "Neighbourhood",
@@ -103,6 +106,7 @@ METRICS: tuple[Metric, ...] = (
                 bipartite=False,  # the same as 1-hop
             ),
         ),
+        held=15,
     ),
     Metric(
         "Neighbourhood",
@@ -116,6 +120,7 @@ METRICS: tuple[Metric, ...] = (
                 divisor="edges",
             ),
         ),
+        held=45,
     ),
     Metric(
         "Strength",
@@ -129,6 +134,7 @@ METRICS: tuple[Metric, ...] = (
                 weighted=True,
             ),
         ),
+        held=0,
     ),
     Metric(
         "Strength",
@@ -142,6 +148,7 @@ METRICS: tuple[Metric, ...] = (
                 divisor="edges",
             ),
         ),
+        held=25,
     ),
     Metric(
         "Global connectivity",
@@ -173,6 +180,7 @@ METRICS: tuple[Metric, ...] = (
                 short="avg comp",
             ),
         ),
+        held=45,
     ),
     Metric(
         "Expansion",
@@ -188,6 +196,7 @@ METRICS: tuple[Metric, ...] = (
                 short="gap",
             ),
         ),
+        held=140,
     ),
     Metric(
         "Expansion",
@@ -201,6 +210,7 @@ METRICS: tuple[Metric, ...] = (
                 short="radius",
             ),
         ),
+        held=140,
     ),
 )
 COLUMNS = tuple(column.name for column in columns_of(METRICS))

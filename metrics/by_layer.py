@@ -89,7 +89,8 @@ def whole(graph: Graph) -> LayerSummary:
 
 
 def _marks(graph: Graph) -> dict[str, np.ndarray]:
-    return {mark.__name__: mark(graph) for mark in (sinks, sources, disconnected)}
+    marks = {mark.__name__: mark(graph) for mark in (sinks, sources, disconnected)}
+    return marks | {"strength": graph.node_strength}
 
 
 def _summary(
@@ -109,7 +110,6 @@ def _summary(
         kept_weights=kept,
         total_weights=total,
         density=kept / total,
-        strength=float(graph.node_strength[nodes].mean()),
         target=target,
         **{mark: float(marked[nodes].mean()) for mark, marked in marks.items()},
     )

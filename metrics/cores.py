@@ -22,7 +22,7 @@ def core_numbers(graph: Graph) -> np.ndarray:
 
     Returns
     -------
-    numpy.ndarray of int64, shape (num_nodes,)
+    numpy.ndarray of int32, shape (num_nodes,)
 
     Notes
     -----
@@ -36,15 +36,15 @@ def k_core(graph: Graph) -> dict[str, float | None]:
     """Mean core number, as ``k-core`` (None for a graph without nodes)."""
     if not graph.num_nodes:
         return {"k-core": None}
-    return {"k-core": float(core_numbers(graph).sum() / graph.num_nodes)}
+    return {"k-core": float(core_numbers(graph).sum(dtype=np.int64) / graph.num_nodes)}
 
 
 @compiled
 def _peel(tables, degree):
     count = len(degree)
-    core = np.zeros(count, np.int64)
+    core = np.zeros(count, np.int32)
     buffer = np.empty(degree.max() if count else 0, np.int32)
-    left = np.arange(count).astype(np.int32)
+    left = np.arange(count, dtype=np.int32)
     stack = np.empty(count, np.int32)
     remaining = count
     k = 0

@@ -31,8 +31,8 @@ def local_connectivity(graph: Graph) -> dict[str, int]:
         "sink_nodes": int(sink.sum()),
         "source_nodes": int(source.sum()),
         "disconnected_nodes": int(disconnected(graph).sum()),
-        "removable_out": int(graph.in_degree[sink].sum()),
-        "removable_in": int(graph.out_degree[source].sum()),
+        "removable_out": int(graph.in_degree[sink].sum()) if sink.any() else 0,
+        "removable_in": int(graph.out_degree[source].sum()) if source.any() else 0,
     }
 
 
@@ -52,4 +52,4 @@ def sources(graph: Graph) -> np.ndarray:
 
 def disconnected(graph: Graph) -> np.ndarray:
     """Bool array (num_nodes,): nodes without an edge, in any layer."""
-    return (graph.in_degree == 0) & (graph.out_degree == 0)
+    return graph.degree == 0

@@ -34,11 +34,11 @@ def spanning_forest(graph: Graph, flat: Tables, without: np.ndarray | None = Non
     -----
     Beamer, Asanovic and Patterson, "Direction-optimizing breadth-first search", SC 2012.
     """
-    degree = graph.degree
+    degree = graph.degree.astype(np.int32)
     # A hub first: its tree reaches most nodes within few levels.
     first = int(degree.argmax()) if len(degree) else 0
     barred = np.empty(0, np.int32) if without is None else without
-    return _search(flat, degree.astype(np.int32), first, barred)
+    return _search(flat, degree, first, barred)
 
 
 def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
@@ -50,18 +50,18 @@ def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    labels : numpy.ndarray of int64, shape (num_nodes,)
+    labels : numpy.ndarray of int32, shape (num_nodes,)
         Number of each node's component, -1 for a node without an edge.
     sizes : numpy.ndarray of int64
         Nodes of each component.
     """
-    labels = _label(spanning_forest(graph, tables(graph)), graph.degree)
-    return labels, np.bincount(labels[labels >= 0])
+    return _label(spanning_forest(graph, tables(graph)), graph.degree.astype(np.int32))
 
 
 @compiled
 def _label(parent, degree):
-    labels = np.full(len(parent), -1, np.int64)
+    labels = np.full(len(parent), -1, np.int32)
+    sizes = np.empty(1024, np.int64)
     count = 0
     for node in range(len(parent)):
         if degree[node] == 0 or labels[node] >= 0:
@@ -70,13 +70,17 @@ def _label(parent, degree):
         while parent[top] >= 0 and labels[top] < 0:
             top = parent[top]
         if labels[top] < 0:
+            if count == len(sizes):
+                sizes = np.append(sizes, np.empty_like(sizes))
             labels[top] = count
+            sizes[count] = 1
             count += 1
         below = node
         while labels[below] < 0:
             labels[below] = labels[top]
+            sizes[labels[top]] += 1
             below = parent[below]
-    return labels
+    return labels, sizes[:count].copy()
 
 
 @compiled

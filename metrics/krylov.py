@@ -17,7 +17,7 @@ class Space:
 
     Parameters
     ----------
-    basis : numpy.ndarray of float64, shape (m, n)
+    basis : numpy.ndarray of float64 or float32, shape (m, n)
         Its first `held` rows; the matrix times any of the first `done` lies in their span.
     projected : numpy.ndarray of float64, shape (m, m)
         Entry (i, j), and (j, i), is vector i times the matrix times vector j, for j below `done`.
@@ -32,6 +32,12 @@ class Space:
     def is_invariant(self) -> bool:
         return self.done == self.held
 
+    @property
+    def rounding(self) -> tuple[float, float]:
+        """Lengths, relative to the matrix, below which the rest of a product is nothing but
+        rounding, and below which it has lost digits."""
+        return (1e-12, 1e-4) if self.basis.dtype == np.float64 else (1e-6, 1e-2)
+
 
 class Ritz(NamedTuple):
     """Approximate eigenpairs, the wanted first; `vectors` are coefficients, by columns."""
@@ -43,11 +49,11 @@ class Ritz(NamedTuple):
 
 
 def append(space: Space, vector: np.ndarray) -> None:
-    """Add a vector, made orthogonal to the others."""
+    """Add a vector, made orthogonal to the others in place."""
     held = space.basis[: space.held]
     for _ in range(3):
-        vector = subtract(vector, components(held, vector), held)
-        vector /= np.linalg.norm(vector)
+        subtract(vector, components(held, vector), held)
+        vector /= norm_of(vector)
     space.basis[space.held] = vector
     space.held += 1
 
@@ -59,21 +65,22 @@ def extend(product: Product, space: Space) -> None:
     # What is known of the projection first, then, for orthogonality, the whole basis.
     first = np.flatnonzero(projected[:at, at])[:1]
     joined = slice(first[0] if len(first) else at, at)
-    diagonal = vector @ basis[at]
+    diagonal = dot(vector, basis[at])
     coefficients = np.append(projected[joined, at], diagonal)
-    vector = subtract(vector, coefficients, basis[joined.start : at + 1])
+    subtract(vector, coefficients, basis[joined.start : at + 1])
     again = components(basis[: space.held], vector)
-    vector = subtract(vector, again, basis[: space.held])
+    subtract(vector, again, basis[: space.held])
     projected[at, at] = diagonal + again[at]
     projected[at + 1 : space.held, at] = again[at + 1 :]
     projected[at, at + 1 : space.held] = again[at + 1 :]
     space.done += 1
-    norm = float(np.linalg.norm(vector))
-    if space.held == len(vector) or norm <= 1e-12 * np.abs(projected).max():
+    norm = norm_of(vector)
+    nothing, few_digits = np.abs(projected).max() * np.array(space.rounding)
+    if space.held == len(vector) or norm <= nothing:
         return
-    if norm < 1e-4 * np.abs(projected).max():  # its direction has lost digits
-        vector = subtract(vector, components(basis[: space.held], vector), basis[: space.held])
-        norm = float(np.linalg.norm(vector))
+    if norm < few_digits:
+        subtract(vector, components(basis[: space.held], vector), basis[: space.held])
+        norm = norm_of(vector)
     projected[space.held, at] = projected[at, space.held] = norm
     np.divide(vector, norm, out=basis[space.held])
     space.held += 1
@@ -96,8 +103,9 @@ def restart(space: Space, ritz: Ritz, kept: np.ndarray) -> None:
     part = ritz.vectors[:, kept]
     coupling = projected[done:held, :done] @ part
     end = len(kept) + held - done
-    for columns in _column_ranges(basis.shape[1]):
-        basis[: len(kept), columns] = part.T @ basis[:done, columns]
+    rotation = part.T.astype(basis.dtype)
+    for columns in column_ranges(basis.shape[1]):
+        basis[: len(kept), columns] = rotation @ basis[:done, columns]
         basis[len(kept) : end, columns] = basis[done:held, columns]
     projected[:] = 0.0
     projected[np.arange(len(kept)), np.arange(len(kept))] = ritz.values[kept]
@@ -106,22 +114,31 @@ def restart(space: Space, ritz: Ritz, kept: np.ndarray) -> None:
     space.done, space.held = len(kept), end
 
 
+def dot(one: np.ndarray, other: np.ndarray) -> float:
+    """Scalar product; parts of it are added up in float64 whatever the vectors are."""
+    return sum(float(one[columns] @ other[columns]) for columns in column_ranges(len(one)))
+
+
+def norm_of(vector: np.ndarray) -> float:
+    """Euclidean length, in float64."""
+    return float(np.sqrt(dot(vector, vector)))
+
+
 def components(basis: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """The parts of a vector along basis vectors."""
+    """The parts of a vector along basis vectors, in float64."""
     total = np.zeros(len(basis))
-    for columns in _column_ranges(len(vector)):
+    for columns in column_ranges(len(vector)):
         total += basis[:, columns] @ vector[columns]
     return total
 
 
-def subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """The vector without a combination of basis vectors."""
-    rest = np.empty(len(vector))
-    for columns in _column_ranges(len(vector)):
-        rest[columns] = vector[columns] - coefficients @ basis[:, columns]
-    return rest
+def subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) -> None:
+    """Take a combination of basis vectors away, in place, with the precision of the vector."""
+    coefficients = coefficients.astype(vector.dtype)
+    for columns in column_ranges(len(vector)):
+        vector[columns] -= coefficients @ basis[:, columns]
 
 
-def _column_ranges(size: int, step: int = 1 << 13) -> list[slice]:
+def column_ranges(size: int, step: int = 1 << 13) -> list[slice]:
     """Parts of a vector that stay in the cache while several passes read them."""
     return [slice(at, at + step) for at in range(0, size, step)]

@@ -21,7 +21,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .krylov import Product, Ritz, Space, append, components, extend, restart, ritz_pairs, subtract
+from .krylov import (
+    Product,
+    Ritz,
+    Space,
+    append,
+    components,
+    dot,
+    extend,
+    norm_of,
+    restart,
+    ritz_pairs,
+    subtract,
+)
+from .refinement import refined
 
 TOLERANCE = 1e-9
 """Error of an eigenvalue at which the iterations stop, relative to the largest modulus."""
@@ -45,6 +58,21 @@ DENSE_PRODUCTS = 300
 MOST_PRODUCTS = 3_000
 """Products after which the iterations end; a last probe at `ACCEPTED` may take as many again."""
 
+SINGLE_PRODUCTS = 1_000
+"""Products in float32 after which the iterations go on in float64."""
+
+FLOOR = 2e-7
+"""Expected length of what rounding leaves of a residual in float32, relative to the matrix."""
+
+ROUNDING = 3e-7
+"""Length of the rounding errors of a step in float32, relative to the matrix."""
+
+ALIGNED = 5.0
+"""How much more of rounding errors may be along one eigenvector than along a random direction."""
+
+EXPECTED_GROWTH = 14.0
+"""Logarithm of the growth of a Lanczos polynomial that ends most probes."""
+
 BASIS_ELEMENTS = 48 << 20
 """Elements of the basis, within `BASIS_SIZES` vectors."""
 
@@ -66,13 +94,14 @@ def extreme_eigenvalues(
     count: int,
     by_modulus: bool = False,
     are_squares: bool = False,
+    single: bool = False,
 ) -> np.ndarray:
     """The largest eigenvalues of a symmetric matrix, algebraically or by modulus.
 
     Parameters
     ----------
     product : callable
-        The matrix's product with a float64 vector of shape (n,).
+        The matrix's product with a float64 vector of shape (n,): a new array.
     start : numpy.ndarray of float64, shape (n,)
         Guess of the first eigenvector. It decides on the cost only: what it is orthogonal to is
         found as well.
@@ -83,6 +112,9 @@ def extreme_eigenvalues(
     are_squares : bool
         Whether the tolerance is that of the square roots, relative to the largest root (for roots
         above `SMALLEST_ROOT` of it).
+    single : bool
+        Whether `product` takes float32 vectors as well, and then is the faster. The iterations run
+        in float32 as long as it is precise enough. What is certain stays the same.
 
     Returns
     -------
@@ -116,69 +148,160 @@ def extreme_eigenvalues(
     C is compressed further by the nearly converged Ritz vectors of eigenvalues below the level,
     which shortens the probe. What they hide is at most the sum of their squared residuals over
     their distances from the level, by which the level is lowered for the probe.
+
+    None of this depends on the precision in which Y was found. With `single`, Y are the float32
+    numbers that the iterations end with. Values and residuals are worked out anew in their span,
+    with products in float64 (`refinement`), and the probe runs in float64. Rounding in float32
+    leaves residuals of some 1e-7 of the largest modulus, so that values are exact to `TOLERANCE` if
+    there is a gap of 1e-4 somewhere below them. Where there is none, as in dense clusters, the
+    iterations start again in float64 from what was found.
     """
-    size = len(start)
+    noise = NOISE
+    if single:
+        found = _by_iterations(product, start, noise, count, by_modulus, are_squares, np.float32)
+        if found.values is not None:
+            return found.values
+        start = found.start
+        noise = 0.0  # it knows enough directions
+    return _by_iterations(product, start, noise, count, by_modulus, are_squares, np.float64).values
+
+
+class _Found(NamedTuple):
+    """Eigenvalues; none where float32 is too short for them, but a better start."""
+
+    values: np.ndarray | None
+    start: np.ndarray | None = None
+
+
+def _by_iterations(
+    product: Product,
+    start: np.ndarray,
+    noise: float,
+    count: int,
+    by_modulus: bool,
+    are_squares: bool,
+    dtype: type,
+) -> _Found:
+    """Lanczos iterations with vectors of this precision."""
+    size, is_single = len(start), dtype is np.float32
     most = min(size, max(BASIS_SIZES[0], min(BASIS_SIZES[1], BASIS_ELEMENTS // size)))
-    space = Space(np.empty((most + 2, size)), np.zeros((most + 2, most + 2)))
-    draws = np.random.default_rng(0)
-    noise = draws.standard_normal(size) / np.sqrt(size)
-    append(space, start / np.linalg.norm(start) + NOISE * noise)
-    tolerance, products, resume = TOLERANCE, 0, 0
+    space = Space(np.empty((most + 2, size), dtype), np.zeros((most + 2, most + 2)))
+    first = _draw(0, size, dtype)
+    first *= noise / np.sqrt(size)
+    subtract(first, np.array([-1 / norm_of(start)]), start[None])
+    append(space, first)
+    del first
+    tolerance, products, resume, draws, floor = TOLERANCE, 0, 0, 0, FLOOR
     while True:
         if space.is_invariant:  # what it lacks is in its complement
-            append(space, draws.standard_normal(size))
+            draws += 1
+            append(space, _draw(draws, size, dtype))
         extend(product, space)
         products += 1
-        is_last, is_full = products >= MOST_PRODUCTS, space.held > most
+        is_last = products >= (SINGLE_PRODUCTS if is_single else MOST_PRODUCTS)
+        is_full = space.held > most
         if not (is_last or is_full or space.is_invariant or products % CHECK_EVERY == 0):
             continue
         ritz = ritz_pairs(space, by_modulus)
-        if space.done == size:
-            return ritz.values[:count]
+        if space.done == size and not is_single:
+            return _Found(ritz.values[:count])
         if products >= DENSE_PRODUCTS and size <= DENSE_SIZE:
-            return _by_dense_solver(product, size, by_modulus)[:count]
+            return _Found(_by_dense_solver(product, size, by_modulus)[:count])
+        is_crowded = most < size and space.held - space.done > most // 2
+        if is_single and (is_last or is_crowded or space.done == size):
+            return _Found(None, _guess(space, ritz, count))
         if is_last:
             tolerance, resume = ACCEPTED, 0
         allowed = tolerance * _scale(ritz, count, are_squares)
-        top = _settled(ritz, count, allowed, by_modulus) if products >= resume else None
+        rough = _with_rounding(ritz, floor) if is_single else ritz
+        top = None
+        if products >= resume:
+            top = _settled(rough, count, allowed, by_modulus, is_single)
         if top is not None:
-            found = ritz.values[:count]
-            restart(space, ritz, np.arange(top.kept))
-            draw = draws.standard_normal(size)
-            probe = _probe(
-                product,
-                space.basis[: top.kept],
-                draw,
-                top.level,
-                by_modulus,
-                2 * MOST_PRODUCTS - products,
-            )
+            restart(space, ritz, np.arange(max(top.kept, space.done // 2)))
+            kept = space.basis[: top.kept]
+            inverse = np.eye(top.kept)
+            if is_single:
+                ritz, inverse = refined(product, kept, by_modulus)
+                products += top.kept
+                allowed = tolerance * _scale(ritz, count, are_squares)
+                top = _certified(ritz, count, top, allowed)
+                if top is None:  # rounding is more than was thought
+                    floor *= 2
+                    continue
+            draws += 1
+            probe = _Outcome(None, 0)
+            for precision in (np.float32, np.float64)[not is_single or size <= SMALL_SIZE :]:
+                if probe.is_clear is None:
+                    probe = _probe(
+                        product,
+                        kept,
+                        inverse,
+                        _draw(draws, size, precision),
+                        top.level,
+                        by_modulus,
+                        2 * MOST_PRODUCTS - products,
+                    )
+                    products += probe.products
             if probe.is_clear:
                 if is_last:
                     _warn(f"lie very close together: exact to {tolerance:.0e} only")
-                return found
-            products += probe.products
-            append(space, draw)
+                return _Found(ritz.values[:count])
+            append(space, _draw(draws, size, dtype))
             # Until its own steps could have shown what the probe has met.
             resume = products + probe.products * (space.held - space.done)
         elif is_full:
+            # What rounding leaves may be all that is in the way.
+            if is_single and _settled(ritz, count, allowed, by_modulus, is_single) is not None:
+                return _Found(None, _guess(space, ritz, count))
             restart(space, ritz, _ends(ritz, count, by_modulus))
-        if is_last or (most < size and space.held - space.done > most // 2):
+        if not is_single and (is_last or (most < size and space.held - space.done > most // 2)):
             _warn(f"are not certain to {ACCEPTED:g} of the largest: left empty")
-            return np.full(count, np.nan)
+            return _Found(np.full(count, np.nan))
+
+
+def _draw(number: int, size: int, dtype: type) -> np.ndarray:
+    """A random vector, the same in every run."""
+    return np.random.default_rng(number).standard_normal(size, dtype)
+
+
+def _guess(space: Space, ritz: Ritz, count: int) -> np.ndarray:
+    """Sum of the first Ritz vectors, in float64."""
+    guess = np.zeros(space.basis.shape[1])
+    subtract(guess, -ritz.vectors[:, :count].sum(axis=1), space.basis[: space.done])
+    return guess
+
+
+def _with_rounding(ritz: Ritz, floor: float) -> Ritz:
+    """The same with the residuals that float32 leaves."""
+    return ritz._replace(residuals=np.hypot(ritz.residuals, floor * ritz.sizes[0]))
 
 
 class _Top(NamedTuple):
-    """Ritz vectors kept for a probe, and the level that nothing in their complement may reach."""
+    """Ritz vectors kept for a probe.
+
+    Attributes
+    ----------
+    kept : int
+        Their number.
+    bar : float
+        Those above it are exact if there is nothing else above it.
+    level : float
+        What nothing in the complement of the kept vectors may reach, so that this holds.
+    """
 
     kept: int
+    bar: float
     level: float
 
 
 class _Outcome(NamedTuple):
-    """Whether a probe has shown that there is nothing above the level, and its products."""
+    """Whether a probe has shown that there is nothing above the level, and its products.
 
-    is_clear: bool
+    None where rounding may hide something.
+    """
+
+    is_clear: bool | None
     products: int
 
 
@@ -198,7 +321,9 @@ def _scale(ritz: Ritz, count: int, are_squares: bool) -> float:
     return largest * min(1.0, 2 * np.sqrt(smallest))
 
 
-def _settled(ritz: Ritz, count: int, tolerance: float, by_modulus: bool) -> _Top | None:
+def _settled(
+    ritz: Ritz, count: int, tolerance: float, by_modulus: bool, is_single: bool
+) -> _Top | None:
     """What a probe has to show for the first `count` values to be exact; None if they are not.
 
     The values are exact if they and some more (all above the level) have residuals that are small
@@ -209,17 +334,20 @@ def _settled(ritz: Ritz, count: int, tolerance: float, by_modulus: bool) -> _Top
         return None
     squares = ritz.residuals**2
     if squares[:count].sum() <= (tolerance / 2) ** 2:
-        return _deflated(ritz, count, sizes[count - 1] + tolerance / 2, by_modulus)
-    needed = np.cumsum(squares)[:-1] / tolerance
+        return _deflated(ritz, count, sizes[count - 1] + tolerance / 2, by_modulus, is_single)
+    # What float32 has found is looked at again, and may be found a little worse.
+    slack, share = (2.0, 0.4) if is_single else (1.0, 0.1)
+    needed = slack * np.cumsum(squares)[:-1] / tolerance
     gaps = -np.diff(sizes)
     for first in range(count, len(sizes)):
-        if needed[first - 1] <= 0.1 * gaps[first - 1]:
-            return _deflated(ritz, first, sizes[first - 1] - needed[first - 1], by_modulus)
+        if needed[first - 1] <= share * gaps[first - 1]:
+            level = sizes[first - 1] - needed[first - 1]
+            return _deflated(ritz, first, level, by_modulus, is_single)
     return None
 
 
-def _deflated(ritz: Ritz, first: int, level: float, by_modulus: bool) -> _Top:
-    """Keep the first Ritz vectors and as many more as are expected to make the probe shortest."""
+def _deflated(ritz: Ritz, first: int, level: float, by_modulus: bool, is_single: bool) -> _Top:
+    """Keep the first Ritz vectors, and more where that saves products."""
     sizes, residuals = ritz.sizes, ritz.residuals
     under = level - sizes[first : max(first, len(sizes) // 2)]
     hidden = np.append(0.0, np.cumsum(residuals[first : first + len(under)] ** 2 / under))
@@ -228,14 +356,31 @@ def _deflated(ritz: Ritz, first: int, level: float, by_modulus: bool) -> _Top:
     # The largest eigenvalue that the rest may have, as far as its Ritz values tell.
     rest = np.maximum.accumulate((sizes + residuals)[::-1])[::-1][first : first + len(levels)]
     spread = rest if by_modulus else (rest - ritz.values.min()) / 2
-    best = int(np.argmax((levels - rest) / np.maximum(spread, 1e-300)))
-    return _Top(first + best, levels[best])
+    # By how much Lanczos polynomials grow in a step, and in how many steps by enough.
+    growth = np.arccosh(1 + np.maximum((levels - rest) / np.maximum(spread, 1e-300), 1e-300))
+    steps = EXPECTED_GROWTH / np.maximum(growth, 1e-9)
+    # Vectors in float32 cost a product each, to work out their residuals.
+    best = int(np.argmin(steps + (np.arange(len(steps)) if is_single else 0)))
+    return _Top(first + best, level, levels[best])
+
+
+def _certified(ritz: Ritz, count: int, top: _Top, tolerance: float) -> _Top | None:
+    """What a probe has to show once the residuals are certain; None if the values are not exact."""
+    squares = ritz.residuals**2
+    first = int(np.count_nonzero(ritz.sizes > top.bar))
+    under = top.bar - ritz.sizes[first:]
+    if first < count or not (under > 0).all():
+        return None
+    if squares[:first].sum() > tolerance * (ritz.sizes[first - 1] - top.bar):
+        return None
+    return top._replace(level=top.bar - float((squares[first:] / under).sum()))
 
 
 def _probe(
     product: Product,
     kept: np.ndarray,
-    draw: np.ndarray,
+    inverse: np.ndarray,
+    vector: np.ndarray,
     level: float,
     by_modulus: bool,
     most: int,
@@ -245,32 +390,42 @@ def _probe(
     Lanczos steps without reorthogonalisation: the three-term recurrence holds all the same, and
     with it the part of the last vector along an eigenvector. Pivots of the shifted tridiagonal
     matrix are ratios of the Lanczos polynomials at the level; they are positive as long as no Ritz
-    value is above it.
+    value is above it. `inverse` is that of the scalar products of the vectors kept. A float32
+    vector has all done in float32, and may end undecided, as far as rounding goes.
     """
-    dimension = len(draw) - len(kept)
-    risk = SMALL_RISK if len(draw) <= SMALL_SIZE else RISK
+    dimension = len(vector) - len(kept)
+    risk = SMALL_RISK if len(vector) <= SMALL_SIZE else RISK
+    is_single = vector.dtype == np.float32
+    if is_single:  # the other half is for rounding
+        risk /= 2
     enough = np.log(np.sqrt(2 * dimension / np.pi) / risk)
     signs = np.array([1.0, -1.0] if by_modulus else [1.0])
     pivots, growth = np.full(len(signs), np.inf), np.zeros(len(signs))
-    before, vector, norm = np.zeros(len(draw)), draw, 0.0
-    vector = subtract(vector, components(kept, vector), kept)
-    vector /= np.linalg.norm(vector)
+    before, norm = np.zeros_like(vector), 0.0
+    summed, noise = np.zeros(len(signs)), np.zeros(len(signs))
+    subtract(vector, inverse @ components(kept, vector), kept)
+    vector /= norm_of(vector)
     for products in range(1, most + 1):
         after = product(vector)
-        after -= norm * before
-        diagonal = after @ vector
-        after -= diagonal * vector
-        after = subtract(after, components(kept, after), kept)
+        subtract(after, np.array([norm]), before[None])
+        diagonal = dot(after, vector)
+        subtract(after, np.array([diagonal]), vector[None])
+        subtract(after, inverse @ components(kept, after), kept)
         pivots = level - signs * diagonal - norm**2 / pivots
         if pivots.min() <= 0:
             return _Outcome(False, products)
-        norm = float(np.linalg.norm(after))
+        norm = norm_of(after)
         if norm <= 1e-12 * level:
             return _Outcome(True, products)
+        summed += np.exp(growth)
+        noise += ROUNDING * level * summed / np.exp(2 * growth) / pivots
         growth += np.log(pivots / norm)
+        if is_single and ALIGNED * np.sqrt(2 / np.pi) * noise.max() > risk:
+            return _Outcome(None, products)
         if growth.min() >= enough:
             return _Outcome(True, products)
-        before, vector = vector, after / norm
+        after /= norm
+        before, vector = vector, after
     return _Outcome(False, most)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from graph_encoding import Graph
 from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
-from graph_encoding.products.sparse import AdjacencyProduct
+from graph_encoding.products.sparse import BlockProduct
 
 from .cliques import four_cliques
 from .triangles import TriangleCounts, triangles
@@ -86,9 +86,10 @@ def _degree_products(graph: Graph) -> int:
     """Sum over the edges (u, v) of (d_u - 1)(d_v - 1)."""
     # Nodes without an edge would count -1; they have no edge to count it on.
     others = np.maximum(graph.degree - 1, 0).astype(np.float64)
-    return exact_dot(
-        AdjacencyProduct(graph.num_nodes, graph.blocks, weighted=False).forward(others), others
-    )
+    arriving = np.zeros(graph.num_nodes)
+    for block in graph.blocks:
+        BlockProduct(block, weighted=False).forward(others, arriving)
+    return exact_dot(arriving, others)
 
 
 @compiled

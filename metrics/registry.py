@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from graph_encoding import Graph
 
 Value = int | float | None
+
+SHARE_OF_MEMORY = 0.8
+"""Of what is free, what metrics that are computed at the same time may take together."""
 
 
 class Column(NamedTuple):
@@ -56,11 +59,14 @@ class Metric(NamedTuple):
         Where its function lives, so that importing a registry compiles nothing.
     columns : tuple of Column
         What it fills.
+    held : int
+        Bytes a node that it holds at most, about; of a large graph.
     """
 
     group: str
     where: str
     columns: tuple[Column, ...]
+    held: int = 50
 
     @property
     def function(self) -> Callable:
@@ -89,7 +95,7 @@ def compute(
     device: str = "cpu",
     progress: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, Value]:
-    """Compute metrics of a graph.
+    """Compute metrics of a graph, at the same time those that fit into the memory together.
 
     Parameters
     ----------
@@ -97,7 +103,8 @@ def compute(
         The last are begun first: those that take long stand there.
     graph : Graph
     threads : int, optional
-        Metrics computed at the same time; one by default. The values do not depend on it.
+        Metrics computed at the same time, as far as the memory goes; one by default. The values do
+        not depend on it.
     device : str
         Where the products behind the spectra run: ``cpu`` or a torch device such as ``cuda``.
     progress : callable, optional
@@ -110,15 +117,31 @@ def compute(
     """
     from threadpoolctl import threadpool_limits
 
+    from system import memory
+
     if device != graph.device:
         graph = replace(graph, device=device)
     values: dict[str, Value] = {}
-    functions = [(metric.function, metric.columns[0].name) for metric in reversed(metrics)]
+    waiting = [(metric, metric.function) for metric in reversed(metrics)]
+    running: dict[Future, Metric] = {}
+    most = threads or 1
+    room = SHARE_OF_MEMORY * 1e6 * memory.available() if most > 1 else 0.0
+
+    def fits(metric: Metric) -> bool:
+        held = sum(other.held for other in running.values()) + metric.held
+        return not running or held * graph.num_nodes <= room
+
     # BLAS sums in an order that depends on its threads; one keeps results the same everywhere.
-    with threadpool_limits(1), ThreadPoolExecutor(threads or 1) as pool:
-        pending = {pool.submit(function, graph): name for function, name in functions}
-        for done, future in enumerate(as_completed(pending), 1):
-            values |= future.result()
-            if progress:
-                progress(done, len(metrics), pending[future])
+    with threadpool_limits(1), ThreadPoolExecutor(most) as pool:
+        while waiting or running:
+            for metric, function in list(waiting):
+                if len(running) < most and fits(metric):
+                    waiting.remove((metric, function))
+                    running[pool.submit(function, graph)] = metric
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                values |= future.result()
+                metric = running.pop(future)
+                if progress:
+                    done = len(metrics) - len(waiting) - len(running)
+                    progress(done, len(metrics), metric.columns[0].name)
     return {column.name: values[column.name] for column in columns_of(metrics)}

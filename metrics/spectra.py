@@ -17,7 +17,7 @@ import scipy.sparse
 from graph_encoding import Graph
 
 from .forests import component_labels
-from .krylov import Product
+from .krylov import Product, column_ranges
 from .lanczos import SMALLEST_ROOT, extreme_eigenvalues
 
 DENSE_SIZE = 256
@@ -32,6 +32,9 @@ BOUND_STEPS = 5
 
 BATCH_ELEMENTS = 8 << 20
 """Elements of the dense matrices held at a time."""
+
+SINGLE_STRENGTHS = (1e-9, 1e9)
+"""Largest strengths of a graph for which float32 holds the squares of all that comes up."""
 
 
 def spectral_gap(graph: Graph) -> dict[str, float | None]:
@@ -73,29 +76,27 @@ def adjacency_moduli(graph: Graph) -> np.ndarray:
 
     def by_modulus(nodes: np.ndarray) -> np.ndarray:
         product = _within(graph, nodes, graph.product.symmetric, matrix)
-        count = min(3, len(nodes))
-        return np.abs(
-            extreme_eigenvalues(product, graph.node_strength[nodes], count, by_modulus=True)
-        )
+        start, count = _at(graph.node_strength, nodes), min(3, np.count_nonzero(nodes))
+        return np.abs(_iterate(graph, matrix, product, start, count, by_modulus=True))
 
     def solve(nodes: np.ndarray) -> np.ndarray:
         if side is None:
             return by_modulus(nodes)
-        one, other = nodes[side[nodes]], nodes[~side[nodes]]
-        small, mask = (one, side) if len(one) <= len(other) else (other, ~side)
+        mask = side if 2 * np.count_nonzero(nodes & side) <= np.count_nonzero(nodes) else ~side
+        small = nodes & mask
         if matrix is None:
             gram = _within(
                 graph, small, lambda x: graph.product.across(graph.product.across(x, mask), ~mask)
             )
         else:
-            between = matrix[one][:, other] if small is one else matrix[other][:, one]
+            between = matrix[np.flatnonzero(small)][:, np.flatnonzero(nodes & ~mask)]
             transposed = between.T.tocsr()
 
             def gram(x: np.ndarray) -> np.ndarray:
                 return between @ (transposed @ x)
 
-        start = graph.node_strength[small]
-        values = extreme_eigenvalues(gram, start, min(2, len(small)), are_squares=True)
+        start, count = graph.node_strength[small], min(2, np.count_nonzero(small))
+        values = _iterate(graph, matrix, gram, start, count, are_squares=True)
         if values[-1] < (SMALLEST_ROOT**2) * values[0]:
             return by_modulus(nodes)  # whose values are no squares: rounding is less of them
         return np.repeat(np.sqrt(values), 2)
@@ -118,19 +119,40 @@ def laplacian_radius(graph: Graph) -> float:
     matrix = _written_out(graph)
 
     def solve(nodes: np.ndarray) -> np.ndarray:
-        strength = graph.node_strength[nodes]
-        start = strength.copy()
-        if side is not None:
-            # D - A is similar to D + A, whose first eigenvector is positive: flip one side.
-            start[side[nodes]] *= -1
+        strength = _at(graph.node_strength, nodes)
         adjacency = _within(graph, nodes, graph.product.symmetric, matrix)
-        return extreme_eigenvalues(lambda x: strength * x - adjacency(x), start, 1)
+        # With one side flipped, D - A is D + A, whose first eigenvector is positive.
+        sign = -1 if side is None else 1
+
+        def laplacian(x: np.ndarray) -> np.ndarray:
+            y = adjacency(x)
+            for part in column_ranges(len(y)):
+                y[part] = strength[part] * x[part] + sign * y[part]
+            return y
+
+        return _iterate(graph, matrix, laplacian, strength, 1)
 
     def solve_dense(dense: np.ndarray) -> np.ndarray:
         strength = dense.sum(axis=-1)
         return np.linalg.eigvalsh(strength[..., None] * np.eye(dense.shape[-1]) - dense)
 
     return float(_extreme(graph, matrix, 1, solve, solve_dense, laplacian=True)[0])
+
+
+def _iterate(
+    graph: Graph,
+    matrix: scipy.sparse.csr_array | None,
+    product: Product,
+    start: np.ndarray,
+    count: int,
+    **options: bool,
+) -> np.ndarray:
+    """`extreme_eigenvalues`, in float32 first where that is faster and its range is enough."""
+    low, high = SINGLE_STRENGTHS
+    if matrix is not None or graph.device != "cpu" or not low <= start.max() <= high:
+        return extreme_eigenvalues(product, start, count, **options)
+    with graph.product.alone():
+        return extreme_eigenvalues(product, start, count, single=True, **options)
 
 
 def two_colouring(graph: Graph) -> np.ndarray | None:
@@ -176,7 +198,7 @@ def _extreme(
     Parameters
     ----------
     solve : callable
-        Largest values of the component on some nodes.
+        Largest values of the component on some nodes: bool (num_nodes,).
     solve_dense : callable
         All values of stacked symmetric adjacency matrices (m, n, n).
     laplacian : bool
@@ -191,8 +213,6 @@ def _extreme(
     best = np.zeros(count)
     if not len(sizes):
         return best
-    members = np.argsort(labels, kind="stable")[np.count_nonzero(labels < 0) :]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
     upper, lower = (np.full(len(sizes), np.inf), np.zeros(len(sizes)))
     if len(sizes) > 1:
         upper, lower = _bounds(graph, matrix, labels, len(sizes), laplacian)
@@ -203,12 +223,14 @@ def _extreme(
     for small in (True, False) if is_small[upper.argmax()] else (False, True):
         if small:
             wanted = is_small & (upper >= max(enough, best[-1]))
-            for matrices in _dense_parts(graph, labels, members, starts, wanted):
+            for matrices in _dense_parts(graph, labels, sizes, wanted):
                 best = _best(best, solve_dense(matrices).ravel())
             continue
         for part in np.argsort(-upper, kind="stable"):
             if not is_small[part] and upper[part] >= max(enough, best[-1]):
-                best = _best(best, solve(members[starts[part] : starts[part + 1]]))
+                # Beside a component of most nodes those without an edge are let in: eigenvalues 0.
+                is_most = len(sizes) == 1 and 2 * sizes[part] >= graph.num_nodes
+                best = _best(best, solve((labels == part) | is_most))
     return best
 
 
@@ -230,7 +252,7 @@ def _bounds(
     adjacency matrix, or ``D + A``, which bounds the Laplacian from above; the Laplacian is bounded
     from below by its diagonal.
     """
-    inside = np.flatnonzero(labels >= 0)
+    inside = labels >= 0
     label, strength = labels[inside], graph.node_strength[inside]
     product = _within(graph, inside, graph.product.symmetric, matrix)
     x, lower, upper = strength, np.zeros(parts), np.full(parts, np.inf)
@@ -249,18 +271,17 @@ def _bounds(
     return upper * (1 + 1e-12), lower * (1 - 1e-12)
 
 
-def _dense_parts(
-    graph: Graph, labels: np.ndarray, members: np.ndarray, starts: np.ndarray, wanted: np.ndarray
-):
+def _dense_parts(graph: Graph, labels: np.ndarray, sizes: np.ndarray, wanted: np.ndarray):
     """Symmetric adjacency matrices of some components, stacked by size: float64 (m, n, n)."""
     if not wanted.any():
         return
+    members = np.argsort(labels, kind="stable")[np.count_nonzero(labels < 0) :]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
     place = np.zeros(graph.num_nodes, np.int64)
     place[members] = np.arange(len(members)) - np.repeat(starts[:-1], np.diff(starts))
     edges = [tuple(column[wanted[labels[chunk[0]]]] for column in chunk) for chunk in graph.edges()]
     source, target, weight = (np.concatenate(columns) for columns in zip(*edges, strict=True))
     part = labels[source]
-    sizes = np.diff(starts)
     for size in np.unique(sizes[wanted]):
         chosen = np.flatnonzero(wanted & (sizes == size))
         step = max(1, BATCH_ELEMENTS // size**2)
@@ -282,18 +303,29 @@ def _written_out(graph: Graph) -> scipy.sparse.csr_array | None:
     return (directed + directed.T).tocsr()
 
 
+def _at(values: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Values at some nodes: bool (num_nodes,)."""
+    return values if nodes.all() else values[nodes]
+
+
 def _within(
     graph: Graph,
     nodes: np.ndarray,
     product: Product,
     matrix: scipy.sparse.csr_array | None = None,
 ) -> Product:
-    """A product with vectors over all nodes (or the written-out matrix), over some of them."""
+    """A product with vectors over all nodes (or the written-out matrix), over some of them.
+
+    `nodes` is bool (num_nodes,).
+    """
     if matrix is not None:
-        return matrix[nodes][:, nodes].__matmul__
+        places = np.flatnonzero(nodes)
+        return matrix[places][:, places].__matmul__
+    if nodes.all():
+        return product
 
     def restricted(x: np.ndarray) -> np.ndarray:
-        whole = np.zeros(graph.num_nodes)
+        whole = np.zeros(graph.num_nodes, x.dtype)
         whole[nodes] = x
         return product(whole)[nodes]
 

@@ -1,9 +1,10 @@
 """What a network will take before it is made: nodes, edges, seconds, memory. Rough, for planning.
 
 Nodes are exact. Edges are exact for one seed where the masks need no data and no gradients;
-elsewhere every layer is taken to have the global density. Seconds and memory follow from nodes and
-edges by what the benchmark measured on two cores (tests/benchmarks), for one process; those of the
-motifs, which grow with more than the edges, from the graph's geometry (`metrics.choice`).
+elsewhere every layer is taken to have the global density. Seconds and memory follow from nodes,
+edges and weights by what the benchmark measured on two cores (tests/benchmarks), for one process;
+those of the motifs, which grow with more than the edges, from the graph's geometry
+(`metrics.choice`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from metrics import choice
 
 LOADED = 420.0  # MB of a process with everything imported
-NODE_BYTES, EDGE_BYTES = 420, 1.5
+NODE_BYTES, WEIGHT_BYTES = 260, 50
 NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5
@@ -35,6 +36,8 @@ class Cost(NamedTuple):
     ----------
     nodes, edges : int
         Of the unrolled graph.
+    weights : int
+        Non-zero.
     seconds : float
         Without training.
     megabytes : float
@@ -43,8 +46,27 @@ class Cost(NamedTuple):
 
     nodes: int
     edges: int
+    weights: int
     seconds: float
     megabytes: float
+
+
+class Size(NamedTuple):
+    """What the unrolled graph of a network holds.
+
+    Attributes
+    ----------
+    nodes, edges : int
+    motifs : choice.Cost
+        Of counting them.
+    weights : int
+        Non-zero.
+    """
+
+    nodes: int
+    edges: int
+    motifs: choice.Cost
+    weights: int
 
 
 def estimate(run: Run, known: Callable | None = None) -> Cost | None:
@@ -68,15 +90,16 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
     )
     if found is None:
         return None
-    nodes, edges, motifs = found
+    nodes, edges, motifs, weights = found
     cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
     pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
-    measuring = (NODE_BYTES * nodes + EDGE_BYTES * edges + motifs.bytes) / 1e6
+    measuring = (NODE_BYTES * nodes + WEIGHT_BYTES * weights + motifs.bytes) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
     return Cost(
         nodes,
         edges,
+        weights,
         START_SECONDS + cost.seconds * nodes + share * unrolled,
         LOADED + max(pruning * nodes / 1e6, measuring),
     )
@@ -89,10 +112,8 @@ def most_memory(runs: Iterable[Run], known: Callable | None = None) -> float:
 
 
 @cache
-def size(
-    source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool
-) -> tuple[int, int, choice.Cost]:
-    """Nodes, edges and cost of the motifs of the unrolled graph.
+def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool) -> Size:
+    """Nodes, edges, weights and cost of the motifs of the unrolled graph.
 
     Nodes are exact. Edges are those of seed 0 or by density, and so is what the cost is taken of,
     with masks `AT_RANDOM` in place of those that need data.
@@ -103,9 +124,9 @@ def size(
     from models import own
 
     if PRUNERS[pruner].cost != CHEAP:
-        nodes, edges, _ = size(source, dataset, BASELINE, 0.0, False)
-        motifs = size(source, dataset, AT_RANDOM, sparsity, False)[2]
-        return nodes, round(edges * (1 - sparsity)), motifs
+        dense = size(source, dataset, BASELINE, 0.0, False)
+        at_random = size(source, dataset, AT_RANDOM, sparsity, False)
+        return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - sparsity)))
     network = own.build(source, about(dataset).classes, seed=0)
     if not PRUNERS[
         pruner
@@ -119,7 +140,7 @@ def size(
         )
         pruning.apply_masks(network, masks)
     (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)
-    return graph.num_nodes, graph.num_edges, walks.cost(graph)
+    return Size(graph.num_nodes, graph.num_edges, walks.cost(graph), graph.kept_weights)
 
 
 def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = None) -> str:

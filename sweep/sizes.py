@@ -29,7 +29,7 @@ class Made(NamedTuple):
     as_released: bool
 
 
-Size = Callable[[Source, str, str, float, bool], "tuple | None"]
+Size = Callable[[Source, str, str, float, bool], "estimate.Size | None"]
 
 
 def known(
@@ -60,7 +60,7 @@ def known(
         made = Made(network.origin, network.dataset, network.pruning, released)
         wanted[made].add(network.sparsity)
     tasks = [(made, at) for made, every in wanted.items() for at in _spread(sorted(every))]
-    found: dict[Made, dict[float, tuple]] = collections.defaultdict(dict)
+    found: dict[Made, dict[float, estimate.Size]] = collections.defaultdict(dict)
     faulty = set()
     done = 0
 
@@ -81,14 +81,14 @@ def known(
 
     def size(
         source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool
-    ) -> tuple | None:
+    ) -> estimate.Size | None:
         there = found.get(Made(source, dataset, pruner, as_released))
         return there and _between(there, sparsity)
 
     return size
 
 
-def _size(task: tuple[Made, float]) -> tuple | None:
+def _size(task: tuple[Made, float]) -> estimate.Size | None:
     """What a process does with a task."""
     made, sparsity = task
     try:
@@ -104,7 +104,7 @@ def _spread(every: list[float]) -> list[float]:
     return [every[i * (len(every) - 1) // (MOST - 1)] for i in range(MOST)]
 
 
-def _between(there: dict[float, tuple], sparsity: float) -> tuple:
+def _between(there: dict[float, estimate.Size], sparsity: float) -> estimate.Size:
     """A size by those at the next sparsities below and above."""
     if sparsity in there:
         return there[sparsity]
@@ -114,6 +114,10 @@ def _between(there: dict[float, tuple], sparsity: float) -> tuple:
         return there[every[0]]
     low, high = every[place - 1], every[place]
     share = (sparsity - low) / (high - low)
-    (nodes, fewer, one), (_, more, other) = there[low], there[high]
-    cost = type(one)(*(a + share * (b - a) for a, b in zip(one, other, strict=True)))
-    return nodes, round(fewer + share * (more - fewer)), cost
+    one, other = there[low], there[high]
+    pairs = zip(one.motifs, other.motifs, strict=True)
+    return one._replace(
+        edges=round(one.edges + share * (other.edges - one.edges)),
+        weights=round(one.weights + share * (other.weights - one.weights)),
+        motifs=type(one.motifs)(*(a + share * (b - a) for a, b in pairs)),
+    )

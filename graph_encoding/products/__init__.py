@@ -21,16 +21,17 @@ def on_device(num_nodes: int, blocks: Sequence[Block], device: str = "cpu") -> B
     num_nodes : int
     blocks : sequence of Block
     device : str
-        ``cpu`` computes in compiled code, any other device in torch.
+        ``cpu`` computes in compiled code, in float64 or float32 as the vectors are, and dense
+        blocks in torch where it is float32. Any other device computes in torch, in float64.
 
     Returns
     -------
     BlockwiseProduct
     """
     if device == "cpu":
-        from .sparse import AdjacencyProduct
+        from .hybrid import HybridProduct
 
-        return AdjacencyProduct(num_nodes, blocks)
+        return HybridProduct(num_nodes, blocks)
     from .dense import TorchProduct
 
     return TorchProduct(num_nodes, blocks, device)

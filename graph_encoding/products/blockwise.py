@@ -22,12 +22,12 @@ class BlockwiseProduct:
         self.num_nodes = num_nodes
         self.blocks = blocks
 
-    def zeros(self) -> Any:
-        """A vector of zeros, where the blocks compute."""
-        return np.zeros(self.num_nodes)
+    def zeros(self, x: Any) -> Any:
+        """A vector of zeros, as precise as another one, where the blocks compute."""
+        return np.zeros(self.num_nodes, x.dtype)
 
     def load(self, x: np.ndarray) -> Any:
-        """A float64 vector, where the blocks compute."""
+        """A vector, where the blocks compute."""
         return x
 
     def unload(self, y: Any) -> np.ndarray:
@@ -35,7 +35,7 @@ class BlockwiseProduct:
         return y
 
     def symmetric(self, x: np.ndarray) -> np.ndarray:
-        """``(D + D^T) x`` for a float64 vector of length `num_nodes`."""
+        """``(D + D^T) x`` for a vector of length `num_nodes`, as precise as that."""
         return self._added(x, (add for b in self.blocks for add in (b.forward, b.backward)))
 
     def across(self, x: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ class BlockwiseProduct:
 
         Parameters
         ----------
-        x : numpy.ndarray of float64, shape (num_nodes,)
+        x : numpy.ndarray, shape (num_nodes,)
         side : numpy.ndarray of bool, shape (num_nodes,)
             A side of a two-colouring: whole node layers, and every edge leaves or enters it.
         """
@@ -60,7 +60,8 @@ class BlockwiseProduct:
         return self._added(x, (block.backward for block in self.blocks))
 
     def _added(self, x: np.ndarray, parts: Iterable[Callable[[Any, Any], None]]) -> np.ndarray:
-        x, y = self.load(x), self.zeros()
+        x = self.load(x)
+        y = self.zeros(x)
         for add in parts:
             add(x, y)
         return self.unload(y)

@@ -30,9 +30,9 @@ class TorchProduct(BlockwiseProduct):
         super().__init__(num_nodes, [TorchBlock(block, device) for block in blocks])
         self.device = device
 
-    def zeros(self) -> torch.Tensor:
+    def zeros(self, x: torch.Tensor) -> torch.Tensor:
         """A vector of zeros on the device."""
-        return torch.zeros(self.num_nodes, dtype=torch.float64, device=self.device)
+        return torch.zeros_like(x)
 
     def load(self, x: np.ndarray) -> torch.Tensor:
         """A vector on the device."""
@@ -50,19 +50,25 @@ class TorchBlock:
     ----------
     block : Block
     device : str or torch.device
+    dtype : torch.dtype
+        In which the weights are held. Products have the precision of the vectors.
     """
 
-    def __init__(self, block: Block, device: str | torch.device) -> None:
+    def __init__(
+        self, block: Block, device: str | torch.device, dtype: torch.dtype = torch.float64
+    ) -> None:
         self.source, self.target = block.source, block.target
-        self.rows, self.columns = block.rows, block.columns
         weight = np.zeros(
-            (block.target.channels, block.source.channels, block.rows.taps, block.columns.taps)
+            (block.target.channels, block.source.channels, block.rows.taps, block.columns.taps),
+            np.float32 if dtype == torch.float32 else np.float64,
         )
         weight[block.target_channel, block.source_channel, block.tap_y, block.tap_x] = block.weight
         self.weight = torch.from_numpy(weight).to(device)
-        self.row_pool, self.column_pool = (
-            torch.from_numpy(_pooling(axis)).to(device) for axis in (block.rows, block.columns)
-        )
+        self.pools = [
+            torch.from_numpy(_pooling(axis)).to(device, dtype)
+            for axis in (block.rows, block.columns)
+        ]
+        self.is_pooled = not (block.rows.windows is None and block.columns.windows is None)
         self.padding = (*_padding(block.columns), *_padding(block.rows))
         self.geometry = {
             "stride": (block.rows.stride, block.columns.stride),
@@ -71,15 +77,28 @@ class TorchBlock:
 
     def forward(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
-        x = self.row_pool @ self.source.maps(x) @ self.column_pool.T
-        out = F.conv2d(F.pad(x, self.padding)[None], self.weight, **self.geometry)
+        x = self.source.maps(x)
+        if self.is_pooled:
+            rows, columns = (pool.to(x.dtype) for pool in self.pools)
+            x = rows @ x @ columns.T
+        out = F.conv2d(self._padded(x, 1)[None], self.weight.to(x.dtype), **self.geometry)
         self.target.maps(y).add_(out[0])
 
     def backward(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Add the block's part of ``D x`` to `y`."""
-        out = F.conv_transpose2d(self.target.maps(x)[None], self.weight, **self.geometry)[0]
-        out = F.pad(out, tuple(-amount for amount in self.padding))
-        self.source.maps(y).add_(self.row_pool.T @ out @ self.column_pool)
+        weight = self.weight.to(x.dtype)
+        out = F.conv_transpose2d(self.target.maps(x)[None], weight, **self.geometry)[0]
+        out = self._padded(out, -1)
+        if self.is_pooled:
+            rows, columns = (pool.to(x.dtype) for pool in self.pools)
+            out = rows.T @ out @ columns
+        self.source.maps(y).add_(out)
+
+    def _padded(self, maps: torch.Tensor, sign: int) -> torch.Tensor:
+        """Maps with the padding that makes the taps just fit, or without it."""
+        if not any(self.padding):
+            return maps
+        return F.pad(maps, tuple(sign * amount for amount in self.padding))
 
 
 def _pooling(axis: Axis) -> np.ndarray:

@@ -8,6 +8,7 @@ multiply-add of a whole map at a constant offset.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -18,7 +19,9 @@ from .blockwise import BlockwiseProduct
 
 
 class AdjacencyProduct(BlockwiseProduct):
-    """Products in compiled code on the CPU, in float64; the work grows with the kept weights.
+    """Products in compiled code on the CPU; the work grows with the kept weights.
+
+    Sums have the precision of the vector: float64 or float32.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ class AdjacencyProduct(BlockwiseProduct):
 
 
 class BlockProduct:
-    """One block prepared for products.
+    """One block prepared for products with vectors of float64 or float32.
 
     Parameters
     ----------
@@ -43,6 +46,7 @@ class BlockProduct:
     """
 
     def __init__(self, block: Block, weighted: bool = True) -> None:
+        self.block, self.weighted = block, weighted
         self.source, self.target = block.source, block.target
         rows, columns = block.rows, block.columns
         self.row_windows = _windows(rows)
@@ -53,26 +57,45 @@ class BlockProduct:
         self.column_place = _places(columns, column_plane, width)
         planes = (int(row_plane.max()) + 1, int(column_plane.max()) + 1)
         self.shape = (*planes, height, width)
-        channel_size = planes[0] * planes[1] * height * width
         # Length of a target map in the planes' row pitch, without the last row's margin.
         self.run = (self.target.height - 1) * width + self.target.width
-        plane = row_plane[block.tap_y] * planes[1] + column_plane[block.tap_x]
-        offset = (plane * height + row_shift[block.tap_y]) * width + column_shift[block.tap_x]
-        weight = block.weight.astype(np.float64) if weighted else np.ones(len(block.weight))
+        self.channel_size = planes[0] * planes[1] * height * width
+        # Place of each tap in the planes of a channel.
+        plane = np.add.outer(row_plane * planes[1], column_plane)
+        self.tap_offset = (plane * height + row_shift[:, None]) * width + column_shift
+        most = self.source.channels * self.channel_size + self.run
+        self.index = np.int32 if most < 2**31 else np.int64
 
+    @cached_property
+    def by_target(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where each target channel's entries start, and their places in the planes and weights."""
+        block = self.block
         order = np.argsort(block.target_channel, kind="stable")
-        self.by_target = (
+        place = block.source_channel * np.int64(self.channel_size)
+        place += self.tap_offset[block.tap_y, block.tap_x]
+        return (
             _starts(block.target_channel[order], self.target.channels),
-            (block.source_channel * np.int64(channel_size) + offset)[order],
-            weight[order],
+            place[order].astype(self.index),
+            self._weights(order),
         )
+
+    @cached_property
+    def by_source(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Where each source channel's entries start, and their targets, offsets and weights."""
+        block = self.block
+        offset = self.tap_offset[block.tap_y, block.tap_x]
         order = np.lexsort((offset, block.source_channel))
-        self.by_source = (
+        return (
             _starts(block.source_channel[order], self.source.channels),
-            block.target_channel[order].astype(np.int64),
-            offset[order],
-            weight[order],
+            block.target_channel[order].astype(np.int32),
+            offset[order].astype(self.index),
+            self._weights(order),
         )
+
+    def _weights(self, order: np.ndarray) -> np.ndarray:
+        if self.weighted:
+            return self.block.weight[order]
+        return np.ones(len(order), self.block.weight.dtype)
 
     def forward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
@@ -132,7 +155,7 @@ def _starts(sorted_channels: np.ndarray, channels: int) -> np.ndarray:
 def _to_planes(x, row_windows, column_windows, row_place, column_place, shape):
     """Pool (sum) a map over windows and spread it over zero-padded planes."""
     channels = x.shape[0]
-    planes = np.zeros((channels, shape[0], shape[1], shape[2], shape[3]))
+    planes = np.zeros((channels, shape[0], shape[1], shape[2], shape[3]), x.dtype)
     for c in range(channels):
         for i in range(row_windows.shape[0]):
             if row_place[i, 0] < 0:
@@ -173,7 +196,7 @@ def _accumulate(total, vector, offsets, weights, start, stop, run):
 
 @compiled
 def _forward(starts, offsets, weights, planes, run, pitch, y):
-    total = np.empty(run)
+    total = np.empty(run, planes.dtype)
     for c in range(y.shape[0]):
         if starts[c] == starts[c + 1]:
             continue
@@ -200,12 +223,12 @@ def _backward(
     y,
 ):
     pitch = shape[3]
-    spread = np.zeros((x.shape[0], run))
+    spread = np.zeros((x.shape[0], run), x.dtype)
     for c in range(x.shape[0]):
         for i in range(x.shape[1]):
             for j in range(x.shape[2]):
                 spread[c, i * pitch + j] = x[c, i, j]
-    planes = np.empty((shape[0], shape[1], shape[2], shape[3]))
+    planes = np.empty((shape[0], shape[1], shape[2], shape[3]), x.dtype)
     flat = planes.reshape(-1)
     for c in range(y.shape[0]):
         if starts[c] == starts[c + 1]:

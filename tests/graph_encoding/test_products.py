@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from networks import networks
 
 import graph_encoding
 import metrics
 import models
 import pruning
+from graph_encoding.products import hybrid
 from graph_encoding.products.dense import TorchProduct
 from graph_encoding.products.sparse import AdjacencyProduct
 
@@ -54,3 +56,22 @@ def test_the_spectra_do_not_depend_on_where_products_run(monkeypatch):
     values = metrics.topometrics(graph, device="cuda:0")
     assert asked == ["cuda:0"]
     assert values == pytest.approx(expected, rel=1e-7)
+
+
+@settings(max_examples=40)
+@given(networks(), st.sampled_from([0.0, 0.5, 2.0]))
+def test_products_in_float32(network, density):
+    """Dense, sparse, or some of either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hybrid, "DENSITY", density)
+        (graph,) = graph_encoding.encode(network.module, "unrolled", network.input_shape)
+        product = hybrid.HybridProduct(graph.num_nodes, graph.blocks)
+    x = np.random.default_rng(0).standard_normal(graph.num_nodes)
+    exact = AdjacencyProduct(graph.num_nodes, graph.blocks)
+    short = x.astype(np.float32)
+    for name in ("forward", "backward", "symmetric"):
+        expected = getattr(exact, name)(x)
+        found = getattr(product, name)(short)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, atol=1e-5 * max(np.abs(expected).max(), 1))
+        np.testing.assert_array_equal(getattr(product, name)(x), expected)

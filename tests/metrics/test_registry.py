@@ -1,5 +1,8 @@
 """What the registries say of metrics holds of the metrics themselves."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 from torch import nn
@@ -7,7 +10,8 @@ from torch import nn
 import metrics
 import ramanujan
 from graph_encoding import encode
-from metrics.registry import columns_of
+from metrics import registry
+from metrics.registry import columns_of, compute
 
 
 def network(seed=0, scale=1.0):
@@ -47,3 +51,47 @@ def test_every_column_is_explained_in_one_line(room):
     assert all(c.meaning and c.meaning == " ".join(c.meaning.split()) for c in columns)
     assert all(c.formula and c.divisor in (None, "nodes", "edges") for c in columns)
     assert len({c.name for c in columns}) == len(columns)
+
+
+def test_metrics_that_do_not_fit_together_run_one_after_the_other(monkeypatch):
+    """As many at a time as threads, but no more than there is memory for."""
+    (graph,) = encode(network(), "unrolled", (2, 4, 4))
+    lock, running, most = threading.Lock(), [], []
+    together = threading.Barrier(2, timeout=600)
+
+    def waits_for_another(_graph):
+        together.wait()
+        return {"a": 0}
+
+    def counts(name):
+        def function(_graph):
+            with lock:
+                running.append(name)
+                most.append(len(running))
+            time.sleep(0.01)
+            with lock:
+                running.remove(name)
+            return {name: len(name)}
+
+        return function
+
+    monkeypatch.setattr(Functions, "wide", counts("wide"), raising=False)
+    monkeypatch.setattr(Functions, "wider", counts("wider"), raising=False)
+    metrics = [measured_by(name, held=1000) for name in ("wide", "wider", "wide", "wider")]
+    monkeypatch.setattr("system.memory.available", lambda: 1500 * graph.num_nodes / 0.8e6)
+    assert compute(metrics, graph, threads=4) == {"wide": 4, "wider": 5}
+    assert max(most) == 1
+    # Those that fit do run at the same time: each waits for the other.
+    monkeypatch.setattr(Functions, "a", waits_for_another, raising=False)
+    metrics = [measured_by("a", held=700) for _ in range(2)]
+    assert compute(metrics, graph, threads=2) == {"a": 0}
+
+
+class Functions:
+    """Where the functions of made-up metrics are found."""
+
+
+def measured_by(name, held):
+    """A metric that is computed by one of the functions."""
+    where = f"{__name__}:Functions.{name}"
+    return registry.Metric("group", where, (registry.Column(name, "meaning"),), held)

@@ -122,8 +122,9 @@ def test_motifs_cost_by_geometry():
     """As many edges cost more where more paths of two steps or more taps have to be looked at."""
     (few,) = tasks("--pruning uniform --model CONV-6 --sparsity 0.98")
     source = Source("CONV-6", None, few.network.input_shape)
-    nodes, _, cost = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
+    nodes, _, cost, weights = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
     graph = graph_of(few.network)
+    assert weights == graph.kept_weights
     every = [way for term in walks.terms(graph) for way in term.ways]
     assert cost.seconds > choice.PATH * min(way.paths for way in every)
     assert cost == walks.cost(graph)

@@ -1,0 +1,107 @@
+"""Products on the CPU by whichever way is fast: compiled code, or dense float32 convolutions.
+
+A block that keeps more than some of its weights is convolved faster with all of them, zeros too, by
+the vendor's library behind torch, if float32 is enough. In float64 that library is hardly faster,
+but a block that keeps most weights is shorter without their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..block import Block
+from .blockwise import BlockwiseProduct
+from .sparse import BlockProduct
+
+if TYPE_CHECKING:
+    from .dense import TorchBlock
+
+DENSITY = 0.15
+"""Kept share of a block's weights from which on its float32 products are dense."""
+
+DOUBLE_DENSITY = 0.5
+"""The same of its float64 products."""
+
+
+class HybridProduct(BlockwiseProduct):
+    """Products with the directed weighted adjacency matrix, as precise as the vectors are.
+
+    Parameters
+    ----------
+    num_nodes : int
+    blocks : sequence of Block
+    """
+
+    def __init__(self, num_nodes: int, blocks: Sequence[Block]) -> None:
+        super().__init__(num_nodes, [HybridBlock(block) for block in blocks])
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Dense products in one thread, that of the caller; other threads keep theirs."""
+        if not any(block.is_dense for block in self.blocks):
+            yield
+            return
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        torch.get_num_threads()  # gives the thread its number, which is then another one
+        with threadpool_limits(1, user_api="openmp"):
+            yield
+
+
+class HybridBlock:
+    """One block prepared for products with vectors of float64 or float32.
+
+    Parameters
+    ----------
+    block : Block
+    """
+
+    def __init__(self, block: Block) -> None:
+        self.source, self.target = block.source, block.target
+        self.block = block
+        density = len(block.weight) / (block.source.channels * block.target.channels * block.taps)
+        self.is_dense = density >= DENSITY
+        self.dense_kinds = [np.float32] * self.is_dense + [np.float64] * (density >= DOUBLE_DENSITY)
+
+    @cached_property
+    def sparse(self) -> BlockProduct:
+        """The block prepared for what is not dense."""
+        return BlockProduct(self.block)
+
+    @cached_property
+    def dense(self) -> TorchBlock:
+        """The block with all its weights, those removed as zeros."""
+        import torch
+
+        from .dense import TorchBlock
+
+        return TorchBlock(self.block, "cpu", torch.float32)
+
+    def forward(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Add the block's part of ``D^T x`` to `y`."""
+        if self._by_torch(x):
+            self._convolve(self.dense.forward, x, y)
+        else:
+            self.sparse.forward(x, y)
+
+    def backward(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Add the block's part of ``D x`` to `y`."""
+        if self._by_torch(x):
+            self._convolve(self.dense.backward, x, y)
+        else:
+            self.sparse.backward(x, y)
+
+    def _by_torch(self, x: np.ndarray) -> bool:
+        return x.dtype.type in self.dense_kinds
+
+    def _convolve(self, add: Callable, x: np.ndarray, y: np.ndarray) -> None:
+        import torch
+
+        with torch.inference_mode():
+            add(torch.from_numpy(x), torch.from_numpy(y))
