@@ -130,8 +130,7 @@ class Graph:
     def is_regular(self) -> bool:
         """Whether every block joins whole node layers, at most one block a pair of layers.
 
-        True of every graph but those of the ``published`` wiring. The metrics then use the
-        translation invariance of convolutions; otherwise they walk over each node's neighbours.
+        True of every graph but those of the ``published`` wiring, whose blocks may overlap.
         """
         pairs = [(block.source, block.target) for block in self.blocks]
         whole = set(self.layers)

@@ -34,6 +34,10 @@ class NodeLayer:
         """One past the last node id."""
         return self.offset + self.size
 
+    def meets(self, other: NodeLayer) -> bool:
+        """Whether some node belongs to both."""
+        return self.offset < other.stop and other.offset < self.stop
+
     def maps(self, vector: Any) -> Any:
         """Its part of a vector of all nodes, seen as channels x height x width."""
         return vector[self.offset : self.stop].reshape(self.channels, self.height, self.width)

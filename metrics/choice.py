@@ -14,6 +14,7 @@ from typing import NamedTuple
 from graph_encoding import Block
 from graph_encoding.axis import Axis
 
+from .overlaps import hull
 from .ways import CHUNK_ELEMENTS, Way
 
 MEMORY = 256 << 20
@@ -128,15 +129,16 @@ def written_cost(ways: Sequence[Way], steps: Sequence[Block] = ()) -> Cost:
     Parameters
     ----------
     ways : sequence of Way
-        Between the same layers.
+        At least one.
     steps : sequence of Block
-        Blocks between these layers, whose edges are visited too.
+        Blocks whose edges are visited too.
     """
     first = [(block, True) for block in steps] + [(way.first, way.first_along) for way in ways]
     second = [(way.second, way.second_along) for way in ways]
     edges, more_edges = (sum(block.num_edges for block, _ in side) for side in (first, second))
     held = 4.0 * (min(edges, CHUNK_EDGES) + (1 + (len(ways) > 1)) * more_edges)
-    held += 24.0 * ways[0].start.size + 8.0 * ways[0].end.size
+    starts, ends = hull(way.start for way in ways), hull(way.end for way in ways)
+    held += 24.0 * (starts[1] - starts[0]) + 8.0 * (ends[1] - ends[0])
     held += 16.0 * sum(way.middle.size for way in ways)
     return Cost(
         EDGE * (edges + more_edges)

@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from graph_encoding import Graph
-from graph_encoding.compiled import compiled
-from graph_encoding.neighbours import neighbours, tables
 from graph_encoding.products.sparse import BlockProduct
 
 from .cliques import four_cliques
@@ -76,10 +74,7 @@ def count_stars(graph: Graph, rays: int) -> int:
 
 
 def _closed_walks_and_triangles(graph: Graph) -> _Counts:
-    if graph.is_regular:
-        return _Counts(closed_four_walks(graph), triangles(graph))
-    walks, total, tails, diamonds = _count_by_walking(tables(graph), graph.degree)
-    return _Counts(int(walks), TriangleCounts(int(total) // 3, int(tails), int(diamonds)))
+    return _Counts(closed_four_walks(graph), triangles(graph))
 
 
 def _degree_products(graph: Graph) -> int:
@@ -90,31 +85,3 @@ def _degree_products(graph: Graph) -> int:
     for block in graph.blocks:
         BlockProduct(block, weighted=False).forward(others, arriving)
     return exact_dot(arriving, others)
-
-
-@compiled
-def _count_by_walking(tables, degree):
-    """Closed 4-walks and triangles by visiting every path of two steps of the undirected graph."""
-    count = len(degree)
-    size = degree.max() if count else 0
-    near, far = np.empty(size, np.int32), np.empty(size, np.int32)
-    paths = np.zeros(count, np.int64)
-    walks = triangles = tails = diamonds = 0
-    for node in range(count):
-        near_count = neighbours(tables, node, near)
-        for i in range(near_count):
-            for j in range(neighbours(tables, near[i], far)):
-                paths[far[j]] += 1
-        at_node = 0
-        for i in range(near_count):
-            shared = paths[near[i]]
-            at_node += shared
-            diamonds += shared * (shared - 1) // 2
-        # Each of the node's triangles is seen by two of its edges.
-        triangles += at_node // 2
-        tails += at_node // 2 * (degree[node] - 2)
-        for i in range(near_count):
-            for j in range(neighbours(tables, near[i], far)):
-                walks += paths[far[j]] * paths[far[j]]
-                paths[far[j]] = 0
-    return walks, triangles, tails, diamonds // 2

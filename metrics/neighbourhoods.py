@@ -7,17 +7,19 @@ import numpy as np
 from graph_encoding import Block, Graph, NodeLayer
 from graph_encoding.axis import Axis
 from graph_encoding.compiled import compiled
-from graph_encoding.neighbours import neighbours, tables
 
 from . import choice
 from .choice import Cost
-from .ways import Way
+from .overlaps import Ends, Islands
+from .ways import Way, are_alike
 from .written import reached_nodes
 
 # Seconds, as measured on one core.
 LINK = 5e-7
 MARK = 1e-9
 CALL = 3e-5
+
+_Step = tuple[Block, Block | None]
 
 
 def one_hop(graph: Graph) -> dict[str, float | None]:
@@ -37,10 +39,11 @@ def two_hop(graph: Graph) -> dict[str, float | None]:
 def total_two_hop(graph: Graph) -> int:
     """Sum over all nodes of the number of nodes reached in at most two steps.
 
-    In a regular graph all positions of a channel whose surroundings look alike reach equally
-    many nodes, so one position of each kind is counted. The channels reached at one position are
-    a bit set, so 64 of them are joined at a time. Where that takes longer than a visit of every
-    path of two steps, the paths are visited (see `choice`).
+    All positions of a channel whose surroundings look alike reach equally many nodes, so one
+    position of each kind is counted. The channels reached at one position are a bit set, so 64 of
+    them are joined at a time. Where that takes longer than a visit of every path of two steps, the
+    paths are visited (see `choice`), and so are those of layers whose positions are not counted
+    alike (see `overlaps`).
 
     Parameters
     ----------
@@ -51,35 +54,41 @@ def total_two_hop(graph: Graph) -> int:
     int
         Exact.
     """
-    if not graph.is_regular:
-        return int(_count_by_walking(tables(graph, ("out",)), graph.num_nodes, graph.out_degree))
-    total = graph.num_nodes
-    feeding: dict[NodeLayer, list[Block]] = {layer: [] for layer in graph.layers}
+    feeding: dict[NodeLayer, list[Block]] = {}
     for block in graph.blocks:
-        feeding[block.source].append(block)
-    for source in graph.layers:
-        reached: dict[NodeLayer, tuple[list[Block], list[tuple[Block, Block]]]] = {}
-        for first in feeding[source]:
-            reached.setdefault(first.target, ([], []))[0].append(first)
-            for second in feeding[first.target]:
-                reached.setdefault(second.target, ([], []))[1].append((first, second))
-        for target, (steps, double_steps) in reached.items():
-            if not double_steps:
-                total += sum(block.num_edges for block in steps)
-            else:
-                total += _reached_nodes(source, target, steps, double_steps)
+        feeding.setdefault(block.source, []).append(block)
+    steps: list[_Step] = []
+    for first in graph.blocks:
+        steps.append((first, None))
+        for source, blocks in feeding.items():
+            if first.target.meets(source):
+                steps += [(first, second) for second in blocks]
+    total = graph.num_nodes
+    for together in Islands(graph).together(steps, _ends):
+        direct = [first for first, second in together if not second]
+        ways = [Way(*step) for step in together if step[1]]
+        if not ways:
+            total += sum(block.num_edges for block in direct)
+        elif len(set(map(_ends, together))) == 1 and are_alike(ways):
+            total += _reached_nodes(*_ends(together[0]), direct, ways)
+        else:
+            total += reached_nodes(direct, ways)
     return total
+
+
+def _ends(step: _Step) -> Ends:
+    first, second = step
+    return first.source, (second or first).target
 
 
 def _reached_nodes(
     source: NodeLayer,
     target: NodeLayer,
     steps: list[Block],
-    double_steps: list[tuple[Block, Block]],
+    ways: list[Way],
 ) -> int:
     """Pairs (v in source, w in target) with w reached from v, counted in the cheaper way."""
-    pairs = [*((block, None) for block in steps), *double_steps]
-    ways = [Way(first, second) for first, second in double_steps]
+    pairs = [*((block, None) for block in steps), *((way.first, way.second) for way in ways)]
     by_hand = choice.written_cost(ways, steps)
     if choice.is_cheaper(_links_cost(pairs), by_hand):
         rows = _PositionKinds([(first.rows, second and second.rows) for first, second in pairs])
@@ -257,24 +266,3 @@ def _mark(
                     tap = row_links[i, 0] * taps_x + column_links[j, 0]
                     for w in range(words):
                         reached[c, row_links[i, 1], column_links[j, 1], w] |= bits[tap, middle, w]
-
-
-@compiled
-def _count_by_walking(tables, count, out_degree):
-    """Total two-hop count by visiting every path of two steps."""
-    size = out_degree.max() if count else 0
-    near, far = np.empty(size, np.int32), np.empty(size, np.int32)
-    seen = np.full(count, -1, np.int32)
-    total = 0
-    for node in range(count):
-        seen[node] = node
-        total += 1
-        for i in range(neighbours(tables, node, near)):
-            if seen[near[i]] != node:
-                seen[near[i]] = node
-                total += 1
-            for j in range(neighbours(tables, near[i], far)):
-                if seen[far[j]] != node:
-                    seen[far[j]] = node
-                    total += 1
-    return total

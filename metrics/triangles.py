@@ -14,7 +14,8 @@ import numpy as np
 from graph_encoding import Block, Graph
 
 from . import choice
-from .ways import Way, chunks, exact_dot, position_counts, tap_outer
+from .overlaps import Islands, meet
+from .ways import Way, are_alike, chunks, exact_dot, position_counts, tap_outer
 from .written import EdgeTriangles, edge_triangles
 
 
@@ -37,7 +38,7 @@ class TriangleCounts(NamedTuple):
 
 
 def triangles(graph: Graph) -> TriangleCounts:
-    """Count the triangles of a regular graph.
+    """Count the triangles of a graph.
 
     Parameters
     ----------
@@ -64,22 +65,28 @@ def triangles(graph: Graph) -> TriangleCounts:
 
 def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
     """The ways of two steps that run beside each block, if any: the rest of a triangle."""
-    by_ends = {(block.source, block.target): block for block in graph.blocks}
+    islands = Islands(graph)
+    across: dict[tuple[int, int], list[Block]] = {}
+    for block in graph.blocks:
+        across.setdefault(islands.of((block.source, block.target)), []).append(block)
     beside: dict[Block, list[Way]] = {}
     for first in graph.blocks:
         for second in graph.blocks:
-            shortcut = by_ends.get((first.source, second.target))
-            if first.target != second.source or shortcut is None:
+            if not first.target.meets(second.source):
                 continue
-            beside.setdefault(shortcut, []).append(Way(first, second))
-            beside.setdefault(first, []).append(Way(shortcut, second, second_along=False))
-            beside.setdefault(second, []).append(Way(first, shortcut, first_along=False))
+            ends = first.source, second.target
+            for shortcut in across.get(islands.of(ends), ()):
+                if not meet(ends, (shortcut.source, shortcut.target)):
+                    continue
+                beside.setdefault(shortcut, []).append(Way(first, second))
+                beside.setdefault(first, []).append(Way(shortcut, second, second_along=False))
+                beside.setdefault(second, []).append(Way(first, shortcut, first_along=False))
     return beside
 
 
 def _on_edges(block: Block, ways: list[Way]) -> EdgeTriangles:
     """Triangles on the edges of a block, in the cheaper way."""
-    if choice.is_cheaper(
+    if are_alike(ways, (block.source, block.target)) and choice.is_cheaper(
         choice.algebra_cost(ways, masks=[block]), choice.written_cost(ways, [block])
     ):
         return _by_algebra(block, ways)

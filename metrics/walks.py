@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from graph_encoding import Block, Graph, NodeLayer
+from graph_encoding import Block, Graph
 
 from . import choice
 from .choice import Cost
-from .ways import Way, as_matrix, product
+from .overlaps import Ends, Islands, meet
+from .ways import Way, are_alike, as_matrix, product
 from .written import walk_product
 
 
 class Term(NamedTuple):
-    """A factor times a product of the numbers of ways between the same two layers.
+    """A factor times a product of the numbers of ways between nodes.
 
     Attributes
     ----------
@@ -29,21 +30,29 @@ class Term(NamedTuple):
     others: Sequence[Way] | None = None
 
     @property
-    def costs(self) -> tuple[Cost, Cost]:
-        """By algebra and written out."""
-        by_hand = choice.written_cost([*self.ways, *(self.others or ())])
-        return choice.algebra_cost(self.ways, self.others), by_hand
+    def by_algebra(self) -> Cost | None:
+        """Cost of kernel algebra; None where some ways count positions otherwise than others."""
+        every = [*self.ways, *(self.others or ())]
+        if not are_alike(every):
+            return None
+        return choice.algebra_cost(self.ways, self.others)
+
+    @property
+    def written_out(self) -> Cost:
+        """Cost of a visit of every path."""
+        return choice.written_cost([*self.ways, *(self.others or ())])
 
     @property
     def cost(self) -> Cost:
         """The smaller one."""
-        by_algebra, by_hand = self.costs
-        return by_algebra if choice.is_cheaper(by_algebra, by_hand) else by_hand
+        by_algebra, by_hand = self.by_algebra, self.written_out
+        return by_algebra if by_algebra and choice.is_cheaper(by_algebra, by_hand) else by_hand
 
     def count(self) -> int:
         """Its value, exact, in the cheaper way."""
-        count = product if choice.is_cheaper(*self.costs) else walk_product
-        return self.factor * count(self.ways, self.others)
+        by_algebra = self.by_algebra
+        cheaper = by_algebra and choice.is_cheaper(by_algebra, self.written_out)
+        return self.factor * (product if cheaper else walk_product)(self.ways, self.others)
 
 
 def closed_four_walks(graph: Graph) -> int:
@@ -52,7 +61,6 @@ def closed_four_walks(graph: Graph) -> int:
     Parameters
     ----------
     graph : Graph
-        A regular graph.
 
     Returns
     -------
@@ -71,7 +79,6 @@ def cost(graph: Graph) -> Cost:
     Parameters
     ----------
     graph : Graph
-        A regular graph.
 
     Returns
     -------
@@ -81,61 +88,78 @@ def cost(graph: Graph) -> Cost:
 
 
 def terms(graph: Graph) -> list[Term]:
-    """What the closed 4-walks of a regular graph are the sum of.
+    """What the closed 4-walks of a graph are the sum of.
 
     Notes
     -----
     With D the directed adjacency matrix of a graph without directed cycles,
     ``tr (D + D^T)^4 = 4 |D D|^2 + 2 |D D^T|^2 + 8 <D D, D D^T>`` (Frobenius norms and product; the
     last term needs a shortcut over three layers). ``|D D^T| = |D^T D|``, also within each set of
-    blocks that share sources or targets, so the cheaper one is taken there.
+    blocks that share sources or targets, so the cheaper one is taken there. A norm is that of the
+    sum of all ways that may join the same nodes.
     """
-    along = _grouped(
-        Way(first, second)
-        for first in graph.blocks
-        for second in graph.blocks
-        if first.target == second.source
+    islands = Islands(graph)
+    along = islands.together(
+        (
+            Way(first, second)
+            for first in graph.blocks
+            for second in graph.blocks
+            if first.target.meets(second.source)
+        ),
+        _ends,
     )
-    found = [Term(4, _by_matrix(ways)) for ways in along.values()]
+    found = [Term(4, _by_matrix(ways)) for ways in along]
+    along_by_place: dict[tuple[int, int], list[Sequence[Way]]] = {}
+    for ways in along:
+        along_by_place.setdefault(islands.of(_ends(ways[0])), []).append(ways)
     for blocks in _meeting(graph.blocks):
         sides = []
         if len(blocks) == 1:
             blocks = [as_matrix(blocks[0])]
         for forth in (True, False):
-            groups = _grouped(
-                Way(first, second, forth, not forth)
-                for first in blocks
-                for second in blocks
-                if (first.target == second.target if forth else first.source == second.source)
+            groups = islands.together(
+                (
+                    Way(first, second, forth, not forth)
+                    for first in blocks
+                    for second in blocks
+                    if (
+                        first.target.meets(second.target)
+                        if forth
+                        else first.source.meets(second.source)
+                    )
+                ),
+                _ends,
             )
-            sides.append(
-                [
-                    Term(2 if start == end else 4, ways)
-                    for (start, end), ways in groups.items()
-                    if start.offset <= end.offset
-                ]
-            )
-            for ends, ways in groups.items():
-                if forth and ends in along:
-                    found.append(Term(8, along[ends], ways))
+            sides.append(_once(groups))
+            for ways in groups if forth else ():
+                for others in along_by_place.get(islands.of(_ends(ways[0])), ()):
+                    if any(meet(_ends(one), _ends(other)) for one in ways for other in others):
+                        found.append(Term(8, others, ways))
         costs = [choice.joint([term.cost for term in side]) for side in sides]
         found += sides[0] if choice.is_cheaper(*costs) else sides[1]
     return found
 
 
-def _by_matrix(ways: list[Way]) -> list[Way]:
+def _ends(way: Way) -> Ends:
+    return way.start, way.end
+
+
+def _once(groups: Sequence[Sequence[Way]]) -> list[Term]:
+    """Of ways there and back, the one or the other, and those that are both."""
+    found = []
+    for ways in groups:
+        here = {(start.offset, end.offset) for start, end in map(_ends, ways)}
+        back = {(end, start) for start, end in here}
+        if min(here) <= min(back):
+            found.append(Term(2 if here == back else 4, ways))
+    return found
+
+
+def _by_matrix(ways: Sequence[Way]) -> Sequence[Way]:
     """A way alone, its first step without positions if that is possible."""
-    if len(ways) > 1:
+    if len(ways) > 1 or not ways[0].is_aligned:
         return ways
     return [Way(as_matrix(ways[0].first), ways[0].second)]
-
-
-def _grouped(ways) -> dict[tuple[NodeLayer, NodeLayer], list[Way]]:
-    """Ways by the layers that they join."""
-    groups: dict[tuple[NodeLayer, NodeLayer], list[Way]] = {}
-    for way in ways:
-        groups.setdefault((way.start, way.end), []).append(way)
-    return groups
 
 
 def _meeting(blocks: Sequence[Block]) -> list[list[Block]]:
@@ -145,7 +169,7 @@ def _meeting(blocks: Sequence[Block]) -> list[list[Block]]:
         linked = [
             known
             for known in sets
-            if any(block.source == b.source or block.target == b.target for b in known)
+            if any(block.source.meets(b.source) or block.target.meets(b.target) for b in known)
         ]
         merged = [b for known in linked for b in known] + [block]
         sets = [known for known in sets if known not in linked] + [merged]

@@ -54,15 +54,29 @@ class Way:
 
     @property
     def middle(self) -> NodeLayer:
-        """Where the way changes blocks."""
+        """Where the way changes blocks, as its first step counts the positions there."""
         return self.first.target if self.first_along else self.first.source
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether the second step counts the positions of the middle nodes as the first does."""
+        return self.middle == self._second_start
 
     @property
     def paths(self) -> int:
         """Number of paths of two steps that go this way."""
         first = self.first.fan_in if self.first_along else self.first.fan_out
         second = self.second.fan_out if self.second_along else self.second.fan_in
-        return int(first @ second)
+        one, other = self.middle, self._second_start
+        low, high = max(one.offset, other.offset), min(one.stop, other.stop)
+        meeting = (
+            fan[low - n.offset : high - n.offset] for fan, n in ((first, one), (second, other))
+        )
+        return int(np.dot(*meeting))
+
+    @property
+    def _second_start(self) -> NodeLayer:
+        return self.second.source if self.second_along else self.second.target
 
     @property
     def axes(self) -> tuple[tuple[Axis, bool, Axis, bool], tuple[Axis, bool, Axis, bool]]:
@@ -126,6 +140,16 @@ class Way:
         if not self.second_along:
             second = second.transpose(0, 2, 1)
         return np.einsum("asm,bme->abse", first, second, optimize=True)
+
+
+def are_alike(ways: Sequence[Way], ends: tuple[NodeLayer, NodeLayer] | None = None) -> bool:
+    """Whether all ways count positions alike: those where they start and end, and in between.
+
+    Kernel algebra can count these. (Others exist in the ``published`` wiring alone.) With `ends`,
+    whether they start and end there, too.
+    """
+    same = {(way.start, way.end) for way in ways} | ({ends} if ends else set())
+    return len(same) == 1 and all(way.is_aligned for way in ways)
 
 
 def as_matrix(block: Block) -> Block:

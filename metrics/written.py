@@ -17,6 +17,7 @@ from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import neighbours, tables
 
 from .choice import CHUNK_EDGES
+from .overlaps import hull
 from .ways import Way
 
 
@@ -33,18 +34,20 @@ def walk_product(ways: Sequence[Way], others: Sequence[Way] | None = None) -> in
     Parameters
     ----------
     ways, others : sequence of Way
-        All between the same two layers; without `others` the ways themselves.
+        Without `others` the ways themselves. They may start, turn and end where they will.
 
     Returns
     -------
     int
         Sum over pairs of a start and an end node of (ways between them) times (others).
     """
-    second = _second(ways)
-    other_second = second if others is None else _second(others)
-    size = ways[0].end.size
+    every = [*ways, *(others or ())]
+    origin, stop = hull(way.end for way in every)
+    second = _second(ways, origin)
+    other_second = second if others is None else _second(others, origin)
+    size = stop - origin
     total = 0
-    for low, high in _ranges([*ways, *(others or ())]):
+    for low, high in _ranges(every):
         first = _first(ways, low, high)
         if others is None:
             sums = _squares(first, second, size)
@@ -70,20 +73,22 @@ def edge_triangles(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
     ----------
     block : Block
     ways : sequence of Way
-        From the block's source to its target.
+        Beside it: some from its source to its target.
 
     Returns
     -------
     EdgeTriangles
     """
-    second = _second(ways)
-    at_start = np.zeros(block.source.size)
-    at_end = np.zeros(block.target.size)
+    source, target = block.source, block.target
+    second = _within(_second(ways, target.offset), target.size)
+    at_start = np.zeros(source.size)
+    at_end = np.zeros(target.size)
     squares = 0
-    for low, high in _ranges(ways):
-        edges = _lists([(block, True, 0)], low, high)
+    for low, high in _ranges(ways, (source.offset, source.stop)):
+        edges = _lists([(block, True, -target.offset)], low, high)
         first = _first(ways, low, high)
-        squares += _exact_sum(_on_edges(first, second, edges, at_start[low:high], at_end))
+        part = at_start[low - source.offset : high - source.offset]
+        squares += _exact_sum(_on_edges(first, second, edges, part, at_end))
     return EdgeTriangles(at_start, at_end, squares)
 
 
@@ -94,24 +99,28 @@ def reached_nodes(steps: Sequence[Block], ways: Sequence[Way]) -> int:
     ----------
     steps : sequence of Block
     ways : sequence of Way
-        At least one; from the source to the target of the blocks.
+        At least one of both together.
     """
-    second = _second(ways)
+    origin, stop = hull([*(block.target for block in steps), *(way.end for way in ways)])
+    second = _second(ways, origin)
+    starts = hull([*(block.source for block in steps), *(way.start for way in ways)])
     total = 0
-    for low, high in _ranges(ways):
-        direct = _lists([(block, True, 0) for block in steps], low, high)
-        total += int(_reached(_first(ways, low, high), second, direct, ways[0].end.size))
+    for low, high in _ranges(ways, starts):
+        direct = _lists([(block, True, -origin) for block in steps], low, high)
+        total += int(_reached(_first(ways, low, high), second, direct, stop - origin))
     return total
 
 
-def _ranges(ways: Sequence[Way]) -> Iterator[tuple[int, int]]:
-    """Ranges of start nodes whose first steps fit into a chunk."""
-    degree = sum(way.first.fan_out if way.first_along else way.first.fan_in for way in ways)
+def _ranges(ways: Sequence[Way], nodes: tuple[int, int] | None = None) -> Iterator[tuple[int, int]]:
+    """Ranges of start nodes whose first steps fit into a chunk; of some nodes, or all."""
+    low, stop = nodes or hull(way.start for way in ways)
+    degree = _degrees([(way.first, way.first_along) for way in ways], low, stop)
     before = np.concatenate([[0], np.cumsum(degree)])
-    low, size = 0, len(degree)
-    while low < size:
-        high = int(np.searchsorted(before, before[low] + CHUNK_EDGES, side="right")) - 1
-        high = min(max(high, low + 1), size)
+    first = low
+    while low < stop:
+        most = before[low - first] + CHUNK_EDGES
+        high = first + int(np.searchsorted(before, most, side="right")) - 1
+        high = min(max(high, low + 1), stop)
         yield low, high
         low = high
 
@@ -121,14 +130,17 @@ def _first(ways: Sequence[Way], low: int, high: int) -> Lists:
     steps = []
     shift = 0
     for way in ways:
-        steps.append((way.first, way.first_along, shift))
+        steps.append((way.first, way.first_along, shift - way.middle.offset))
         shift += way.middle.size
     return _lists(steps, low, high)
 
 
-def _second(ways: Sequence[Way]) -> Lists:
-    """Second steps from the middle nodes of all ways in a row."""
-    lists = [_lists([(w.second, w.second_along, 0)], 0, w.middle.size) for w in ways]
+def _second(ways: Sequence[Way], origin: int) -> Lists:
+    """Second steps from the middle nodes of all ways in a row; ends are counted from `origin`."""
+    lists = [
+        _lists([(way.second, way.second_along, -origin)], way.middle.offset, way.middle.stop)
+        for way in ways
+    ]
     if len(lists) == 1:
         return lists[0]
     shifts = np.cumsum([0, *(len(each.far) for each in lists)])
@@ -139,23 +151,39 @@ def _second(ways: Sequence[Way]) -> Lists:
 
 
 def _lists(steps: Sequence[tuple[Block, bool, int]], low: int, high: int) -> Lists:
-    """Far ends, each with a number added, of steps along blocks or against them."""
-    degree = np.zeros(high - low, np.int64)
-    for block, along, _ in steps:
-        degree += (block.fan_out if along else block.fan_in)[low:high]
+    """Far ends of the nodes from `low` to `high`, each with a number added, by steps along blocks
+    or against them; nodes that a block does not have have none in it."""
+    degree = _degrees([(block, along) for block, along, _ in steps], low, high)
     start = np.concatenate([[0], np.cumsum(degree)])
     far = np.empty(start[-1], np.int32)
     place = start[:-1].copy()
     for block, along, shift in steps:
-        near, other = (block.source, block.target) if along else (block.target, block.source)
-        _fill(
-            tables(_alone(block), ("out" if along else "in",)),
-            near.offset + low,
-            shift - other.offset,
-            place,
-            far,
-        )
+        near = block.source if along else block.target
+        first, stop = max(low, near.offset), min(high, near.stop)
+        if first < stop:
+            ports = tables(_alone(block), ("out" if along else "in",))
+            _fill(ports, first, shift, place[first - low : stop - low], far)
     return Lists(start, far)
+
+
+def _degrees(steps: Sequence[tuple[Block, bool]], low: int, high: int) -> np.ndarray:
+    """int64 array: steps from each of the nodes from `low` to `high`."""
+    degree = np.zeros(high - low, np.int64)
+    for block, along in steps:
+        near, fan = (block.source, block.fan_out) if along else (block.target, block.fan_in)
+        first, stop = max(low, near.offset), min(high, near.stop)
+        if first < stop:
+            degree[first - low : stop - low] += fan[first - near.offset : stop - near.offset]
+    return degree
+
+
+def _within(lists: Lists, size: int) -> Lists:
+    """Those of the far ends that are numbers from 0 to below `size`."""
+    kept = (lists.far >= 0) & (lists.far < size)
+    if kept.all():
+        return lists
+    places = np.flatnonzero(kept)
+    return Lists(np.searchsorted(places, lists.start), lists.far[places])
 
 
 def _alone(block: Block) -> Graph:

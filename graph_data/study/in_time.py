@@ -199,8 +199,8 @@ def _of_growth(growth: pd.DataFrame) -> str:
     ).pivot_table(index="metric", columns="pair", values="value", aggfunc="first", sort=False)
     return f"""Does growth by gradient lead to other graphs than random growth? Differences at the
 end are relative, (a - b) by the mean of |a| and |b|, of networks of one model, data set, sparsity
-and seed. Intervals are Student's, of the configurations' means, and hold for all topometrics at once
-with 95 %.
+and seed. Intervals are Student's, of the configurations' means, and hold for all topometrics at
+once with 95 %.
 
 {chr(10).join(said)}
 
