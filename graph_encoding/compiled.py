@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from numba import njit
 from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
 
 
 def compiled(function: Callable) -> Callable:
@@ -40,8 +41,11 @@ class _Kept(FunctionCache):
     """Machine code on disk; the function is compiled whatever is wrong there."""
 
     def load_overload(self, sig, target_context):
+        # Numba's own first imports all that compiling needs, most of numba and SciPy (0.3 s). What
+        # is kept needs the runtime alone; numba imports the rest itself before it compiles.
+        rtsys.initialize(target_context)
         try:
-            return super().load_overload(sig, target_context)
+            return self._load_overload(sig, target_context)
         except Exception as error:  # whatever comes of unpickling what is no pickle
             _tell(self.cache_path, "cannot be read", _why(error))
         try:

@@ -38,7 +38,13 @@ def spanning_forest(graph: Graph, flat: Tables, without: np.ndarray | None = Non
     # A hub first: its tree reaches most nodes within few levels.
     first = int(degree.argmax()) if len(degree) else 0
     barred = np.empty(0, np.int32) if without is None else without
-    return _search(flat, degree.astype(np.int32), first, barred)
+    # Made here: each array that compiled code makes takes a tenth of a second to compile.
+    parent = np.full(len(degree), -1, np.int32)
+    place = np.full(len(degree), -1, np.int32)  # in the queue, -1 if not found yet
+    buffer = np.empty(degree.max(initial=0), np.int32)
+    scratch = np.zeros((5, len(degree) + 1), np.int32)
+    _search(flat, degree.astype(np.int32), first, barred, parent, place, buffer, scratch)
+    return parent
 
 
 def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
@@ -55,13 +61,13 @@ def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
     sizes : numpy.ndarray of int64
         Nodes of each component.
     """
-    labels = _label(spanning_forest(graph, tables(graph)), graph.degree)
+    labels = np.full(graph.num_nodes, -1, np.int64)
+    _label(spanning_forest(graph, tables(graph)), graph.degree, labels)
     return labels, np.bincount(labels[labels >= 0])
 
 
 @compiled
-def _label(parent, degree):
-    labels = np.full(len(parent), -1, np.int64)
+def _label(parent, degree, labels):
     count = 0
     for node in range(len(parent)):
         if degree[node] == 0 or labels[node] >= 0:
@@ -76,18 +82,16 @@ def _label(parent, degree):
         while labels[below] < 0:
             labels[below] = labels[top]
             below = parent[below]
-    return labels
 
 
 @compiled
-def _search(tables, degree, first, barred):
+def _search(tables, degree, first, barred, parent, place, buffer, scratch):
     count = len(degree)
-    parent = np.full(count, -1, np.int32)
-    place = np.full(count, -1, np.int32)  # position in the queue, -1 if not found yet
-    queue = np.empty(count, np.int32)
-    rest = np.empty(0, np.int32)  # superset of the nodes not found yet, once it is needed
+    queue = scratch[0]
+    rest = scratch[1]  # superset of the nodes not found yet, once it is needed
+    nodes, earliest_of = scratch[2], scratch[3]  # found from their side
+    after = scratch[4]  # how many of these come before, by place in the frontier; zeros between
     rest_size = -1
-    buffer = np.empty(degree.max() if count else 0, np.int32)
     open_degree = np.int64(0)
     for node in range(count):
         open_degree += degree[node]
@@ -110,7 +114,7 @@ def _search(tables, degree, first, barred):
                 frontier_degree += degree[queue[i]]
             if frontier_degree <= open_degree:
                 for i in range(head, stop):
-                    node = queue[i]
+                    node = np.int64(queue[i])
                     for j in range(neighbours(tables, node, buffer)):
                         other = buffer[j]
                         if place[other] < 0 and not _is_barred(barred, node, other):
@@ -123,14 +127,12 @@ def _search(tables, degree, first, barred):
                         break
             else:
                 if rest_size < 0:
-                    rest = np.empty(count, np.int32)
                     rest_size = count
                     for node in range(count):
                         rest[node] = node
                 kept = found = 0
-                best = np.empty(rest_size, np.int32)
                 for i in range(rest_size):
-                    node = rest[i]
+                    node = np.int64(rest[i])
                     if place[node] >= 0 or degree[node] == 0:
                         continue
                     earliest = np.int32(stop)
@@ -138,26 +140,29 @@ def _search(tables, degree, first, barred):
                         p = place[buffer[j]]
                         if head <= p < earliest and not _is_barred(barred, node, buffer[j]):
                             earliest = p
-                    # Found nodes are gathered at the front, in the order of `rest`.
                     if earliest < stop:
-                        best[found] = earliest
-                        queue[tail + found] = node
+                        nodes[found] = node
+                        earliest_of[found] = earliest
+                        after[earliest - head + 1] += 1
                         found += 1
                     else:
                         rest[kept] = node
                         kept += 1
                 rest_size = kept
-                order = np.argsort(best[:found], kind="mergesort")
-                nodes = queue[tail : tail + found].copy()
+                # A counting sort: by the parents' places, and as in `rest` where these are equal.
+                for i in range(stop - head):
+                    after[i + 1] += after[i]
                 for i in range(found):
-                    node = nodes[order[i]]
-                    parent[node] = queue[best[order[i]]]
-                    place[node] = tail
-                    queue[tail] = node
-                    tail += 1
+                    node, earliest = nodes[i], earliest_of[i]
+                    place[node] = tail + after[earliest - head]
+                    after[earliest - head] += 1
+                    parent[node] = queue[earliest]
+                    queue[place[node]] = node
                     open_degree -= degree[node]
+                for i in range(stop - head + 1):
+                    after[i] = 0
+                tail += found
             head = stop
-    return parent
 
 
 @compiled
