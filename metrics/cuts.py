@@ -145,9 +145,8 @@ def _low_points(start, other, scratch, parent, is_cut):
                     found[child] = low[child] = clock
                     parent[child] = node
                     node = child
-                elif child != parent[node]:
-                    if found[child] < low[node]:
-                        low[node] = found[child]
+                elif child != parent[node] and found[child] < low[node]:
+                    low[node] = found[child]
                 continue
             above = parent[node]
             if above >= 0:
