@@ -62,6 +62,7 @@ Step = Callable[[Made, Report], None]
 
 def load(made: Made, _: Report) -> None:
     """Load a saved network."""
+    compute.import_libraries()
     found = saved.load(made.run.network.file)
     made.model, made.masks = found.model, found.masks
     if network_of(made.run.network.file, found.configuration) != made.run.network:
@@ -73,6 +74,7 @@ def load(made: Made, _: Report) -> None:
 
 def open_data(made: Made, _: Report) -> None:
     """Open the images that the pruner needs."""
+    compute.import_libraries()  # within a stage, so that their time is seen
     network, bar = made.run.network, made.stages.terminal
     if network.needs_images:
         augment = network.is_released("batches")

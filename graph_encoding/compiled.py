@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from numba import njit
 from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
 
 
 def compiled(function: Callable) -> Callable:
@@ -39,9 +40,21 @@ def compiled(function: Callable) -> Callable:
 class _Kept(FunctionCache):
     """Machine code on disk; the function is compiled whatever is wrong there."""
 
+    def __init__(self, function):
+        super().__init__(function)
+        # The code holds that of what it calls: it is old if the file of one of these has changed.
+        names = (function.__globals__.get(name) for name in function.__code__.co_names)
+        caches = (getattr(each, "_cache", None) for each in names)
+        called = [each.stamp for each in caches if isinstance(each, _Kept)]
+        self.stamp = self._impl.locator.get_source_stamp(), *called
+        self._cache_file._source_stamp = self.stamp
+
     def load_overload(self, sig, target_context):
+        # Numba's own first imports all that compiling needs, most of numba and SciPy (0.3 s). What
+        # is kept needs the runtime alone; numba imports the rest itself before it compiles.
+        rtsys.initialize(target_context)
         try:
-            return super().load_overload(sig, target_context)
+            return self._load_overload(sig, target_context)
         except Exception as error:  # whatever comes of unpickling what is no pickle
             _tell(self.cache_path, "cannot be read", _why(error))
         try:

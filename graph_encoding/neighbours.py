@@ -127,7 +127,13 @@ def neighbours(tables, node, out):
     int
         How many were written. Each neighbour occurs once; the order is fixed.
     """
-    segment = np.searchsorted(tables.segment_start, node, side="right") - 1
+    segment, after = 0, len(tables.segment_start) - 1
+    while segment + 1 < after:  # np.searchsorted takes a second to compile
+        middle = (segment + after) // 2
+        if tables.segment_start[middle] <= node:
+            segment = middle
+        else:
+            after = middle
     count = 0
     for p in range(tables.segment_ports[segment], tables.segment_ports[segment + 1]):
         port = tables.ports[p]

@@ -29,7 +29,13 @@ def core_numbers(graph: Graph) -> np.ndarray:
     Seidman, "Network structure and minimum degree", Social Networks 1983; Batagelj and Zaversnik,
     "An O(m) algorithm for cores decomposition of networks", 2003.
     """
-    return _peel(tables(graph), graph.degree.astype(np.int32))
+    degree = graph.degree.astype(np.int32)
+    core = np.zeros(graph.num_nodes, np.int32)
+    left = np.arange(graph.num_nodes, dtype=np.int32)
+    stack = np.empty(graph.num_nodes, np.int32)
+    buffer = np.empty(degree.max(initial=0), np.int32)
+    _peel(tables(graph), degree, core, left, stack, buffer)
+    return core
 
 
 def k_core(graph: Graph) -> dict[str, float | None]:
@@ -40,13 +46,8 @@ def k_core(graph: Graph) -> dict[str, float | None]:
 
 
 @compiled
-def _peel(tables, degree):
-    count = len(degree)
-    core = np.zeros(count, np.int32)
-    buffer = np.empty(degree.max() if count else 0, np.int32)
-    left = np.arange(count, dtype=np.int32)
-    stack = np.empty(count, np.int32)
-    remaining = count
+def _peel(tables, degree, core, left, stack, buffer):
+    remaining = len(degree)
     k = 0
     while remaining:
         # Keep the nodes of higher degree; the others start this level's peeling.
@@ -57,7 +58,8 @@ def _peel(tables, degree):
             if degree[node] > k:
                 left[kept] = node
                 kept += 1
-                lowest = min(lowest, degree[node])
+                if degree[node] < lowest:
+                    lowest = degree[node]
             elif degree[node] >= 0:
                 stack[top] = node
                 top += 1
@@ -70,7 +72,7 @@ def _peel(tables, degree):
             degree[stack[i]] = -1
         while top:
             top -= 1
-            for i in range(neighbours(tables, stack[top], buffer)):
+            for i in range(neighbours(tables, np.int64(stack[top]), buffer)):
                 other = buffer[i]
                 d = degree[other]
                 if d > k:
@@ -81,4 +83,3 @@ def _peel(tables, degree):
                         stack[top] = other
                         top += 1
         k += 1
-    return core

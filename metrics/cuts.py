@@ -91,15 +91,19 @@ def _search(graph: Graph) -> tuple[int, np.ndarray, int]:
     flat = tables(graph)
     first = spanning_forest(graph, flat)
     second = spanning_forest(graph, flat, without=first)
-    bridges, is_cut = _low_points(*_adjacency(first, second))
+    edges = np.count_nonzero(first >= 0) + np.count_nonzero(second >= 0)
+    start, other = np.zeros(len(first) + 1, np.int32), np.empty(2 * edges, np.int32)
+    scratch = np.zeros((3, len(first)), np.int32)
+    _adjacency(first, second, start, scratch[0], other)
+    scratch[0], is_cut = start[:-1], np.zeros(len(first), bool)
+    bridges = _low_points(start, other, scratch, np.full(len(first), -1, np.int32), is_cut)
     return int(bridges), is_cut, int((first < 0).sum())
 
 
 @compiled
-def _adjacency(first, second):
+def _adjacency(first, second, start, fill, other):
     """Compressed neighbour lists of the union of two forests without common edges."""
     count = len(first)
-    start = np.zeros(count + 1, np.int32)
     for forest in (first, second):
         for node in range(count):
             if forest[node] >= 0:
@@ -107,8 +111,7 @@ def _adjacency(first, second):
                 start[forest[node] + 1] += 1
     for node in range(count):
         start[node + 1] += start[node]
-    other = np.empty(start[count], np.int32)
-    fill = start[:count].copy()
+        fill[node] = start[node]
     for forest in (first, second):
         for node in range(count):
             parent = forest[node]
@@ -117,18 +120,14 @@ def _adjacency(first, second):
                 fill[node] += 1
                 other[fill[parent]] = node
                 fill[parent] += 1
-    return start, other
 
 
 @compiled
-def _low_points(start, other):
+def _low_points(start, other, scratch, parent, is_cut):
     """Bridges and articulation points by an iterative depth-first search."""
-    count = len(start) - 1
-    found = np.zeros(count, np.int32)  # discovery time, 0 before
-    low = np.zeros(count, np.int32)
-    parent = np.full(count, -1, np.int32)
-    following = start[:count].copy()
-    is_cut = np.zeros(count, np.bool_)
+    count = len(parent)
+    following = scratch[0]  # next neighbour to look at
+    found, low = scratch[1], scratch[2]  # discovery time, 0 before
     bridges = clock = 0
     for root in range(count):
         if found[root]:
@@ -146,12 +145,13 @@ def _low_points(start, other):
                     found[child] = low[child] = clock
                     parent[child] = node
                     node = child
-                elif child != parent[node]:
-                    low[node] = min(low[node], found[child])
+                elif child != parent[node] and found[child] < low[node]:
+                    low[node] = found[child]
                 continue
             above = parent[node]
             if above >= 0:
-                low[above] = min(low[above], low[node])
+                if low[node] < low[above]:
+                    low[above] = low[node]
                 if low[node] > found[above]:
                     bridges += 1
                 if above == root:
@@ -160,4 +160,4 @@ def _low_points(start, other):
                     is_cut[above] = True
             node = above
         is_cut[root] = root_children > 1
-    return bridges, is_cut
+    return bridges

@@ -8,6 +8,9 @@ from graph_encoding import Graph
 from graph_encoding.compiled import compiled
 from graph_encoding.neighbours import Tables, neighbours, tables
 
+AT_ONCE = 1 << 24
+"""Nodes whose components are counted at a time."""
+
 
 def spanning_forest(graph: Graph, flat: Tables, without: np.ndarray | None = None) -> np.ndarray:
     """Breadth-first spanning forest of the undirected graph.
@@ -38,7 +41,13 @@ def spanning_forest(graph: Graph, flat: Tables, without: np.ndarray | None = Non
     # A hub first: its tree reaches most nodes within few levels.
     first = int(degree.argmax()) if len(degree) else 0
     barred = np.empty(0, np.int32) if without is None else without
-    return _search(flat, degree, first, barred)
+    # Made here: each array that compiled code makes takes a tenth of a second to compile.
+    parent = np.full(len(degree), -1, np.int32)
+    place = np.full(len(degree), -1, np.int32)  # in the queue, -1 if not found yet
+    buffer = np.empty(degree.max(initial=0), np.int32)
+    scratch = np.zeros((5, len(degree) + 1), np.int32)
+    _search(flat, degree, first, barred, parent, place, buffer, scratch)
+    return parent
 
 
 def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
@@ -55,13 +64,17 @@ def component_labels(graph: Graph) -> tuple[np.ndarray, np.ndarray]:
     sizes : numpy.ndarray of int64
         Nodes of each component.
     """
-    return _label(spanning_forest(graph, tables(graph)), graph.degree.astype(np.int32))
+    labels = np.full(graph.num_nodes, -1, np.int32)
+    _label(spanning_forest(graph, tables(graph)), graph.degree.astype(np.int32), labels)
+    sizes = np.zeros(labels.max(initial=-1) + 1, np.int64)
+    for start in range(0, len(labels), AT_ONCE):  # counting takes 8 bytes a node
+        part = labels[start : start + AT_ONCE]
+        sizes += np.bincount(part[part >= 0], minlength=len(sizes))
+    return labels, sizes
 
 
 @compiled
-def _label(parent, degree):
-    labels = np.full(len(parent), -1, np.int32)
-    sizes = np.empty(1024, np.int64)
+def _label(parent, degree, labels):
     count = 0
     for node in range(len(parent)):
         if degree[node] == 0 or labels[node] >= 0:
@@ -70,28 +83,22 @@ def _label(parent, degree):
         while parent[top] >= 0 and labels[top] < 0:
             top = parent[top]
         if labels[top] < 0:
-            if count == len(sizes):
-                sizes = np.append(sizes, np.empty_like(sizes))
             labels[top] = count
-            sizes[count] = 1
             count += 1
         below = node
         while labels[below] < 0:
             labels[below] = labels[top]
-            sizes[labels[top]] += 1
             below = parent[below]
-    return labels, sizes[:count].copy()
 
 
 @compiled
-def _search(tables, degree, first, barred):
+def _search(tables, degree, first, barred, parent, place, buffer, scratch):
     count = len(degree)
-    parent = np.full(count, -1, np.int32)
-    place = np.full(count, -1, np.int32)  # position in the queue, -1 if not found yet
-    queue = np.empty(count, np.int32)
-    rest = np.empty(0, np.int32)  # superset of the nodes not found yet, once it is needed
+    queue = scratch[0]
+    rest = scratch[1]  # superset of the nodes not found yet, once it is needed
+    nodes, earliest_of = scratch[2], scratch[3]  # found from their side
+    after = scratch[4]  # how many of these come before, by place in the frontier; zeros between
     rest_size = -1
-    buffer = np.empty(degree.max() if count else 0, np.int32)
     open_degree = np.int64(0)
     for node in range(count):
         open_degree += degree[node]
@@ -114,7 +121,7 @@ def _search(tables, degree, first, barred):
                 frontier_degree += degree[queue[i]]
             if frontier_degree <= open_degree:
                 for i in range(head, stop):
-                    node = queue[i]
+                    node = np.int64(queue[i])
                     for j in range(neighbours(tables, node, buffer)):
                         other = buffer[j]
                         if place[other] < 0 and not _is_barred(barred, node, other):
@@ -127,14 +134,12 @@ def _search(tables, degree, first, barred):
                         break
             else:
                 if rest_size < 0:
-                    rest = np.empty(count, np.int32)
                     rest_size = count
                     for node in range(count):
                         rest[node] = node
                 kept = found = 0
-                best = np.empty(rest_size, np.int32)
                 for i in range(rest_size):
-                    node = rest[i]
+                    node = np.int64(rest[i])
                     if place[node] >= 0 or degree[node] == 0:
                         continue
                     earliest = np.int32(stop)
@@ -142,26 +147,29 @@ def _search(tables, degree, first, barred):
                         p = place[buffer[j]]
                         if head <= p < earliest and not _is_barred(barred, node, buffer[j]):
                             earliest = p
-                    # Found nodes are gathered at the front, in the order of `rest`.
                     if earliest < stop:
-                        best[found] = earliest
-                        queue[tail + found] = node
+                        nodes[found] = node
+                        earliest_of[found] = earliest
+                        after[earliest - head + 1] += 1
                         found += 1
                     else:
                         rest[kept] = node
                         kept += 1
                 rest_size = kept
-                order = np.argsort(best[:found], kind="mergesort")
-                nodes = queue[tail : tail + found].copy()
+                # A counting sort: by the parents' places, and as in `rest` where these are equal.
+                for i in range(stop - head):
+                    after[i + 1] += after[i]
                 for i in range(found):
-                    node = nodes[order[i]]
-                    parent[node] = queue[best[order[i]]]
-                    place[node] = tail
-                    queue[tail] = node
-                    tail += 1
+                    node, earliest = nodes[i], earliest_of[i]
+                    place[node] = tail + after[earliest - head]
+                    after[earliest - head] += 1
+                    parent[node] = queue[earliest]
+                    queue[place[node]] = node
                     open_degree -= degree[node]
+                for i in range(stop - head + 1):
+                    after[i] = 0
+                tail += found
             head = stop
-    return parent
 
 
 @compiled

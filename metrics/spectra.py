@@ -10,15 +10,18 @@ matrix is the faster one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse
 
 from graph_encoding import Graph
 
 from .forests import component_labels
 from .krylov import Product, column_ranges
 from .lanczos import SMALLEST_ROOT, extreme_eigenvalues
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 DENSE_SIZE = 256
 """Components up to this number of nodes are solved as dense matrices."""

@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse
 
 from graph_encoding import Block, NodeLayer
 from graph_encoding.axis import Axis
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 CHUNK_ELEMENTS = 4 << 20
 """Elements of one array of products held at a time."""
@@ -233,6 +236,8 @@ def position_counts(
     -------
     scipy.sparse.csr_array of float64, shape (tap pairs of `one`, tap pairs of `other`)
     """
+    import scipy.sparse
+
     joined = [
         _joined_pairs(_flat(a * mask) @ _flat(b).T)
         for a, b, mask in (

@@ -1,9 +1,11 @@
-"""Where to compute: threads and devices."""
+"""Where to compute: threads and devices, and the libraries that do it."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from .errors import UserError
@@ -12,6 +14,25 @@ if TYPE_CHECKING:
     import torch
 
 MOST_THREADS = 256  # on machines with fewer cores; libraries end the process if there are no more
+
+
+def import_libraries() -> None:
+    """Import torch and numba, without looking for garbage in what they make.
+
+    Their objects, hundreds of thousands, stay as long as the process. To go through them, while
+    they are made and again whenever Python looks for unreachable cycles, costs a fifth of a second.
+    """
+    if "torch" in sys.modules:
+        return
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        import numba  # noqa: F401
+        import torch  # noqa: F401
+    finally:
+        if enabled:
+            gc.enable()
+    gc.freeze()
 
 
 def use_threads(count: int | None) -> None:
@@ -30,6 +51,7 @@ def use_threads(count: int | None) -> None:
         return
     if count > max(MOST_THREADS, os.cpu_count() or 1):
         raise UserError(f"--threads {count}: there are {os.cpu_count()} cores; give fewer threads")
+    import_libraries()
     import numba
     import scipy.linalg  # noqa: F401  (loads SciPy's BLAS, so that the bound applies to it)
     import threadpoolctl

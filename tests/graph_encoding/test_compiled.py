@@ -118,3 +118,31 @@ def test_a_full_disk(kept, tmp_path):
     assert "cannot be written (File too large)" in line
     assert kept() == (0, [])  # half-written files are no danger to later runs
     assert kept() == (2, [])
+
+
+CALLED = """
+from graph_encoding.compiled import compiled
+
+@compiled
+def twice(x):
+    return {factor} * x
+"""
+CALLER = """
+from graph_encoding.compiled import compiled
+from called import twice
+
+@compiled
+def four_times(x):
+    return twice(twice(x))
+"""
+
+
+def test_what_calls_a_changed_function_is_compiled_anew(tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = "import caller; print(caller.four_times(1))"
+    (tmp_path / "caller.py").write_text(CALLER)
+    for factor, four_times in ((2, "4\n"), (30, "900\n")):
+        (tmp_path / "called.py").write_text(CALLED.format(factor=factor))
+        run = [sys.executable, "-c", command]
+        done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=600)
+        assert done.stdout == four_times, done.stderr

@@ -34,6 +34,7 @@ def make_row(seed=0, **values):
         "achieved_sparsity": 0.97999,
         "seed": seed,
         "as_released": "",
+        "rounds": None,
         "encoding": "unrolled",
         "wiring": "exact",
         "training": False,
@@ -55,9 +56,9 @@ def test_file_is_this_text(tmp_path):
     file = tmp_path / "new" / "folder" / "a.csv"
     results.append(file, COLUMNS, [make_row()])
     assert file.read_text() == (
-        "model,dataset,pruning,sparsity,achieved_sparsity,seed,as_released,encoding,wiring,training,"
-        "epochs,batch_size,lr,epoch,accuracy,moved,nodes,motifs,2-hop,spectral-gap\n"
-        "Resnet-20,digits,erk,0.98,0.97999,0,,unrolled,exact,False,,,,,,,"
+        "model,dataset,pruning,sparsity,achieved_sparsity,seed,as_released,rounds,encoding,wiring,"
+        "training,epochs,batch_size,lr,epoch,accuracy,moved,nodes,motifs,2-hop,spectral-gap\n"
+        "Resnet-20,digits,erk,0.98,0.97999,0,,,unrolled,exact,False,,,,,,,"
         "191894,1180591620717411303425,0.3333333333333333,\n"
     )
 
