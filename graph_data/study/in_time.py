@@ -29,7 +29,7 @@ from .wording import BOTH, DIGITS, Tables, with_both_intervals, with_interval
 
 FIRST, LAST = "at initialisation", "at the end"
 ALL, STAYING, CHANGING = "all networks", "masks that stay", "masks that change"
-GROWTH = (("itop_gradient", "itop"), ("rigl", "set"))
+GROWTH = (("itop-gradient", "itop"), ("rigl", "set"))
 """Growth by gradient, and at random. The first two are the same but for that."""
 
 
