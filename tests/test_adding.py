@@ -6,12 +6,11 @@ import filecmp
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import warm
 from torch import nn
 
 import metrics
@@ -262,17 +261,11 @@ class Program(NamedTuple):
 
     tree: Path
     folder: Path
+    python: warm.Python
 
     def run(self, *argv: str, status: int = 0) -> str:
         """What a program prints: on standard error, if it is to fail."""
-        done = subprocess.run(
-            [sys.executable, *argv],
-            cwd=self.tree,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+        done = self.python.run(*argv, cwd=self.tree, env=os.environ | {"PYTHONPATH": ""})
         assert done.returncode == status, done.stdout[-5000:] + done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr if status else done.stdout
@@ -309,7 +302,8 @@ def program(tmp_path_factory):
     with (tree / HANDLERS).open("a") as handlers:
         handlers.write(HANDLER)
     before = {name: (tree / name).read_bytes() for name in files(tree)}
-    yield Program(tree, tree.parent / "results")
+    with warm.python(tree, ["graph_data.study.__main__"]) as python:
+        yield Program(tree, tree.parent / "results", python)
     assert {name: (tree / name).read_bytes() for name in files(tree)} == before
 
 

@@ -38,18 +38,16 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKI
 # Programs and their files
 
 
-def start(folder, *argv, path=()):
+@pytest.fixture(scope="session")
+def start(warm_python):
     """Start main.py in a folder and a group of processes of its own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, MAIN, *map(str, argv)],
-        cwd=folder,
-        env=clusters.environment(*path),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+
+    def start(folder, *argv, path=()):
+        folder.mkdir(parents=True, exist_ok=True)
+        environment = clusters.environment(*path)
+        return warm_python.start(MAIN, *argv, cwd=folder, env=environment, session=True)
+
+    return start
 
 
 def end(process):
@@ -68,9 +66,29 @@ def end_group(process):
     process.wait()
 
 
-def program(folder, *argv, path=()):
+@pytest.fixture(scope="session")
+def program(start):
     """Run main.py in a folder; gives exit status, stdout, stderr."""
-    return end(start(folder, *argv, path=path))
+
+    def program(folder, *argv, path=()):
+        return end(start(folder, *argv, path=path))
+
+    return program
+
+
+def cold(folder, *argv):
+    """As `program`, in processes that start from nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, MAIN, *map(str, argv)],
+        cwd=folder,
+        env=clusters.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    return end(process)
 
 
 def table(file):
@@ -107,7 +125,7 @@ def wait_until(what, process):
 def big(tmp_path_factory):
     """An undisturbed sweep of 24 networks: its folder, and status, stdout and stderr."""
     folder = tmp_path_factory.mktemp("big")
-    return folder, *program(folder, *BIG, "--jobs", "2", "--log-file", "sweep.log")
+    return folder, *cold(folder, *BIG, "--jobs", "2", "--log-file", "sweep.log")
 
 
 MIXED = ["--pruning", "erk", "--seed", "0", "1"]
@@ -116,7 +134,7 @@ TWO = ["--encoding", "rolled-channel", "unrolled", *ALL_METRICS]
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory):
+def mixed(tmp_path_factory, program):
     """Two networks, each measured in three ways and saved, one after the other: as `big`."""
     folder = tmp_path_factory.mktemp("mixed")
     saving = ["--save-snn", "snn", "--save-graph", "graphs", "--threads", "1"]
@@ -206,7 +224,7 @@ def test_a_sweep_again_skips_all(big, here, monkeypatch):
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()} == before
 
 
-def test_more_of_a_sweep_computes_only_that(big, tmp_path):
+def test_more_of_a_sweep_computes_only_that(big, tmp_path, program):
     """One process at a time gives the rows of two at once; what is there is left as it is."""
     folder = tmp_path / "less"
     file = folder / "results" / ROLLED
@@ -295,7 +313,7 @@ def visible(folder):
     return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
 
-def test_a_sweep_saves_what_is_not_there(big, unsaved, here, monkeypatch):
+def test_a_sweep_saves_what_is_not_there(big, unsaved, here, monkeypatch, program):
     monkeypatch.chdir(unsaved)
     status, out, err = program(unsaved, *ERK, *SAVING, "--jobs", "2")
     assert status == 0, err
@@ -306,7 +324,7 @@ def test_a_sweep_saves_what_is_not_there(big, unsaved, here, monkeypatch):
     assert (status, out) == (0, "0 done, 4 skipped, 0 failed; results in results\n")
 
 
-def test_sweeps_that_save_killed_again_and_again(big, unsaved):
+def test_sweeps_that_save_killed_again_and_again(big, unsaved, start, program):
     """With all their workers, at any moment."""
     chance = random.Random(7)
     for count in (1, 2):
@@ -325,7 +343,7 @@ def test_sweeps_that_save_killed_again_and_again(big, unsaved):
     assert_saved(unsaved, big, {1, 2, 3, 4})
 
 
-def test_two_sweeps_that_save_at_once_share_the_work(big, unsaved):
+def test_two_sweeps_that_save_at_once_share_the_work(big, unsaved, start):
     sweeps = [start(unsaved, *ERK, *SAVING) for _ in range(2)]
     done = 0
     for status, out, err in map(end, sweeps):
@@ -344,7 +362,7 @@ def test_saved_networks_measured_again_give_equal_rows(mixed, here, tmp_path):
     assert {row["prune_seconds"] for row in table("results/runs.csv")} == {""}
 
 
-def test_force_replaces_rows(mixed, tmp_path):
+def test_force_replaces_rows(mixed, tmp_path, program):
     files = sorted((mixed[0] / "snn").iterdir())
     shutil.copytree(mixed[0] / "results", tmp_path / "results")
     spoiled = tmp_path / "results" / ROLLED
@@ -403,7 +421,7 @@ def prune(model, sparsity, settings):
 """
 
 
-def test_failures_are_recorded_and_the_rest_is_done(tmp_path):
+def test_failures_are_recorded_and_the_rest_is_done(tmp_path, program):
     (tmp_path / "path").mkdir()
     (tmp_path / "path/sitecustomize.py").write_text(BROKEN)
     argv = ["--pruning", "broken", "--seed", "0", "1", "2", *FAST, *ALL_METRICS]
@@ -570,7 +588,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-def test_interruption_keeps_what_is_done(big, interruptible, tmp_path):
+def test_interruption_keeps_what_is_done(big, interruptible, tmp_path, start):
     sweep = start(tmp_path, *BIG, "--jobs", "2", "--log-file", "log")
     # A run is noted before its rows are written; with the third, two processes have written one.
     wait_until(lambda: len(runs(tmp_path)) >= 3, sweep)
@@ -585,7 +603,7 @@ def test_interruption_keeps_what_is_done(big, interruptible, tmp_path):
     assert set(found) < set(whole)
 
 
-def test_a_sweep_killed_again_and_again_ends_as_an_undisturbed_one(big, tmp_path):
+def test_a_sweep_killed_again_and_again_ends_as_an_undisturbed_one(big, tmp_path, start, program):
     """Only the program is killed; its workers may finish what they are at."""
     chance = random.Random(20240)
     killed = []
@@ -616,7 +634,7 @@ def uses_torch(process):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the libraries of processes")
-def test_a_cluster_whose_worker_is_killed(big, tmp_path):
+def test_a_cluster_whose_worker_is_killed(big, tmp_path, start):
     pytest.importorskip("distributed")
     folder = tmp_path / "sweep"
     with clusters.cluster(tmp_path, 2, nanny=False) as (address, workers):
@@ -684,7 +702,7 @@ def test_modules_in_the_working_folder_hide_nobody(where, tmp_path):
             flags += ["--scheduler", address, "--threads", 1]
         else:
             flags += ["--jobs", 2]
-        status, _, err = program(folder, *flags)
+        status, _, err = cold(folder, *flags)
     assert status == 0, err
     rows = table(folder / "results/graph_metrics/rolled/rolled-none-models.net.Net-6.csv")
     assert [row["edges"] for row in rows] == ["48", "24"] * 2
