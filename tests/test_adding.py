@@ -15,6 +15,7 @@ from torch import nn
 
 import metrics
 from graph_encoding import encode
+from tests.graph_data import study_folders as folders
 
 ROOT = Path(__file__).resolve().parent.parent
 APART = (".*", "deps", "results", "digits", "graphs", "*.png", "*.svg")
@@ -262,10 +263,11 @@ class Program(NamedTuple):
     tree: Path
     folder: Path
     python: warm.Python
+    path: str
 
     def run(self, *argv: str, status: int = 0) -> str:
         """What a program prints: on standard error, if it is to fail."""
-        done = self.python.run(*argv, cwd=self.tree, env=os.environ | {"PYTHONPATH": ""})
+        done = self.python.run(*argv, cwd=self.tree, env=os.environ | {"PYTHONPATH": self.path})
         assert done.returncode == status, done.stdout[-5000:] + done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr if status else done.stdout
@@ -303,7 +305,8 @@ def program(tmp_path_factory):
         handlers.write(HANDLER)
     before = {name: (tree / name).read_bytes() for name in files(tree)}
     with warm.python(tree, ["graph_data.study.__main__"]) as python:
-        yield Program(tree, tree.parent / "results", python)
+        path = folders.write_quick(tree.parent / "quick", tree)
+        yield Program(tree, tree.parent / "results", python, path)
     assert {name: (tree / name).read_bytes() for name in files(tree)} == before
 
 

@@ -197,6 +197,7 @@ def test_digits_study(tmp_path, run):
     graphs = [folders.raw(folders.random(table)) for _ in layers]
     folders.write(tmp_path / "results", table, graphs[0], graphs, layers)
     settings = {
+        "PYTHONPATH": folders.write_quick(tmp_path / "quick", ROOT),
         "MODELS": "Resnet-20",
         "PRUNERS": "dense erk",
         "SPARSITIES": "0.9 0.98",
@@ -210,13 +211,22 @@ def test_digits_study(tmp_path, run):
     assert (tmp_path / "results/paper_results/report.md").exists()
 
 
+NET = """
+from torch import nn
+def net():
+    return nn.Sequential(nn.Conv2d(3, 4, 4, stride=4), nn.Flatten(), nn.Linear(256, 10))
+"""
+
+
 def test_pictures(tmp_path, run):
     """Whatever main.py calls the graph: it writes 0.9950 as 0.995, and that of dense as 0.0."""
-    settings = {"PRUNERS": "dense", "SPARSITY": "0.9950"}
+    (tmp_path / "nets.py").write_text(NET)
+    settings = {"MODEL": "nets:net", "PRUNERS": "dense", "SPARSITY": "0.9950"}
+    settings["PYTHONPATH"] = str(tmp_path)
     status, _, err = run("pictures.sh", tmp_path, **settings)
     assert status == 0, err
     names = {file.name for file in (tmp_path / "results").iterdir()}
-    assert names == {f"Resnet-20-0.9950-{name}.png" for name in ("dense", "layers")}
+    assert names == {f"nets:net-0.9950-{name}.png" for name in ("dense", "layers")}
 
 
 def test_dask(tmp_path, run):

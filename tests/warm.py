@@ -40,13 +40,16 @@ class Process:
         arguments: Sequence[object],
         folder: Path,
         environment: Mapping[str, str],
-        session: bool,
+        session: bool = False,
+        passed: Sequence[int] = (),
     ) -> None:
         # Files: whatever the program has started and left behind would keep a pipe open.
         self.stdout, self.stderr = (tempfile.TemporaryFile("w+") for _ in range(2))  # noqa: SIM115
         self.returncode = None
         with open(os.devnull) as nothing:
-            streams = [file.fileno() for file in (nothing, self.stdout, self.stderr)]
+            open_files = enumerate((nothing, self.stdout, self.stderr))
+            streams = {number: file.fileno() for number, file in open_files}
+            streams |= {descriptor: descriptor for descriptor in passed}
             self._connection, self.pid = warm_client.ask(
                 path, list(map(str, arguments)), streams, str(folder), dict(environment), session
             )
@@ -120,6 +123,11 @@ class Python:
         finally:
             process.kill()
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def popen(self, command: Sequence[str], *, pass_fds: Sequence[int], stdin: int) -> Process:
+        """As `subprocess.Popen` starts a worker: for `system.workers` in this process."""
+        assert (command[0], stdin) == (sys.executable, subprocess.DEVNULL)
+        return Process(self._path, command[1:], Path.cwd(), os.environ, passed=pass_fds)
 
     @functools.cached_property
     def executable(self) -> str:

@@ -11,13 +11,17 @@ import socket
 def ask(
     path: str,
     arguments: list[str],
-    streams: list[int],
+    streams: dict[int, int],
     folder: str,
     environment: dict[str, str],
     session: bool,
 ) -> tuple[socket.socket, int]:
-    """Start a program; gives where its exit status comes from, and its process's number."""
+    """Start a program; gives where its exit status comes from, and its process's number.
+
+    What is open here as a value of `streams` is open there as its key.
+    """
     request = {
+        "descriptors": list(streams),
         "arguments": arguments,
         "folder": folder,
         "environment": environment,
@@ -26,7 +30,7 @@ def ask(
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(path)
     data = json.dumps(request).encode()
-    sent = socket.send_fds(connection, [data], streams)
+    sent = socket.send_fds(connection, [data], list(streams.values()))
     connection.sendall(data[sent:])
     connection.shutdown(socket.SHUT_WR)
     return connection, int(line(connection))
@@ -45,7 +49,7 @@ def line(connection: socket.socket) -> bytes:
 
 def stand_in(path: str, arguments: list[str]) -> None:
     """Be the program, for a script that starts Python: its streams, its signals, its end."""
-    connection, pid = ask(path, arguments, [0, 1, 2], os.getcwd(), dict(os.environ), False)
+    connection, pid = ask(path, arguments, {0: 0, 1: 1, 2: 2}, os.getcwd(), dict(os.environ), False)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda number, _: os.kill(pid, number))
     status = int(line(connection))

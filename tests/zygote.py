@@ -15,6 +15,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -28,6 +29,9 @@ import tempfile
 import threading
 from pathlib import Path
 from typing import NoReturn
+
+ABOVE = 500
+"""No program here has a file open with a number like that."""
 
 WARM_UP = (
     "--pruning=erk --sparsity=0.99 --threads=1 --encoding rolled-channel unrolled "
@@ -99,8 +103,8 @@ def serve(root: Path, path: str) -> None:
 
 
 def receive(connection: socket.socket) -> tuple[dict, list[int]]:
-    """What to run, and its three streams."""
-    data, streams, _, _ = socket.recv_fds(connection, 1 << 16, 3)
+    """What to run, and what it has open."""
+    data, streams, _, _ = socket.recv_fds(connection, 1 << 16, 8)
     while more := connection.recv(1 << 16):
         data += more
     return json.loads(data), streams
@@ -112,9 +116,11 @@ def become(request: dict, streams: list[int], path: list[str], before: set[str])
         os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number, stream in enumerate(streams):
+    away = [fcntl.fcntl(stream, fcntl.F_DUPFD, ABOVE) for stream in streams]
+    os.closerange(3, ABOVE)
+    for number, stream in zip(request["descriptors"], away, strict=True):
         os.dup2(stream, number)
-    os.closerange(3, 1 << 16)
+    os.closerange(ABOVE, 1 << 16)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
@@ -129,6 +135,7 @@ def become(request: dict, streams: list[int], path: list[str], before: set[str])
 
 def run(arguments: list[str]) -> NoReturn:
     """Do as Python does with its arguments."""
+    sys.orig_argv[:] = [sys.executable, *arguments]
     is_safe = False
     while arguments[0] in ("-P", "-u"):
         is_safe |= arguments.pop(0) == "-P"

@@ -570,14 +570,14 @@ def test_lock_held_for_too_long(tmp_path, monkeypatch):
 
 
 def append_many(file, first):
-    for seed in range(first, first + 20):
+    for seed in range(first, first + 40):
         results.append(file, COLUMNS, [make_row(seed)])
 
 
 def test_processes_append_together(tmp_path):
     file = tmp_path / "a.csv"
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=append_many, args=(file, 20 * i)) for i in range(8)]
+    workers = [context.Process(target=append_many, args=(file, 40 * i)) for i in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:

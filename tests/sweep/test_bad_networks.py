@@ -66,6 +66,7 @@ def test_a_network_that_exits_alone_is_one_line(nets, capsys):
     assert line.endswith("own code ends the program")
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_their_size_is_unknown(nets):
     runs = plan.runs(flags.parse(nets), ["none"])
     known = sizes.known(runs)
