@@ -54,6 +54,7 @@ def stand_in(path: str, arguments: list[str]) -> None:
         signal.signal(number, lambda number, _: os.kill(pid, number))
     status = int(line(connection))
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        if -status != signal.SIGKILL:
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)

@@ -156,7 +156,7 @@ def run(arguments: list[str]) -> NoReturn:
         else:
             sys.argv[:] = arguments
             sys.path.insert(0, str(Path(kind).resolve().parent))
-            runpy.run_path(kind, run_name="__main__")
+            runpy.run_path(os.path.abspath(kind), run_name="__main__")
     except SystemExit as end:
         status = end.code
     except BaseException:
