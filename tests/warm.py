@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -142,7 +141,6 @@ class Python:
         self._process.stdin.close()
         self._process.wait(timeout=600)
         self._process.stdout.close()
-        shutil.rmtree(self._folder)
 
 
 @contextlib.contextmanager

@@ -7,14 +7,14 @@ A process forked from this one is the program from there on: its own folder, env
 arguments, path of imports and session; its workers are forked from it as the program would start
 them. What a start from nothing does is tested with processes that start so (`subprocess`).
 
-It has one thread when it forks, so it forks safely, and ends when its standard input is closed.
+It has one thread when it forks, so it forks safely. It ends when its standard input is closed, and
+removes its socket with the folder.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import fcntl
 import gc
 import importlib
@@ -22,6 +22,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -68,7 +69,9 @@ def serve(root: Path, path: str) -> None:
     listening.bind(path)
     listening.listen()
     # A child that ends writes into it.
-    woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    woken, wake = os.pipe()
+    os.set_blocking(woken, False)
+    os.set_blocking(wake, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -244,15 +247,10 @@ def forget(before: set[str]) -> None:
             del sys.modules[name]
 
 
-def end_with_parent() -> None:
-    """On Linux; elsewhere it ends when its standard input is closed."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
 if __name__ == "__main__":
     ROOT = Path(sys.argv[1]).resolve()
     sys.path[0] = str(ROOT)
-    end_with_parent()
     warm_up(sys.argv[3:])
     serve(ROOT, sys.argv[2])
+    shutil.rmtree(Path(sys.argv[2]).parent)
+    os._exit(0)  # taking torch apart takes long
