@@ -62,7 +62,7 @@ def warm_up(modules: list[str]) -> None:
 
 
 def serve(root: Path, path: str) -> None:
-    """Fork a process for each connection, and tell it the process's number and how it ended."""
+    """Fork a process for each connection, which tells its number; tell it how the process ended."""
     own = [entry for entry in sys.path if entry != str(root)]
     before = set(sys.modules)
     listening = socket.socket(socket.AF_UNIX)
@@ -98,11 +98,10 @@ def serve(root: Path, path: str) -> None:
             pid = os.fork()
             if not pid:
                 signal.set_wakeup_fd(-1)
-                become(request, streams, own, before)
+                become(request, streams, connection, own, before)
             for stream in streams:
                 os.close(stream)
             connections[pid] = connection
-            connection.send(f"{pid}\n".encode())
 
 
 def receive(connection: socket.socket) -> tuple[dict, list[int]]:
@@ -113,12 +112,19 @@ def receive(connection: socket.socket) -> tuple[dict, list[int]]:
     return json.loads(data), streams
 
 
-def become(request: dict, streams: list[int], path: list[str], before: set[str]) -> NoReturn:
+def become(
+    request: dict,
+    streams: list[int],
+    connection: socket.socket,
+    path: list[str],
+    before: set[str],
+) -> NoReturn:
     """Be the program that is asked for; never comes back."""
     if request["session"]:
         os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    connection.send(f"{os.getpid()}\n".encode())  # now it has its session and takes signals
     away = [fcntl.fcntl(stream, fcntl.F_DUPFD, ABOVE) for stream in streams]
     os.closerange(3, ABOVE)
     for number, stream in zip(request["descriptors"], away, strict=True):
