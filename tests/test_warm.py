@@ -77,11 +77,14 @@ def test_one_knows_nothing_of_another(warm_python, tmp_path):
 def test_it_is_killed_with_its_number(warm_python, tmp_path):
     code = "import time; print('begun', flush=True); time.sleep(10_000)"
     process = warm_python.start("-c", code, cwd=tmp_path, session=True)
-    assert process.poll() is None
-    assert os.getpgid(process.pid) == process.pid
-    os.kill(process.pid, signal.SIGTERM)
-    assert process.wait() == -signal.SIGTERM
-    process.communicate()
+    try:
+        assert process.poll() is None
+        assert os.getpgid(process.pid) == process.pid
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait() == -signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_what_stands_for_python_in_scripts(warm_python, tmp_path):
