@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import json
 import os
 import subprocess
@@ -62,31 +61,32 @@ def known() -> dict[str, dict[str, str]]:
 
 
 def computed(
-    setting: str, network: str, choices: list[str], device: str = "cpu"
-) -> Iterator[tuple[str, str]]:
-    """Choices and their fingerprints, one after the other, from a process of its own."""
+    setting: str, wanted: dict[str, list[str]], device: str = "cpu"
+) -> Iterator[tuple[str, str, str]]:
+    """Networks, choices and their fingerprints, one after the other, from a process of its own."""
     variables, threads = SETTINGS[setting]
     code = "import sys, tests.mask_hashes as m; m.child(*sys.argv[1:])"
     with subprocess.Popen(
-        [sys.executable, "-c", code, network, str(threads), device, *choices],
+        [sys.executable, "-c", code, str(threads), device, json.dumps(wanted)],
         cwd=ROOT,
         env=os.environ | QUIET | variables,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         for line in process.stdout:
-            choice, found = line.split()
-            yield choice, found
-    assert process.returncode == 0, f"{setting}, {network}: status {process.returncode}"
+            network, choice, found = line.split()
+            yield network, choice, found
+    assert process.returncode == 0, f"{setting}, {wanted}: status {process.returncode}"
 
 
-def child(network: str, threads: str, device: str, *choices: str) -> None:
+def child(threads: str, device: str, wanted: str) -> None:
     """Print the fingerprints, a line each."""
     from system.compute import use_threads
 
     use_threads(int(threads))
-    for choice in choices:
-        print(choice, fingerprint(network, choice, device), flush=True)
+    for network, choices in json.loads(wanted).items():
+        for choice in choices:
+            print(network, choice, fingerprint(network, choice, device), flush=True)
 
 
 def fingerprint(network: str, choice: str, device: str = "cpu") -> str:
@@ -138,9 +138,10 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="add what the file does not hold")
     options = parser.parse_args()
     wrong = 0
-    for setting, network in itertools.product(options.settings, options.networks):
+    for setting in options.settings:
         start = time.time()
-        for choice, found in computed(setting, network, options.pruners, options.device):
+        wanted = dict.fromkeys(options.networks, options.pruners)
+        for network, choice, found in computed(setting, wanted, options.device):
             file = known()
             expected = file.get(network, {}).get(choice)
             if expected is None and options.write:

@@ -6,16 +6,16 @@ import filecmp
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import warm
 from torch import nn
 
 import metrics
 from graph_encoding import encode
+from tests.graph_data import study_folders as folders
 
 ROOT = Path(__file__).resolve().parent.parent
 APART = (".*", "deps", "results", "digits", "graphs", "*.png", "*.svg")
@@ -262,17 +262,12 @@ class Program(NamedTuple):
 
     tree: Path
     folder: Path
+    python: warm.Python
+    path: str
 
     def run(self, *argv: str, status: int = 0) -> str:
         """What a program prints: on standard error, if it is to fail."""
-        done = subprocess.run(
-            [sys.executable, *argv],
-            cwd=self.tree,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+        done = self.python.run(*argv, cwd=self.tree, env=os.environ | {"PYTHONPATH": self.path})
         assert done.returncode == status, done.stdout[-5000:] + done.stderr
         assert "Traceback" not in done.stderr
         return done.stderr if status else done.stdout
@@ -309,7 +304,9 @@ def program(tmp_path_factory):
     with (tree / HANDLERS).open("a") as handlers:
         handlers.write(HANDLER)
     before = {name: (tree / name).read_bytes() for name in files(tree)}
-    yield Program(tree, tree.parent / "results")
+    with warm.python(tree, ["graph_data.study.__main__"]) as python:
+        path = folders.write_quick(tree.parent / "quick", tree)
+        yield Program(tree, tree.parent / "results", python, path)
     assert {name: (tree / name).read_bytes() for name in files(tree)} == before
 
 

@@ -35,20 +35,25 @@ sys.exit(failed)
 """
 
 
-def run(script, folder, *argv, **settings):
+@pytest.fixture
+def run(warm_python):
     """Run a script in the repository's folder, its results in another."""
-    settings = TINY | {"PYTHON": sys.executable, "OUTPUT": str(folder / "results")} | settings
-    # Into files: what a script starts and leaves behind would keep a pipe open.
-    with open(folder / "out", "w+") as out, open(folder / "err", "w+") as err:
-        status = subprocess.run(
-            ["bash", SCRIPTS / script, *argv],
-            cwd=ROOT,
-            env=os.environ | settings,
-            stdout=out,
-            stderr=err,
-            timeout=600,
-        ).returncode
-    return status, (folder / "out").read_text(), (folder / "err").read_text()
+
+    def run(script, folder, *argv, **settings):
+        python = {"PYTHON": warm_python.executable, "OUTPUT": str(folder / "results")}
+        # Into files: what a script starts and leaves behind would keep a pipe open.
+        with open(folder / "out", "w+") as out, open(folder / "err", "w+") as err:
+            status = subprocess.run(
+                ["bash", SCRIPTS / script, *argv],
+                cwd=ROOT,
+                env=os.environ | TINY | python | settings,
+                stdout=out,
+                stderr=err,
+                timeout=600,
+            ).returncode
+        return status, (folder / "out").read_text(), (folder / "err").read_text()
+
+    return run
 
 
 def with_parallel(folder):
@@ -145,7 +150,7 @@ def test_what_they_run_by_default(script, tmp_path):
     assert len(combinations) == len(found)
 
 
-def test_laptop(tmp_path):
+def test_laptop(tmp_path, run):
     settings = {"PRUNERS": "erk", "JOBS": "2"}
     status, out, err = run("sweep_laptop.sh", tmp_path, **settings)
     assert status == 0, err
@@ -156,14 +161,14 @@ def test_laptop(tmp_path):
     assert out.splitlines()[-1].startswith("2 runs, 2 done, 0 to do")
 
 
-def test_parallel(tmp_path):
+def test_parallel(tmp_path, run):
     path = with_parallel(tmp_path)
     status, _, err = run("sweep_parallel.sh", tmp_path, SEEDS="3", JOBS="2", PATH=path)
     assert status == 0, err
     assert networks(tmp_path) == [("er", "3"), ("erk", "3")]
 
 
-def test_slurm(tmp_path):
+def test_slurm(tmp_path, run):
     for job in ("1", "2"):
         settings = {"SLURM_ARRAY_TASK_ID": job, "SLURM_SUBMIT_DIR": str(ROOT)}
         status, _, err = run("sweep_slurm.sh", tmp_path, **settings)
@@ -174,14 +179,14 @@ def test_slurm(tmp_path):
     assert err == "no pruner and seed for job 4: give sbatch a shorter --array\n"
 
 
-def test_slurm_with_fewer_jobs_than_pruners_and_seeds(tmp_path):
+def test_slurm_with_fewer_jobs_than_pruners_and_seeds(tmp_path, run):
     settings = {"SLURM_ARRAY_TASK_MAX": "2", "SLURM_SUBMIT_DIR": str(ROOT)}
     status, _, err = run("sweep_slurm.sh", tmp_path, SLURM_ARRAY_TASK_ID="0", **settings)
     assert status == 0, err
     assert networks(tmp_path) == [("er", "0"), ("erk", "1")]
 
 
-def test_digits_study(tmp_path):
+def test_digits_study(tmp_path, run):
     """With every network there already it is only the study, whose report it prints."""
     design = {"pruners": ("dense", "erk"), "sparsities": (0.9, 0.98), "seeds": (0, 1)}
     table = folders.runs(("Resnet-20",), ("digits",), **design)
@@ -192,6 +197,7 @@ def test_digits_study(tmp_path):
     graphs = [folders.raw(folders.random(table)) for _ in layers]
     folders.write(tmp_path / "results", table, graphs[0], graphs, layers)
     settings = {
+        "PYTHONPATH": folders.write_quick(tmp_path / "quick", ROOT),
         "MODELS": "Resnet-20",
         "PRUNERS": "dense erk",
         "SPARSITIES": "0.9 0.98",
@@ -205,16 +211,25 @@ def test_digits_study(tmp_path):
     assert (tmp_path / "results/paper_results/report.md").exists()
 
 
-def test_pictures(tmp_path):
+NET = """
+from torch import nn
+def net():
+    return nn.Sequential(nn.Conv2d(3, 4, 4, stride=4), nn.Flatten(), nn.Linear(256, 10))
+"""
+
+
+def test_pictures(tmp_path, run):
     """Whatever main.py calls the graph: it writes 0.9950 as 0.995, and that of dense as 0.0."""
-    settings = {"PRUNERS": "dense", "SPARSITY": "0.9950"}
+    (tmp_path / "nets.py").write_text(NET)
+    settings = {"MODEL": "nets:net", "PRUNERS": "dense", "SPARSITY": "0.9950"}
+    settings["PYTHONPATH"] = str(tmp_path)
     status, _, err = run("pictures.sh", tmp_path, **settings)
     assert status == 0, err
     names = {file.name for file in (tmp_path / "results").iterdir()}
-    assert names == {f"Resnet-20-0.9950-{name}.png" for name in ("dense", "layers")}
+    assert names == {f"nets:net-0.9950-{name}.png" for name in ("dense", "layers")}
 
 
-def test_dask(tmp_path):
+def test_dask(tmp_path, run):
     pytest.importorskip("distributed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

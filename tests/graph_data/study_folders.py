@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 from itertools import product
+from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 import pandas as pd
@@ -42,6 +45,22 @@ AS_IS = ("connected_components", "spectral-gap", "spectral-radius")
 TOPOMETRICS = (*BY_NODES, *BY_EDGES, *AS_IS)
 RAMANUJAN = ("delta_r", "imdb", "iterative_spectral_gap")
 LAYERS = 2
+
+QUICK = """
+from graph_data.study import correlation, estimators, importance, scoring, validation
+validation.RESAMPLES = correlation.RESAMPLES = 20
+importance.REPEATS = importance.SPLITS = importance.PERMUTATIONS = 1
+scoring.ESTIMATORS = {"ols": estimators.ols}
+"""
+"""Small numbers for a study in a process of its own, whose numbers do not matter."""
+
+
+def write_quick(folder: Path, root: Path) -> str:
+    """Write to a folder; gives a PYTHONPATH with which studies are `QUICK`."""
+    folder.mkdir()
+    text = f"import sys\nif 'graph_data.study' in sys.orig_argv:{indent(QUICK, '    ')}"
+    (folder / "sitecustomize.py").write_text(text)
+    return f"{folder}{os.pathsep}{root}"
 
 
 def runs(

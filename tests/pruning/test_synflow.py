@@ -134,34 +134,40 @@ def test_conservation_in_the_paper_s_models(name):
             assert sums[layer] == pytest.approx(lost, rel=1e-7, abs=1e-9 * whole)
 
 
+@pytest.fixture
+def size(long):
+    """Side of the images in pixels: a hundred rounds at 32 take a quarter of a minute."""
+    return 32 if long else 16
+
+
 @pytest.mark.parametrize("name", ["CONV-6", "Resnet-20"])  # the others are as Resnet-20
-def test_no_layer_collapses_at_98_percent(name):
+def test_no_layer_collapses_at_98_percent(name, size):
     """No layer on which the flow depends is emptied, and the flow never stops.
 
     A 1 x 1 shortcut is no cut: its block's branch runs beside it, so conservation gives it no
     protection and the algorithm may remove it whole (the authors' released CSVs show the same).
     Every other layer must keep weights, and with it every cut; CONV-6 has no shortcuts at all.
     """
-    model = models.build(name, 10)
-    masks = prune("synflow", model, 0.98)
+    model = models.build(name, 10, image_size=(size, size))
+    masks = prune("synflow", model, 0.98, input_shape=(3, size, size))
     assert [n for n, m in masks.items() if not m.any() and "shortcut" not in n.lower()] == []
     total = sum(m.numel() for m in masks.values())
     assert sum(int(m.sum()) for m in masks.values()) == round((1 - 0.98) * total)
     linear = synflow.linearised(model)
     apply_masks(linear, masks)
-    whole = flow(linear, (3, 32, 32))
+    whole = flow(linear, (3, size, size))
     assert whole > 0
-    sums = list(layer_sums(linear, (3, 32, 32)).values())
+    sums = list(layer_sums(linear, (3, size, size)).values())
     assert sums[0] == pytest.approx(whole, rel=RELATIVE)
     assert sums[-1] == pytest.approx(whole, rel=RELATIVE)
 
 
-def test_uniform_pruning_as_hard_would_lose_flow_that_synflow_keeps():
+def test_uniform_pruning_as_hard_would_lose_flow_that_synflow_keeps(size):
     """The check above can fail: at 99.5 % the flow of Resnet-20 survives SynFlow only."""
     model = models.build("Resnet-20", 10)
     kept = {}
     for name in ("synflow", "uniform"):
         linear = synflow.linearised(model)
-        apply_masks(linear, prune(name, model, 0.995))
-        kept[name] = flow(linear, (3, 32, 32))
+        apply_masks(linear, prune(name, model, 0.995, input_shape=(3, size, size)))
+        kept[name] = flow(linear, (3, size, size))
     assert kept["synflow"] > 1e3 * kept["uniform"]

@@ -4,9 +4,12 @@ import codecs
 import collections
 import csv
 import errno
-import multiprocessing
+import json
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import filelock
 import numpy as np
@@ -20,6 +23,7 @@ from runs.columns import CONFIGURATION, IDENTITY, LAYER, columns
 from runs.measures import MEASURES
 from system import appending, files
 
+ROOT = Path(results.__file__).parents[1]
 METRICS = ("nodes", "motifs", "2-hop", "spectral-gap")
 COLUMNS = CONFIGURATION + METRICS
 LAYER_COLUMNS = CONFIGURATION + LAYER + METRICS
@@ -592,18 +596,23 @@ def test_lock_held_for_too_long(tmp_path, monkeypatch):
     results.append(file, COLUMNS, [make_row()])
 
 
-def append_many(file, first):
-    for seed in range(first, first + 20):
-        results.append(file, COLUMNS, [make_row(seed)])
+APPENDING = """
+import json, sys
+from runs import results
+file, columns, rows = json.load(sys.stdin)
+for row in rows:
+    results.append(file, columns, [row])
+"""
 
 
 def test_processes_append_together(tmp_path):
     file = tmp_path / "a.csv"
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=append_many, args=(file, 20 * i)) for i in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-        assert worker.exitcode == 0
+    start = [sys.executable, "-c", APPENDING]
+    workers = [subprocess.Popen(start, cwd=ROOT, stdin=subprocess.PIPE) for _ in range(8)]
+    for number, worker in enumerate(workers):
+        rows = [make_row(seed) for seed in range(20 * number, 20 * (number + 1))]
+        worker.stdin.write(json.dumps([str(file), COLUMNS, rows]).encode())
+    for worker in workers:  # all are ready by now
+        worker.stdin.close()
+    assert [worker.wait() for worker in workers] == [0] * 8
     assert sorted(row["seed"] for row in results.read(file)) == list(range(160))

@@ -3,8 +3,6 @@
 import contextlib
 import csv
 import os
-import subprocess
-import sys
 
 import clusters
 import pytest
@@ -47,14 +45,9 @@ def nets(tmp_path, monkeypatch):
     return ["--model", "nets:good", *(f"nets:{name}" for name in ERRORS), *FLAGS]
 
 
-def test_bad_networks_are_failures_and_the_good_one_is_done(nets, tmp_path):
-    done = subprocess.run(
-        [sys.executable, main.__file__, *nets],
-        env=clusters.environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+def test_bad_networks_are_failures_and_the_good_one_is_done(nets, tmp_path, warm_python):
+    environment = clusters.environment()
+    done = warm_python.run(main.__file__, *nets, cwd=tmp_path, env=environment)
     assert done.returncode == 103, done.stderr
     assert done.stdout == "1 done, 0 skipped, 3 failed; results in results\n"
     assert "Traceback" not in done.stderr
@@ -73,6 +66,7 @@ def test_a_network_that_exits_alone_is_one_line(nets, capsys):
     assert line.endswith("own code ends the program")
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_their_size_is_unknown(nets):
     runs = plan.runs(flags.parse(nets), ["none"])
     known = sizes.known(runs)

@@ -189,6 +189,7 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
     assert files(tmp_path) == before
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_dry_run_tells_what_is_not_saved(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     argv = "--pruning erk --seed 0 1 --encoding rolled-channel rolled"
@@ -215,6 +216,7 @@ def test_dry_run_tells_what_is_not_saved(tmp_path, monkeypatch, capsys):
     assert files("graphs") == [str(file)]
 
 
+@pytest.mark.usefixtures("warm_workers")
 @pytest.mark.parametrize("argv", ["--pruning erk", "--pruning erk --seed 0 1 --save-snn snn"])
 def test_dry_run_writes_no_file(tmp_path, monkeypatch, capsys, argv):
     monkeypatch.chdir(tmp_path)

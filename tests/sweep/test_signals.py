@@ -4,7 +4,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import time
 
@@ -50,17 +49,14 @@ def processes(group):
     return found
 
 
-def sweep(folder, temporary, *more):
+def sweep(python, folder, temporary, *more):
     temporary.mkdir(exist_ok=True)
     (folder / "nets.py").write_text(NET)
-    return subprocess.Popen(
-        [sys.executable, main.__file__, *FLAGS, "--seed", *map(str, range(SEEDS)), *more],
+    return python.start(
+        *(main.__file__, *FLAGS, "--seed", *range(SEEDS), *more),
         cwd=folder,
         env=clusters.environment() | {"TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+        session=True,
     )
 
 
@@ -69,7 +65,7 @@ def rows(folder):
     return sum(1 for _ in appending.lines(file)) - 1 if file.exists() else 0
 
 
-def test_a_sweep_that_is_ended(tmp_path, long):
+def test_a_sweep_that_is_ended(tmp_path, long, warm_python):
     """Its processes are at work or hang; the next sweep goes on where it was."""
     chance = random.Random(3)
     numbers = list(STATUS) * 10 if long else [signal.SIGTERM, signal.SIGKILL]
@@ -80,7 +76,7 @@ def test_a_sweep_that_is_ended(tmp_path, long):
     longest = 0.0
     for attempt, number in enumerate(numbers):
         before = rows(tmp_path)
-        program = sweep(tmp_path, temporary, "--jobs", jobs, "--threads", "2")
+        program = sweep(warm_python, tmp_path, temporary, "--jobs", jobs, "--threads", "2")
         wait_until(lambda b=before: rows(tmp_path) > b, program)
         if attempt % 2 == 0 or not long:
             hang.touch()

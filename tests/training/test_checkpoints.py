@@ -7,8 +7,6 @@ import itertools
 import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -313,7 +311,7 @@ sys.exit(main.main(sys.argv[3:]))
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 @pytest.mark.parametrize("pruner", ["erk", "dsr"])
-def test_main_killed_in_the_middle_of_training_goes_on(tmp_path, pruner):
+def test_main_killed_in_the_middle_of_training_goes_on(tmp_path, warm_python, pruner):
     """kill -9 in the second and in the third epoch: rows, saved weights and log are the same."""
 
     def run(name, epoch=-1, step=0):
@@ -322,8 +320,7 @@ def test_main_killed_in_the_middle_of_training_goes_on(tmp_path, pruner):
             f"--dataset digits --pruning {pruner} --sparsity 0.9 --training --epochs 3 --threads 1 "
             f"--encoding rolled --output-dir {folder} --save-snn {folder / 'snn'}"
         ).split()
-        command = [sys.executable, "-c", KILLED, str(epoch), str(step), *argv]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT).returncode
+        return warm_python.run("-c", KILLED, epoch, step, *argv, cwd=ROOT).returncode
 
     assert run("whole") == 0
     assert run("killed", 1, 2) == -signal.SIGKILL
