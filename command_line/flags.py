@@ -57,7 +57,8 @@ def parser() -> Parser:
     """The flags, in groups."""
     p = Parser(
         prog="main.py",
-        description="Prune a network at initialisation, encode it as a graph, measure the graph.",
+        description="Prune a network at initialisation or while it is trained, encode it as a "
+        "graph, measure the graph.",
         epilog="Long options can be written with hyphens or underscores.",
         allow_abbrev=False,
     )
