@@ -34,6 +34,7 @@ def make_row(seed=0, **values):
         "achieved_sparsity": 0.97999,
         "seed": seed,
         "as_released": "",
+        "rounds": None,
         "encoding": "unrolled",
         "wiring": "exact",
         "training": False,
@@ -53,9 +54,9 @@ def test_file_is_this_text(tmp_path):
     file = tmp_path / "new" / "folder" / "a.csv"
     results.append(file, COLUMNS, [make_row()])
     assert file.read_text() == (
-        "model,dataset,pruning,sparsity,achieved_sparsity,seed,as_released,encoding,wiring,training,"
-        "epochs,batch_size,lr,accuracy,nodes,motifs,2-hop,spectral-gap\n"
-        "Resnet-20,digits,erk,0.98,0.97999,0,,unrolled,exact,False,,,,,"
+        "model,dataset,pruning,sparsity,achieved_sparsity,seed,as_released,rounds,encoding,"
+        "wiring,training,epochs,batch_size,lr,accuracy,nodes,motifs,2-hop,spectral-gap\n"
+        "Resnet-20,digits,erk,0.98,0.97999,0,,,unrolled,exact,False,,,,,"
         "191894,1180591620717411303425,0.3333333333333333,\n"
     )
 
@@ -125,6 +126,17 @@ def test_a_file_from_before_the_flag_has_runs_that_are_not_as_released(tmp_path)
     results.replace(file, COLUMNS, [run | {"nodes": 5}])
     assert results.read(file) == [make_row(0), run | {"nodes": 5}, other]
     assert results.find(file, other) == [other]
+
+
+def test_a_file_from_before_has_runs_in_one_round(tmp_path):
+    file = tmp_path / "a.csv"
+    results.append(file, [name for name in COLUMNS if name != "rounds"], [make_row()])
+    assert [row["seed"] for row in results.find(file, make_row())] == [0]
+    other = make_row(rounds=3)
+    assert results.find(file, other) == []
+    results.append(file, COLUMNS, [other])
+    assert results.read(file) == [make_row(), other]
+    assert results.find(file, make_row(rounds=3.0)) == [other]
 
 
 def test_outcomes_are_no_part_of_the_identity(tmp_path):
@@ -358,7 +370,7 @@ def test_other_columns_are_refused_and_kept(tmp_path, write):
     ("spoil", "message"),
     [
         (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
-        (lambda b: b.replace(b",191894,", b","), "line 2: 17 cells where the header has 18"),
+        (lambda b: b.replace(b",191894,", b","), "line 2: 18 cells where the header has 19"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 2: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
