@@ -443,7 +443,7 @@ def test_numbers_written_by_hand_are_the_same_run(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda b: b.replace(b",191894,", b","), "line 3: 17 cells where the header has 18"),
+        (lambda b: b.replace(b",191894,", b","), "line 3: 18 cells where the header has 19"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 3: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),
