@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pruning.settings import Settings
 
 __all__ = [
-    "AT_INITIALISATION",
     "BASELINE",
     "CHEAP",
     "PRUNERS",
@@ -40,6 +39,7 @@ __all__ = [
     "Settings",
     "achieved_sparsity",
     "apply_masks",
+    "at_initialisation",
     "effective_masks",
     "gaps",
     "prune",
@@ -208,10 +208,12 @@ PRUNERS: dict[str, Pruner] = {
         marker="x",
     ),
 }
-AT_INITIALISATION = tuple(name for name, pruner in PRUNERS.items() if not pruner.trains)
-"""Pruners that need no training: what ``--pruning all`` takes."""
-
 BASELINE = next(name for name, pruner in PRUNERS.items() if pruner.is_baseline)
+
+
+def at_initialisation() -> list[str]:
+    """Names of the pruners that need no training: what ``--pruning all`` takes."""
+    return [name for name, pruner in PRUNERS.items() if not pruner.trains]
 
 
 def prune(

@@ -4,7 +4,7 @@ import pytest
 
 from command_line import flags
 from command_line.saved_network import network_of
-from pruning import AT_INITIALISATION, PRUNERS
+from pruning import PRUNERS, at_initialisation
 from sweep import plan
 from system.errors import UserError
 
@@ -28,10 +28,10 @@ def test_others_beside_them_are_trained_only_if_asked_for():
 
 
 def test_all_are_those_at_initialisation():
-    assert [n.pruning for n in networks("--pruning all")] == list(AT_INITIALISATION)
+    assert [n.pruning for n in networks("--pruning all")] == at_initialisation()
     with_one = [n.pruning for n in networks("--pruning dsr all")]
-    assert with_one == [*AT_INITIALISATION, "dsr"]
-    assert not set(AT_INITIALISATION) & set(TRAINED)
+    assert with_one == [*at_initialisation(), "dsr"]
+    assert not set(at_initialisation()) & set(TRAINED)
 
 
 @pytest.mark.parametrize(
