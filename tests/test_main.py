@@ -144,7 +144,7 @@ def test_the_papers_spelling_of_ramanujan():
     [
         ("--model Resnet-21", "--model.*'Resnet-21'.*Resnet-20.*Resnet-32"),
         ("--dataset MNIST", "--dataset.*'MNIST'.*digits"),
-        ("--pruning magnitude", "--pruning.*'magnitude'.*synflow"),
+        ("--pruning largest", "--pruning.*'largest'.*synflow"),
         ("--encoding folded", "--encoding.*'folded'.*rolled-channel"),
         ("--wiring loose", "--wiring.*'loose'.*published"),
         ("--device tpu", "--device.*'tpu'.*cuda"),
