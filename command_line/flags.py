@@ -12,7 +12,7 @@ from figures.style import FORMATS
 from graph_encoding import DEFAULT as ENCODING
 from graph_encoding import ENCODINGS, EXACT, WIRINGS, WITH_SHORTCUTS
 from models import MODELS
-from pruning import AT_INITIALISATION, PRUNERS
+from pruning import PRUNERS, at_initialisation
 from runs.measures import MEASURES, SPELLINGS
 from system.arguments import (
     Parser,
@@ -57,7 +57,8 @@ def parser() -> Parser:
     """The flags, in groups."""
     p = Parser(
         prog="main.py",
-        description="Prune a network at initialisation, encode it as a graph, measure the graph.",
+        description="Prune a network at initialisation or while it is trained, encode it as a "
+        "graph, measure the graph.",
         epilog="Long options can be written with hyphens or underscores.",
         allow_abbrev=False,
     )
@@ -68,7 +69,7 @@ def parser() -> Parser:
         "--pruning, and so on; metrics are those of --graph-metrics",
     )
     default = " (default: %(default)s)"
-    trained = [name for name in PRUNERS if name not in AT_INITIALISATION]
+    trained = [name for name, pruner in PRUNERS.items() if pruner.trains]
 
     group = p.add_argument_group("network")
     group.add_argument(
@@ -356,7 +357,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     for flag, every in (
         ("model", MODELS),
         ("dataset", DATASETS),
-        ("pruning", AT_INITIALISATION),
+        ("pruning", at_initialisation()),
         ("encoding", wired),
     ):
         if ALL in (getattr(options, flag) or ()):

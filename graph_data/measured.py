@@ -155,8 +155,8 @@ def _refuse_two_schedules(file: Path, table: pd.DataFrame, key: list[str]) -> No
     if len(again):
         what = ", ".join(str(again.iloc[0][name]) for name in key)
         raise TableError(
-            f"{file}: trained with several --epochs, --batch-size or --lr: {what}; the study takes "
-            "one training of a network: keep the others in another folder"
+            f"{file}: trained with several --epochs, --batch-size, --lr or --rounds: {what}; the "
+            "study takes one training of a network: keep the others in another folder"
         )
 
 

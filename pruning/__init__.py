@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pruning.settings import Settings
 
 __all__ = [
-    "AT_INITIALISATION",
     "BASELINE",
     "CHEAP",
     "PRUNERS",
@@ -41,6 +40,7 @@ __all__ = [
     "Settings",
     "achieved_sparsity",
     "apply_masks",
+    "at_initialisation",
     "effective_masks",
     "gaps",
     "moved",
@@ -211,10 +211,12 @@ PRUNERS: dict[str, Pruner] = {
         marker="x",
     ),
 }
-AT_INITIALISATION = tuple(name for name, pruner in PRUNERS.items() if not pruner.trains)
-"""Pruners that need no training: what ``--pruning all`` takes."""
-
 BASELINE = next(name for name, pruner in PRUNERS.items() if pruner.is_baseline)
+
+
+def at_initialisation() -> list[str]:
+    """Names of the pruners that need no training: what ``--pruning all`` takes."""
+    return [name for name, pruner in PRUNERS.items() if not pruner.trains]
 
 
 def prune(

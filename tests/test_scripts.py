@@ -126,7 +126,7 @@ def test_what_they_run_by_default(script, tmp_path):
     """Flags and values that main.py has; every pruner and encoding of the registries."""
     from command_line import flags
     from graph_encoding import ENCODINGS
-    from pruning import AT_INITIALISATION
+    from pruning import at_initialisation
 
     stub, calls = tmp_path / "python", tmp_path / "calls"
     stub.write_text(RECORDER.format(python=sys.executable, calls=calls))
@@ -143,7 +143,10 @@ def test_what_they_run_by_default(script, tmp_path):
     runs = [text.split()[1:] for text in calls.read_text().splitlines() if "main.py" in text]
     found = [flags.parse(argv) for argv in runs]
     assert {str(options.output_dir.parts[0]) for options in found} == {"results"}
-    for names, every in (("pruning", {*AT_INITIALISATION} - {"dense"}), ("encoding", {*ENCODINGS})):
+    for names, every in (
+        ("pruning", {*at_initialisation()} - {"dense"}),
+        ("encoding", {*ENCODINGS}),
+    ):
         asked = {name for options in found for name in getattr(options, names)}
         assert asked >= every or script.name == "digits_study.sh"
     combinations = {(*o.model, *o.pruning, *o.seed, *o.sparsity) for o in found}

@@ -184,3 +184,26 @@ def test_a_checkpoint_that_a_kill_has_left_is_removed(job, monkeypatch):
     assert status == 0
     assert "already in" in out
     assert not list(CHECKPOINTS.iterdir())
+
+
+def test_masks_at_the_end_are_what_is_measured(job):
+    """Half of the 268 weights of a small network: before and after the same number of edges."""
+    argv = "--model nets:ten --dataset digits --sparsity 0.5 --encoding rolled --batch-size 256"
+    for more in (("rigl",), ("magnitude",), ("magnitude", "--rounds", "2")):
+        status, _, err = job(*argv.split(), "--epochs", "4", "--pruning", *more)
+        assert status == 0, err
+    assert not list(CHECKPOINTS.iterdir())
+    rows = table("results/graph_metrics/rolled/rolled-digits-nets.ten.csv")
+    edges = {}
+    for row in rows:
+        key = row["pruning"], row["rounds"]
+        edges[key] = edges.get(key, 0) + int(row["edges"])
+        assert float(row["achieved_sparsity"]) == 0.5
+        assert row["training"] == "True" and 0 <= float(row["accuracy"]) <= 1
+    assert edges == dict.fromkeys([("rigl", ""), ("magnitude", ""), ("magnitude", "2")], 134)
+    log = table("results/training.csv")
+    moved = [row["moved"] for row in log]
+    assert all(int(cell) > 0 for cell in moved[:3]) and set(moved[4:]) == {""}
+    assert float(log[3]["ever_active"]) > 0.5
+    epochs = [int(row["epoch"]) for row in log]
+    assert epochs == [*range(1, 5), *range(1, 8), *range(1, 11)]

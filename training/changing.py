@@ -14,7 +14,7 @@ from pruning.in_time.schedule import AVERAGE, GRADIENT
 from system import draws
 
 from .error import TrainingError
-from .step import bits, zero_removed
+from .step import INTEGERS, bits, zero_removed
 
 VISIBLE = 2.0**-60
 """What stands for zero in a weight that is kept: graphs have an edge where a weight is not zero.
@@ -121,8 +121,12 @@ class Changing:
     def _update(self) -> None:
         """Put new masks in the place of the old ones."""
         plan = self.change.schedule
-        slopes = {name: weight.grad for name, weight in self.weights.items()}
-        slopes = self.averages if plan.needs == AVERAGE else slopes if plan.needs else {}
+        slopes = self.averages
+        if plan.needs == GRADIENT:
+            slopes = {
+                name: torch.zeros_like(weight) if weight.grad is None else weight.grad
+                for name, weight in self.weights.items()
+            }
         layers = [
             Layer(name, self.masks[name], weight.detach(), slopes.get(name))
             for name, weight in self.weights.items()
@@ -142,20 +146,21 @@ class Changing:
         """Whether all gradients are finite, on the device; None where they are not scaled."""
         if not self.scaler.is_enabled():
             return None
-        gradients = [weight.grad for weight in self.weights.values()]
+        gradients = [w.grad for w in self.weights.values() if w.grad is not None]
         return torch.stack(torch._foreach_norm(gradients, float("inf"))).isfinite().all()
 
     @torch.no_grad()
     def _average(self, finite: torch.Tensor | None) -> None:
         """Take the gradients into their averages; not those of a step that the scaler skips."""
-        averages = list(self.averages.values())
-        gradients = [self.weights[name].grad for name in self.averages]
+        used = [name for name, weight in self.weights.items() if weight.grad is not None]
+        averages = [self.averages[name] for name in used]
+        gradients = [self.weights[name].grad for name in used]
         keep = self.optimizer.param_groups[0]["momentum"]
         if finite is None:
             torch._foreach_mul_(averages, keep)
         else:
             torch._foreach_mul_(averages, torch.where(finite, keep, 1.0))
-            whole = [gradient.view(torch.int32) for gradient in gradients]
+            whole = [each.view(INTEGERS[each.element_size()]) for each in gradients]
             torch._foreach_mul_(whole, finite.to(torch.int32))  # nan * 0 is not 0; its bits are
         torch._foreach_add_(averages, gradients)
 

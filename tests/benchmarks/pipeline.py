@@ -31,7 +31,7 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", choices=models.MODELS, default=list(models.MODELS))
     parser.add_argument(
-        "--pruners", nargs="+", choices=pruning.PRUNERS, default=list(pruning.PRUNERS)
+        "--pruners", nargs="+", choices=pruning.PRUNERS, default=pruning.at_initialisation()
     )
     parser.add_argument("--sparsity", type=float, default=0.98)
     parser.add_argument("--threads", type=int, default=os.cpu_count())

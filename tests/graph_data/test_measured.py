@@ -168,7 +168,10 @@ def test_one_network_trained_in_two_ways_is_refused(tmp_path):
     other = table.iloc[1:].assign(epochs=2)
     folders.write(tmp_path, other, graphs)
     message = refused(tmp_path)
-    assert "several --epochs, --batch-size or --lr" in message and "CONV-6, CIFAR-10" in message
+    assert (
+        "several --epochs, --batch-size, --lr or --rounds" in message
+        and "CONV-6, CIFAR-10" in message
+    )
     assert str(unrolled_file(tmp_path)) in message
 
 

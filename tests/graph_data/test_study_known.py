@@ -387,7 +387,7 @@ def write_made_up(folder, table, values):
     for (model, dataset), part in table.groupby(["model", "dataset"]):
         lines = [
             {"encoding": "unrolled", "wiring": "exact", "training": True, **folders.SCHEDULE}
-            | {"achieved_sparsity": run["sparsity"], "as_released": ""}
+            | {"achieved_sparsity": run["sparsity"], "as_released": "", "rounds": None}
             | {**run, **values.loc[index]}
             for index, run in part.iterrows()
         ]

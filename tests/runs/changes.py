@@ -33,6 +33,7 @@ def run(seed: int, layers: int, nodes: int = 5) -> list[Row]:
         "achieved_sparsity": 0.97999,
         "seed": seed,
         "as_released": "",
+        "rounds": None,
         "encoding": "rolled",
         "wiring": "exact",
         "training": False,

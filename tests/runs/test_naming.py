@@ -10,6 +10,7 @@ from runs.run import Measurement, Network, configuration
 MADE = vars(Network("Resnet-20", "digits", "erk", 0.98, 3))
 TRAINED = vars(Network("Resnet-20", "digits", "erk", 0.98, 3, True, 4, 32, 0.1))
 RELEASED = TRAINED | {"as_released": "pruner+images"}
+ROUNDS = TRAINED | {"pruning": "magnitude", "rounds": 5}
 ROW = TRAINED | {"achieved_sparsity": 0.98, "accuracy": 0.5, "wiring": "identity"}
 HEAD = "Resnet-20 for digits, erk, sparsity 0.98 (achieved 0.980000), seed 3, trained, "
 
@@ -17,16 +18,19 @@ HEAD = "Resnet-20 for digits, erk, sparsity 0.98 (achieved 0.980000), seed 3, tr
 @pytest.mark.parametrize(
     "say, made, expected",
     [
-        (naming.key, MADE, "Resnet-20,digits,erk,0.98,3,,False,,,"),
-        (naming.key, TRAINED, "Resnet-20,digits,erk,0.98,3,,True,4,32,0.1"),
+        (naming.key, MADE, "Resnet-20,digits,erk,0.98,3,,,False,,,"),
+        (naming.key, TRAINED, "Resnet-20,digits,erk,0.98,3,,,True,4,32,0.1"),
         (naming.stem, MADE, "Resnet-20-digits-erk-0.98-3"),
         (naming.stem, TRAINED, "Resnet-20-digits-erk-0.98-3-trained-4-32-0.1"),
-        (naming.key, RELEASED, "Resnet-20,digits,erk,0.98,3,pruner+images,True,4,32,0.1"),
+        (naming.key, RELEASED, "Resnet-20,digits,erk,0.98,3,pruner+images,,True,4,32,0.1"),
         (
             naming.stem,
             RELEASED,
             "Resnet-20-digits-erk-0.98-3-released-pruner+images-trained-4-32-0.1",
         ),
+        (naming.key, ROUNDS, "Resnet-20,digits,magnitude,0.98,3,,5,True,4,32,0.1"),
+        (naming.stem, ROUNDS, "Resnet-20-digits-magnitude-0.98-3-rounds-5-trained-4-32-0.1"),
+        (naming.line, ROUNDS, "Resnet-20 digits magnitude 0.98 seed 3, 5 rounds, trained"),
         (naming.line, RELEASED, "Resnet-20 digits erk 0.98 seed 3, as released, trained"),
         (naming.line, MADE, "Resnet-20 digits erk 0.98 seed 3"),
         (naming.line, TRAINED, "Resnet-20 digits erk 0.98 seed 3, trained"),
@@ -90,6 +94,19 @@ def test_a_moment_of_a_training_is_told_by_its_epoch():
     ):
         assert len(set(places)) == 3
         assert "epoch" not in places[-1].name
+
+
+def test_rounds_are_told_where_they_differ():
+    once = ROUNDS | {"rounds": None}
+    before = {name: value for name, value in once.items() if name != "rounds"}
+    assert naming.labels([before, ROUNDS, once]) == [
+        "magnitude",
+        "magnitude, rounds 5",
+        "magnitude",
+    ]
+    row = ROW | ROUNDS | {"encoding": "rolled"}
+    assert "seed 3, 5 rounds, trained" in naming.heading(row)
+    assert "seed 3, trained" in naming.heading(row | {"rounds": None})
 
 
 def test_the_heading_of_a_row_says_that_it_is_as_released():

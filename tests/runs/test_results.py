@@ -152,6 +152,17 @@ def test_a_trained_run_of_a_file_from_before_moments_is_that_of_its_last_epoch(t
     assert results.read(file) == [last, untrained, second, second]
 
 
+def test_a_file_from_before_has_runs_in_one_round(tmp_path):
+    file = tmp_path / "a.csv"
+    results.append(file, [name for name in COLUMNS if name != "rounds"], [make_row()])
+    assert [row["seed"] for row in results.find(file, make_row())] == [0]
+    other = make_row(rounds=3)
+    assert results.find(file, other) == []
+    results.append(file, COLUMNS, [other])
+    assert results.read(file) == [make_row(), other]
+    assert results.find(file, make_row(rounds=3.0)) == [other]
+
+
 def test_outcomes_are_no_part_of_the_identity(tmp_path):
     results.append(tmp_path / "a.csv", COLUMNS, [make_row()])
     assert results.find(
@@ -385,7 +396,7 @@ def test_other_columns_are_refused_and_kept(tmp_path, write):
     ("spoil", "message"),
     [
         (lambda b: b.replace(b",191894,", b",19x894,"), "line 2: could not convert"),
-        (lambda b: b.replace(b",191894,", b","), "line 2: 19 cells where the header has 20"),
+        (lambda b: b.replace(b",191894,", b","), "line 2: 20 cells where the header has 21"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 2: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 2: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 2: "),
@@ -458,7 +469,7 @@ def test_numbers_written_by_hand_are_the_same_run(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda b: b.replace(b",191894,", b","), "line 3: 19 cells where the header has 20"),
+        (lambda b: b.replace(b",191894,", b","), "line 3: 20 cells where the header has 21"),
         (lambda b: b.replace(b"digits", b"\xff\xfe"), "line 3: no UTF-8 text"),
         (lambda b: b.replace(b"False", b"perhaps"), "line 3: training is 'perhaps'"),
         (lambda b: b.replace(b"digits", b'"dig"its'), "line 3: "),

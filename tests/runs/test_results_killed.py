@@ -33,10 +33,9 @@ def run(seed, layers):
     return [
         dict(
             model="Resnet-20", dataset="digits", pruning="erk", sparsity=0.98,
-            achieved_sparsity=0.97999, seed=seed, as_released="", encoding="rolled", wiring="exact",
-            training=True, epochs=4, batch_size=32, lr=0.1, epoch=4, accuracy=None, moved=None,
-            layer_id=layer,
-            layer_name=f"conv, {layer}",
+            achieved_sparsity=0.97999, seed=seed, as_released="", rounds=None,
+            encoding="rolled", wiring="exact", training=True, epochs=4, batch_size=32, lr=0.1,
+            epoch=4, accuracy=None, moved=None, layer_id=layer, layer_name=f"conv, {layer}",
             layer_density=1 / (1 + layer), nodes=seed + layer, motifs=2 ** 70,
         )
         for layer in range(layers)

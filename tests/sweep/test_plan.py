@@ -11,7 +11,7 @@ from command_line import flags
 from datasets import DATASETS
 from graph_encoding import ENCODINGS, Encoding
 from models import MODELS
-from pruning import AT_INITIALISATION, PRUNERS
+from pruning import PRUNERS, at_initialisation
 from runs import results
 from runs.columns import CONFIGURATION, columns
 from runs.run import Measurement, Network, configuration
@@ -82,7 +82,7 @@ def test_all():
     options = flags.parse(f"{argv} --dataset all".split())
     assert options.dataset == list(DATASETS)
     found = plan.runs(options, options.dataset)
-    pruners = 2 * (len(AT_INITIALISATION) - 1) + 1  # dense has no sparsities
+    pruners = 2 * (len(at_initialisation()) - 1) + 1  # dense has no sparsities
     assert len(found) == len(DATASETS) * len(MODELS) * pruners * 2
     assert {m.encoding for m in found[0].measurements} == set(ENCODINGS)
     assert tasks("--pruning erk all") == tasks("--pruning all")

@@ -252,6 +252,19 @@ def test_frozen_layers_keep_their_masks():
     assert not torch.equal(masks["5.weight"], start["5.weight"])
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_layer_that_is_not_used_is_no_fault(name):
+    model = network()
+    model.unused = nn.Linear(6, 6)
+    model.forward = nn.Sequential(*list(model)[:-1]).forward
+    masks = pruning.prune(name, model, 0.5)
+    before = sum(int(mask.sum()) for mask in masks.values())
+    loader = batches(images(), 8)
+    options = SETTINGS | {"mixed": True, "epochs": 3, "change": PRUNERS[name].change}
+    train(model, masks, loader, loader, **options)
+    assert sum(int(mask.sum()) for mask in masks.values()) == before
+
+
 def test_too_short_a_training_is_refused():
     with pytest.raises(TrainingError, match=r"too short for its masks to change: .* --epochs"):
         trained("set", epochs=1)
