@@ -10,6 +10,7 @@ the least to the greatest of them. Of bipartite graphs, a value is the mean over
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,7 +129,8 @@ def plot(table: pd.DataFrame, names: Sequence[str]):
     methods = list(dict.fromkeys(methods))
     styles = pruner_styles(methods)
     with matplotlib().rc_context(TEXT):
-        figure, panels = sheet(len(names), 3, 1.9, sharex=True)
+        columns = math.ceil(len(names) / math.ceil(len(names) / 3))  # as even as can be
+        figure, panels = sheet(len(names), columns, 1.9, sharex=True)
         for panel, name in zip(panels, names, strict=True):
             for method in methods:
                 part = table[table["pruning"] == method].groupby("epoch")[name]
@@ -149,9 +151,10 @@ def plot(table: pd.DataFrame, names: Sequence[str]):
             panel.grid(alpha=0.3)
             panel.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True, useOffset=False)
             panel.xaxis.get_major_locator().set_params(integer=True)
-        for panel in panels[-3:]:
-            panel.set_xlabel("epoch")
+        for panel in panels[-columns:]:
             panel.tick_params(labelbottom=True)
+        for panel in panels[(len(panels) - 1) // columns * columns :]:
+            panel.set_xlabel("epoch")
         figure.suptitle(_title(table), fontsize="large", parse_math=False)
         if len(methods) > 1:
             handles, labels = panels[0].get_legend_handles_labels()
