@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pruning import PRUNERS
 from runs import naming, results
-from runs.columns import CONFIGURATION, LAYER, completed
+from runs.columns import CONFIGURATION, IDENTITY, LAYER, completed
 from system.arguments import Parser, file_ending_in, fraction, path
 from system.errors import UserError
 from system.files import check_file
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ACCURACY, MOVED = "accuracy", "moved"
-ONE = ("model", "dataset", "sparsity", "encoding", "wiring", "as_released")
-SCHEDULE = ("epochs", "batch_size", "lr")
-"""What has to be the same of all networks of a picture, and of their training."""
-
 POINT = ["pruning", "seed", "epoch"]
+ONE = [name for name in IDENTITY if name not in (*POINT, "training")]
+"""What has to be the same of all networks of a picture."""
 
 
 def read(
@@ -64,7 +62,7 @@ def read(
     """
     import pandas as pd
 
-    rows = [completed(row) for file in files for row in _rows(file)]
+    rows = [row for file in files for row in _rows(file)]
     table = pd.DataFrame([row for row in rows if row["training"]])
     baselines = [name for name, pruner in PRUNERS.items() if pruner.is_baseline]
     if len(table) and sparsity is not None:
@@ -72,7 +70,7 @@ def read(
     if len(table) and wiring is not None:
         table = table[table["wiring"] == wiring]
     if len(table):
-        moments = table.groupby([*POINT[:2], *ONE, *SCHEDULE])["epoch"].transform("nunique")
+        moments = table.groupby([*POINT[:2], *ONE], dropna=False)["epoch"].transform("nunique")
         table = table[moments > 1]
     if not len(table):
         raise UserError(
@@ -80,7 +78,7 @@ def read(
             "training: run main.py with --measure-every"
         )
     compared = table[~table["pruning"].isin(baselines)]
-    common = (compared if len(compared) else table)[[*ONE, *SCHEDULE]].drop_duplicates()
+    common = (compared if len(compared) else table)[ONE].drop_duplicates()
     for name in common:
         if common[name].nunique() > 1:
             found = ", ".join(map(str, sorted(common[name].unique())))
@@ -97,8 +95,8 @@ def read(
 def _rows(file: Path) -> list[dict[str, object]]:
     if not file.is_file():
         raise UserError(f"{file}: no such file: give a result CSV of main.py")
-    rows = results.read(file)
-    if lacking := [name for name in (*ONE, *SCHEDULE, *POINT) if rows and name not in rows[0]]:
+    rows = [completed(row) for row in results.read(file)]
+    if lacking := [name for name in IDENTITY if rows and name not in rows[0]]:
         raise UserError(f"{file}: has no column {lacking[0]}, so no moments of a training")
     return rows
 

@@ -28,7 +28,7 @@ MOMENTS = {0: 0.1, 2: 0.5, 4: 0.75}
 
 def rows(**changes):
     """A network at three moments: its strength grows with epoch and seed, its nodes stay."""
-    made = MADE | changes
+    made = dict.fromkeys(CONFIGURATION) | MADE | changes
     return [
         made
         | {"epoch": epoch, "accuracy": accuracy, "moved": epoch / 10, "nodes": 7, "motifs": 2**70}
