@@ -386,7 +386,8 @@ def write_made_up(folder, table, values):
     columns = (*CONFIGURATION, *MADE_UP.columns)
     for (model, dataset), part in table.groupby(["model", "dataset"]):
         lines = [
-            {"encoding": "unrolled", "wiring": "exact", "training": True, **folders.SCHEDULE}
+            dict.fromkeys(columns)
+            | {"encoding": "unrolled", "wiring": "exact", "training": True, **folders.SCHEDULE}
             | {"achieved_sparsity": run["sparsity"], "as_released": "", "rounds": None}
             | {**run, **values.loc[index]}
             for index, run in part.iterrows()
