@@ -140,8 +140,8 @@ def tables(found: pd.DataFrame) -> str:
         "seed. All else is extrapolated: other sparsities, seeds and numbers of classes by a model "
         "without interactions, the graphs of SNIP, GraSP and ProsPr by those of the other pruners, "
         "and their pruning by that on the digits, times the classes for GraSP. Images of CIFAR or "
-        f"Tiny ImageNet were not used. {_left_out(left_out)}CPU seconds of a machine that is busy with other work are "
-        "more than those of a quiet one.\n\nCPU seconds of the sample:"
+        f"Tiny ImageNet were not used. {_left_out(left_out)}CPU seconds of a machine that is busy "
+        "with other work are more than those of a quiet one.\n\nCPU seconds of the sample:"
     )
     parts.append(markdown(found[[*BY, *STAGES]], ".3g"))
     return "\n\n".join(parts) + "\n"
