@@ -27,6 +27,9 @@ $(READY): deps/requirements.txt
 	    || { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --disable-pip-version-check -r deps/requirements.txt
+	@echo "Compiling what a run needs, once"
+	@$(VENV)/bin/python main.py --pruning erk --encoding unrolled rolled --force \
+	    --output-dir $(VENV)/first_run >/dev/null 2>&1 || true # the user's own run will say why
 	@touch $@
 
 clean:

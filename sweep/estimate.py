@@ -9,8 +9,9 @@ those of the motifs, which grow with more than the edges, from the graph's geome
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from datasets import about
@@ -19,6 +20,8 @@ from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Run
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from metrics import choice
 
 LOADED = 420.0  # MB of a process with everything imported
@@ -121,13 +124,12 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
     import graph_encoding
     import pruning
     from metrics import walks
-    from models import own
 
     if PRUNERS[pruner].cost != CHEAP:
         dense = size(source, dataset, BASELINE, 0.0, False)
         at_random = size(source, dataset, AT_RANDOM, sparsity, False)
         return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - sparsity)))
-    network = own.build(source, about(dataset).classes, seed=0)
+    network = copy.deepcopy(_unpruned(source, about(dataset).classes))
     if not PRUNERS[
         pruner
     ].is_baseline:  # which removes nothing, not even from weights that are given
@@ -141,6 +143,13 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
         pruning.apply_masks(network, masks)
     (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)
     return Size(graph.num_nodes, graph.num_edges, walks.cost(graph), graph.kept_weights)
+
+
+@lru_cache(maxsize=1)  # the sweeps have one network after the other, at many sparsities
+def _unpruned(source: Source, classes: int) -> nn.Module:
+    from models import own
+
+    return own.build(source, classes, seed=0)
 
 
 def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = None) -> str:

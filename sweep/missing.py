@@ -44,9 +44,11 @@ def missing(
             file = measurement.rows_in(output_dir, run.network)
             if file not in known:
                 known[file] = results.identities(file)
-            identity = results.identity(configuration(run.network, measurement))
-            rows = known[file].get(identity, 0)
-            is_there = rows >= whole.get((*identity, measurement.graph_metrics), 1)
+            rows, is_there = 0, False
+            if known[file]:  # to tell runs from one another takes longest
+                identity = results.identity(configuration(run.network, measurement))
+                rows = known[file].get(identity, 0)
+                is_there = rows >= whole.get((*identity, measurement.graph_metrics), 1)
             if not is_there or anew(run.network, measurement):
                 measurements.append(measurement)
                 again += [measurement] if rows else []

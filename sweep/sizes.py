@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from models.own import Source
 from runs.run import Run
+from system.compute import use_threads
 from system.workers import Lost, workers
 
 from . import estimate
 
 SECONDS = 60.0  # for one network
-MOST = 6  # sparsities that are looked at of one network and pruner
+MOST = 4  # sparsities that are looked at of one network and pruner
 
 
 class Made(NamedTuple):
@@ -91,6 +92,7 @@ def known(
 def _size(task: tuple[Made, float]) -> estimate.Size | None:
     """What a process does with a task."""
     made, sparsity = task
+    use_threads(1)  # with more, small tensors take longer, and twice the work
     try:
         return estimate.size(made.source, made.dataset, made.pruner, sparsity, made.as_released)
     except (Exception, SystemExit):  # of the user's own code

@@ -1,6 +1,7 @@
 """The scripts in scripts/: they run as they are, on tiny settings."""
 
 import csv
+import math
 import os
 import re
 import shutil
@@ -9,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from tests.benchmarks import grid
 from tests.graph_data import study_folders as folders
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,6 +91,7 @@ def test_all_are_tested():
         "sweep_dask.sh",
         "sweep_dask_slurm.py",
         "digits_study.sh",
+        "paper_grid.sh",
         "pictures.sh",
         "gpu_check.sh",
     }
@@ -148,7 +152,7 @@ def test_what_they_run_by_default(script, tmp_path):
         ("encoding", {*ENCODINGS}),
     ):
         asked = {name for options in found for name in getattr(options, names)}
-        assert asked >= every or script.name == "digits_study.sh"
+        assert asked >= every or script.name in ("digits_study.sh", "paper_grid.sh")
     combinations = {(*o.model, *o.pruning, *o.seed, *o.sparsity) for o in found}
     assert len(combinations) == len(found)
 
@@ -212,6 +216,46 @@ def test_digits_study(tmp_path, run):
     assert out.count("0 done, 3 skipped, 0 failed") == 2  # a sweep for each of the two seeds
     assert "4 networks: 1 model (Resnet-20), 1 dataset (digits), 1 pruner (erk)" in out
     assert (tmp_path / "results/paper_results/report.md").exists()
+
+
+def test_the_grid_of_the_paper(tmp_path, run):
+    """1,260 networks; those that need images are refused where there are none, in one line."""
+    missing = {"DATA": str(tmp_path), "DATASETS": "tinyimagenet", "MODELS": "Resnet-20"}
+    status, out, err = run("paper_grid.sh", tmp_path, **missing)
+    assert (status, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith(f"paper_grid.sh: Tiny ImageNet is not in {tmp_path}")
+    assert "DATA_FREE=1" in line
+    settings = missing | {"DATA_FREE": "1", "PRUNERS": "erk", "SEEDS": "1", "JOBS": "1"}
+    settings |= {"DATASETS": "CIFAR-100 tinyimagenet"}
+    status, out, err = run("paper_grid.sh", tmp_path, **settings)
+    assert status == 0, err
+    assert out.startswith("2 done, 0 skipped, 0 failed")
+    status, out, _ = run("paper_grid.sh", tmp_path, **settings)
+    assert out.startswith("0 done, 2 skipped, 0 failed")
+
+
+def test_hours_of_the_grid():
+    """Where seconds are products of a factor of each of model, pruner and sparsity."""
+    factors = {name: 1.5**i for i, name in enumerate((*grid.MODELS, *grid.DATA_FREE))}
+    factors |= {sparsity: 3 - sparsity for sparsity in grid.SPARSITIES} | {"snip": 7, "prospr": 9}
+    factors["grasp"] = 5
+    rows = []
+    for network in grid.sample():
+        row = dict(zip(grid.BY, network, strict=True))
+        seconds = 1000 * math.prod(factors[each] for each in network)
+        stages = grid.STAGES if row["pruner"] in grid.DATA_FREE else ["prune"]
+        rows.append(row | dict.fromkeys(stages, seconds))
+    every = grid.grid(pd.DataFrame(rows))
+    assert len(every) == 1260 / grid.SEEDS
+    for network in every[every["pruner"].isin(grid.DATA_FREE)].itertuples():
+        seconds = 1000 * factors[network.model] * factors[network.pruner]
+        seconds *= factors[network.sparsity]
+        assert network.prune == pytest.approx(seconds, rel=1e-6)
+        assert network.unrolled == pytest.approx(seconds, rel=1e-6)
+    found = every.set_index(["dataset", *grid.BY])["prune"]
+    of_grasp = [found[name, "CONV-6", "grasp", 0.9] for name in ("CIFAR-10", "tinyimagenet")]
+    assert of_grasp[1] == pytest.approx(20 * of_grasp[0])
 
 
 NET = """
