@@ -3,9 +3,9 @@
 On a CPU torch computes a convolution of doubles as a matrix product with a copy of the whole batch
 in which every pixel is there once for each tap of the kernel: that is slow because it does not fit
 any cache, and the second derivative, written as convolutions with kernels as large as images, is
-slower still. Here a few images go at a time, and derivatives are what they are: convolution,
-its derivative by the input and its derivative by the weight are linear in either argument, and the
-derivative of each is one of the other two.
+slower still. Here a few images go at a time (`pruning.patches`), and derivatives are what they are:
+convolution, its derivative by the input and its derivative by the weight are linear in either
+argument, and the derivative of each is one of the other two.
 
 Threads share out the images. Partial sums are of the same images however many threads there are.
 """
@@ -21,11 +21,13 @@ from typing import Any, NamedTuple
 import torch
 from torch.overrides import TorchFunctionMode
 
+from pruning.patches import LARGE, Patches, add_outer, products
+
 PARTS = 16
 """Into how many parts a batch is cut, for threads to share."""
 
 COPIES = 2.5e6
-"""Bytes of the copies that a product is of at most, unless one image has more: about a cache."""
+"""Bytes of copies, one after the other, behind what a thread takes at a time, or one image's."""
 
 
 _backward = torch.ops.aten.convolution_backward
@@ -43,16 +45,29 @@ class Geometry(NamedTuple):
 
 
 class FewImages(TorchFunctionMode):
-    """While it lasts, ``torch.conv2d`` of doubles on a CPU goes by a few images at a time."""
+    """While it lasts, ``torch.conv2d`` of doubles on a CPU goes by a few images at a time.
+
+    Parameters
+    ----------
+    in_vain : bool
+        Whether derivatives by weights that are given, not computed, are to be differentiated (in
+        ``create_graph=True``) and never looked at. They are then linear in what is differentiated
+        next, so that their values, here zero, do not matter.
+    """
+
+    def __init__(self, in_vain: bool = False) -> None:
+        super().__init__()
+        self.in_vain = in_vain
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         """Compute one function."""
         if func is torch.conv2d:
-            return _conv2d(*args, **(kwargs or {}))
+            return _conv2d(self.in_vain, *args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
 
 
 def _conv2d(
+    in_vain: bool,
     input: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None = None,
@@ -66,7 +81,7 @@ def _conv2d(
         return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
     stride, padding, dilation = map(_pair, (stride, padding, dilation))
     geometry = Geometry(stride, padding, dilation, False, [0, 0], groups)
-    out = _Convolution.apply(input, weight, geometry)
+    out = _Convolution.apply(input, weight, geometry, in_vain and weight.is_leaf)
     return out if bias is None else out + bias[:, None, None]
 
 
@@ -76,16 +91,19 @@ def _pair(value: Any) -> list[int]:
 
 class _Convolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, images, weight, geometry):
+    def forward(ctx, images, weight, geometry, in_vain=False):
         ctx.save_for_backward(images, weight)
-        ctx.geometry = geometry
+        ctx.geometry, ctx.in_vain = geometry, in_vain
         size = _size(images, weight, geometry)
         out = images.new_empty((len(images), len(weight), *size))
 
-        def work(_: int, some: slice) -> None:
-            out[some] = torch.ops.aten.convolution(images[some], weight, None, *geometry)
+        def some_images(patches: Patches | None, _: int, some: slice) -> None:
+            if patches:
+                products(out[some], images[some], weight, patches)
+            else:
+                out[some] = torch.ops.aten.convolution(images[some], weight, None, *geometry)
 
-        _spread(work, len(images), weight, size)
+        _spread(some_images, len(images), weight, size, _reading(images, weight, size, geometry))
         return out
 
     @staticmethod
@@ -95,8 +113,9 @@ class _Convolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             by_images = _ByImages.apply(gradient, weight, images.shape, ctx.geometry)
         if ctx.needs_input_grad[1]:
-            by_weight = _ByWeight.apply(gradient, images, weight.shape, ctx.geometry)
-        return by_images, by_weight, None
+            in_vain = ctx.in_vain and torch.is_grad_enabled()
+            by_weight = _ByWeight.apply(gradient, images, weight.shape, ctx.geometry, in_vain)
+        return by_images, by_weight, None, None
 
 
 class _ByImages(torch.autograd.Function):
@@ -106,11 +125,16 @@ class _ByImages(torch.autograd.Function):
         ctx.geometry = geometry
         out = gradient.new_empty(shape)
         mask = [True, False, False]
+        turned, back = _turned(weight, geometry)
+        reading = _reading(gradient, turned, shape[2:], back) if back else None
 
-        def work(_: int, some: slice) -> None:
-            out[some] = _backward(gradient[some], out[some], weight, None, *geometry, mask)[0]
+        def some_images(patches: Patches | None, _: int, some: slice) -> None:
+            if patches:
+                products(out[some], gradient[some], turned, patches)
+            else:
+                out[some] = _backward(gradient[some], out[some], weight, None, *geometry, mask)[0]
 
-        _spread(work, len(gradient), weight, gradient.shape[2:])
+        _spread(some_images, len(gradient), weight, gradient.shape[2:], reading)
         return out
 
     @staticmethod
@@ -126,16 +150,24 @@ class _ByImages(torch.autograd.Function):
 
 class _ByWeight(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, gradient, images, shape, geometry):
+    def forward(ctx, gradient, images, shape, geometry, in_vain=False):
         ctx.save_for_backward(gradient, images)
         ctx.geometry = geometry
+        if in_vain:
+            return gradient.new_zeros(shape)
         sums = gradient.new_zeros((PARTS, *shape))
         mask = [False, True, False]
+        size = gradient.shape[2:]
 
-        def work(part: int, some: slice) -> None:
-            sums[part] += _backward(gradient[some], images[some], sums[0], None, *geometry, mask)[1]
+        def some_images(patches: Patches | None, part: int, some: slice) -> None:
+            given = gradient[some], images[some]
+            if patches:
+                add_outer(sums[part], *given, patches)
+            else:
+                sums[part] += _backward(*given, sums[0], None, *geometry, mask)[1]
 
-        _spread(work, len(gradient), sums[0], gradient.shape[2:])
+        reading = _reading(images, sums[0], size, geometry)
+        _spread(some_images, len(gradient), sums[0], size, reading)
         return sums.sum(0)
 
     @staticmethod
@@ -146,7 +178,31 @@ class _ByWeight(torch.autograd.Function):
             by_gradient = _Convolution.apply(images, direction, ctx.geometry)
         if ctx.needs_input_grad[1]:
             by_images = _ByImages.apply(gradient, direction, images.shape, ctx.geometry)
-        return by_gradient, by_images, None, None
+        return by_gradient, by_images, None, None, None
+
+
+def _reading(
+    images: torch.Tensor, weight: torch.Tensor, size: Sequence[int], geometry: Geometry
+) -> Callable[[], Patches] | None:
+    """What makes the patches of a convolution; None where torch's own way is as good."""
+    taps = weight.shape[2:]
+    of_an_image = weight[0].numel() * weight.itemsize * math.prod(size)
+    if geometry.groups > 1 or math.prod(taps) == 1 or of_an_image < LARGE:
+        return None
+    return partial(Patches, images.shape[1:], taps, size, *geometry[:3])
+
+
+def _turned(
+    weight: torch.Tensor, geometry: Geometry
+) -> tuple[torch.Tensor, Geometry] | tuple[None, None]:
+    """The convolution that is the derivative of another by its images; None if it is none."""
+    padding = [
+        gap * (taps - 1) - pad
+        for taps, pad, gap in zip(weight.shape[2:], geometry.padding, geometry.dilation)
+    ]
+    if geometry.groups > 1 or max(geometry.stride) > 1 or min(padding) < 0:
+        return None, None
+    return weight.transpose(0, 1).flip(2, 3), geometry._replace(padding=padding)
 
 
 def _size(images: torch.Tensor, weight: torch.Tensor, geometry: Geometry) -> list[int]:
@@ -158,7 +214,11 @@ def _size(images: torch.Tensor, weight: torch.Tensor, geometry: Geometry) -> lis
 
 
 def _spread(
-    work: Callable[[int, slice], None], count: int, weight: torch.Tensor, size: Sequence[int]
+    work: Callable[[Patches | None, int, slice], None],
+    count: int,
+    weight: torch.Tensor,
+    size: Sequence[int],
+    reading: Callable[[], Patches] | None,
 ) -> None:
     """Do the work on a few images at a time, in threads that have one thread each."""
     copies = weight[0].numel() * weight.itemsize * math.prod(size)
@@ -169,8 +229,9 @@ def _spread(
 
     def each(number: int) -> None:
         with torch.no_grad():
+            patches = reading() if reading else None
             for images in parts[number]:
-                work(number, images)
+                work(patches, number, images)
 
     threads = torch.get_num_threads()
     if min(threads, len(parts)) == 1:

@@ -42,20 +42,20 @@ def micro_batches(batch: Batch, size: int) -> list[Batch]:
 
 
 def _parts(
-    model: nn.Module, batch: Batch, size: int, temperature: float
+    model: nn.Module, batch: Batch, size: int, temperature: float, in_vain: bool = False
 ) -> list[Callable[[Tensors], torch.Tensor]]:
     """Return one function a micro-batch, from parameters to that part of the loss."""
     like = next(model.parameters())
     samples = len(batch[1])
 
-    seed = torch.initial_seed()
+    seed, few = torch.initial_seed(), FewImages(in_vain)
 
     def part(number: int, piece: Batch) -> Callable[[Tensors], torch.Tensor]:
         def loss(parameters: Tensors) -> torch.Tensor:
             images, labels = (tensor.to(like.device) for tensor in piece)
             if images.is_floating_point():
                 images = images.to(like.dtype)
-            with torch.random.fork_rng(devices=[like.device] if like.is_cuda else []), FewImages():
+            with torch.random.fork_rng(devices=[like.device] if like.is_cuda else []), few:
                 torch.manual_seed((seed + number) % 2**63)
                 logits = _logits(model, parameters, images, like.dtype) / temperature
             return nn.functional.cross_entropy(logits, labels) * (len(labels) / samples)
@@ -154,7 +154,7 @@ def hessian_vector_product(
     point = {name: value.detach().requires_grad_() for name, value in parameters.items()}
     names = list(point)
     total = {name: torch.zeros_like(value) for name, value in parameters.items()}
-    for part in _parts(model, batch, micro_batch, temperature):
+    for part in _parts(model, batch, micro_batch, temperature, in_vain=True):
         first = torch.autograd.grad(
             part(point), list(point.values()), create_graph=True, materialize_grads=True
         )

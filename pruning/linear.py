@@ -60,7 +60,7 @@ def linearised(model: nn.Module, device: torch.device | None = None) -> nn.Modul
     return twin
 
 
-def outputs(linear: nn.Module, images: torch.Tensor) -> torch.Tensor:
+def outputs(linear: nn.Module, images: torch.Tensor, is_proven: bool = False) -> torch.Tensor:
     """Run a network as a linear one.
 
     Parameters
@@ -69,6 +69,8 @@ def outputs(linear: nn.Module, images: torch.Tensor) -> torch.Tensor:
         What `linearised` returned, its weights possibly masked since.
     images : torch.Tensor
         A batch, not negative, of the network's dtype and on its device.
+    is_proven : bool
+        Whether it has run before, with weights of which some may be zero since: see `Flow`.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def outputs(linear: nn.Module, images: torch.Tensor) -> torch.Tensor:
     NotLinear
         If no linear network can be made of it.
     """
-    return run_as(linear, images, Flow())
+    return run_as(linear, images, Flow(is_proven))
 
 
 def reached(model: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:

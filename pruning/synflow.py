@@ -20,7 +20,9 @@ ROUNDS = 100
 ROUNDING = 1e-6
 
 
-def scores(linear: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, torch.Tensor]:
+def scores(
+    linear: nn.Module, input_shape: tuple[int, int, int], is_proven: bool = False
+) -> dict[str, torch.Tensor]:
     """Return the synaptic flow through each weight: ``weight * dR/dweight``.
 
     R is the sum of the outputs for an input of ones. The sum of a layer's scores is the flow
@@ -33,6 +35,8 @@ def scores(linear: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, to
         What `linearised` returned, its weights possibly masked since.
     input_shape : tuple of int
         Shape ``(C, H, W)`` of one image.
+    is_proven : bool
+        Whether the network has run before: see `outputs`.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def scores(linear: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, to
         Non-negative float64 scores by parameter name.
     """
     weights = prunable_weights(linear)
-    flow = outputs(linear, _ones(linear, input_shape)).sum()
+    flow = outputs(linear, _ones(linear, input_shape), is_proven).sum()
     gradients = torch.autograd.grad(flow, list(weights.values()), materialize_grads=True)
     return {name: w.detach() * g for (name, w), g in zip(weights.items(), gradients)}
 
@@ -112,7 +116,7 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     total = sum(w.numel() for w in weights.values())
     masks = {name: torch.ones(w.shape, dtype=torch.bool) for name, w in weights.items()}
     for step in range(1, ROUNDS + 1):
-        flows = scores(linear, settings.input_shape)
+        flows = scores(linear, settings.input_shape, is_proven=True)
         # Flow is never negative: -1 ranks the weights already removed below all others.
         ranked = {name: flows[name].cpu().masked_fill(~masks[name], -1.0) for name in flows}
         masks = keep_highest(ranked, kept_count(total, 1.0 - (1.0 - sparsity) ** (step / ROUNDS)))

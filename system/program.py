@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pkgutil import resolve_name
 from typing import NoReturn
 
-from . import streams, text
+from . import environment, streams, text
 from .errors import UserError, of_system
 
 Arguments = Sequence[str]
@@ -74,6 +74,7 @@ def program(
         @functools.wraps(run)
         def main(argv: Arguments | None = None) -> int:
             streams.prepare()
+            environment.prepare()
             try:
                 status = run(sys.argv[1:] if argv is None else argv) or 0
                 streams.flush()
