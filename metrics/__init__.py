@@ -231,10 +231,11 @@ def topometrics(
     graph : Graph
         From any encoding.
     threads : int, optional
-        Metrics computed at the same time; one by default. The values do not depend on it.
+        Metrics computed at the same time, as far as the memory goes; one by default. The values do
+        not depend on it.
     device : str
         Where the products behind the spectra run: ``cpu`` or a torch device such as ``cuda``.
-        Both work in float64; eigenvalues agree within the tolerance of `spectra`.
+        Eigenvalues agree within the tolerance of `spectra`.
     progress : callable, optional
         Called with the metrics done, their number, and the column just computed.
 

@@ -17,6 +17,7 @@ Lanczos method (Ruhe, "Implementation aspects of band Lanczos algorithms", Math.
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -26,14 +27,13 @@ from .krylov import (
     Ritz,
     Space,
     append,
-    components,
-    dot,
     extend,
     norm_of,
     restart,
     ritz_pairs,
     subtract,
 )
+from .probe import probed
 from .refinement import refined
 
 TOLERANCE = 1e-9
@@ -41,14 +41,6 @@ TOLERANCE = 1e-9
 
 ACCEPTED = 1e-6
 """Relative error up to which values are given, with a warning, once `MOST_PRODUCTS` are spent."""
-
-RISK = 1e-3
-"""Bound of the probability that a probe misses an eigenvalue, for more than `SMALL_SIZE` rows."""
-
-SMALL_RISK = 1e-9
-"""The same for matrices whose products are cheap."""
-
-SMALL_SIZE = 20_000
 
 DENSE_SIZE = 2_000
 """Up to this number of rows, a matrix that takes more than `DENSE_PRODUCTS` is written out."""
@@ -63,12 +55,6 @@ SINGLE_PRODUCTS = 1_000
 
 FLOOR = 2e-7
 """Expected length of what rounding leaves of a residual in float32, relative to the matrix."""
-
-ROUNDING = 3e-7
-"""Length of the rounding errors of a step in float32, relative to the matrix."""
-
-ALIGNED = 5.0
-"""How much more of rounding errors may be along one eigenvector than along a random direction."""
 
 EXPECTED_GROWTH = 14.0
 """Logarithm of the growth of a Lanczos polynomial that ends most probes."""
@@ -114,7 +100,7 @@ def extreme_eigenvalues(
         above `SMALLEST_ROOT` of it).
     single : bool
         Whether `product` takes float32 vectors as well, and then is the faster. The iterations run
-        in float32 as long as it is precise enough. What is certain stays the same.
+        in float32 as long as it is precise enough; what is certain is as below.
 
     Returns
     -------
@@ -131,30 +117,19 @@ def extreme_eigenvalues(
     eigenvalues of perturbed Hermitian matrices", Linear Algebra Appl. 2005). The iterations go
     on until this is at most `TOLERANCE` of the largest modulus, rounding apart.
 
-    That C has nothing above the level is shown by k Lanczos steps on C from a random vector,
-    uniformly distributed on the sphere of C's d dimensions. Their vector k + 1 has length one,
-    and its part along C's first eigenvector is the start's part times the Lanczos polynomial at
-    the eigenvalue. The polynomial rises beyond the largest Ritz value; once it exceeds
-    ``sqrt(2 d / pi) / RISK`` at the level, an eigenvalue above the level would need a start whose
-    part along the eigenvector is so small that its probability is at most `RISK`, `SMALL_RISK`
-    for small matrices (twice this for both ends of the spectrum). See van Dorsselaer,
-    Hochstenbach and van der Vorst, "Computing probabilistic bounds for extreme eigenvalues of
-    symmetric matrices with the Lanczos method", SIAM J. Matrix Anal. Appl. 2000, who sharpen
-    Kuczynski and Wozniakowski, "Estimating the largest eigenvalue by the power and Lanczos
-    algorithms with a random start", same journal, 1992. This is a bound whatever the matrix, over
-    the draw of the start; the draws are the same in every run (fixed seeds), so that results
-    repeat.
+    That C has nothing above the level is shown by Lanczos steps on C from a random vector; see
+    `probe` for how, and for the probability that it is wrong.
 
     C is compressed further by the nearly converged Ritz vectors of eigenvalues below the level,
     which shortens the probe. What they hide is at most the sum of their squared residuals over
     their distances from the level, by which the level is lowered for the probe.
 
-    None of this depends on the precision in which Y was found. With `single`, Y are the float32
-    numbers that the iterations end with. Values and residuals are worked out anew in their span,
-    with products in float64 (`refinement`), and the probe runs in float64. Rounding in float32
-    leaves residuals of some 1e-7 of the largest modulus, so that values are exact to `TOLERANCE` if
-    there is a gap of 1e-4 somewhere below them. Where there is none, as in dense clusters, the
-    iterations start again in float64 from what was found.
+    With `single`, the iterations end with float32 numbers Y. Values and residuals are worked out
+    anew in their span, with products in float64 (`refinement`): the bound above is that of these
+    residuals, whatever the precision in which Y was found. Rounding in float32 leaves residuals of
+    some 2e-7 of the largest modulus, so that values are exact to `TOLERANCE` if there is a gap of
+    1e-4 to 1e-3 somewhere below them. Where there is none, as in dense clusters, the iterations
+    start again in float64 from what was found.
     """
     noise = NOISE
     if single:
@@ -230,19 +205,17 @@ def _by_iterations(
                     floor *= 2
                     continue
             draws += 1
-            probe = _Outcome(None, 0)
-            for precision in (np.float32, np.float64)[not is_single or size <= SMALL_SIZE :]:
-                if probe.is_clear is None:
-                    probe = _probe(
-                        product,
-                        kept,
-                        inverse,
-                        _draw(draws, size, precision),
-                        top.level,
-                        by_modulus,
-                        2 * MOST_PRODUCTS - products,
-                    )
-                    products += probe.products
+            probe = probed(
+                product,
+                kept,
+                inverse,
+                partial(_draw, draws, size),
+                top.level,
+                by_modulus,
+                2 * MOST_PRODUCTS - products,
+                is_single,
+            )
+            products += probe.products
             if probe.is_clear:
                 if is_last:
                     _warn(f"lie very close together: exact to {tolerance:.0e} only")
@@ -293,16 +266,6 @@ class _Top(NamedTuple):
     kept: int
     bar: float
     level: float
-
-
-class _Outcome(NamedTuple):
-    """Whether a probe has shown that there is nothing above the level, and its products.
-
-    None where rounding may hide something.
-    """
-
-    is_clear: bool | None
-    products: int
 
 
 def _by_dense_solver(product: Product, size: int, by_modulus: bool) -> np.ndarray:
@@ -374,59 +337,6 @@ def _certified(ritz: Ritz, count: int, top: _Top, tolerance: float) -> _Top | No
     if squares[:first].sum() > tolerance * (ritz.sizes[first - 1] - top.bar):
         return None
     return top._replace(level=top.bar - float((squares[first:] / under).sum()))
-
-
-def _probe(
-    product: Product,
-    kept: np.ndarray,
-    inverse: np.ndarray,
-    vector: np.ndarray,
-    level: float,
-    by_modulus: bool,
-    most: int,
-) -> _Outcome:
-    """Whether the matrix has nothing above a level in the complement of some vectors.
-
-    Lanczos steps without reorthogonalisation: the three-term recurrence holds all the same, and
-    with it the part of the last vector along an eigenvector. Pivots of the shifted tridiagonal
-    matrix are ratios of the Lanczos polynomials at the level; they are positive as long as no Ritz
-    value is above it. `inverse` is that of the scalar products of the vectors kept. A float32
-    vector has all done in float32, and may end undecided, as far as rounding goes.
-    """
-    dimension = len(vector) - len(kept)
-    risk = SMALL_RISK if len(vector) <= SMALL_SIZE else RISK
-    is_single = vector.dtype == np.float32
-    if is_single:  # the other half is for rounding
-        risk /= 2
-    enough = np.log(np.sqrt(2 * dimension / np.pi) / risk)
-    signs = np.array([1.0, -1.0] if by_modulus else [1.0])
-    pivots, growth = np.full(len(signs), np.inf), np.zeros(len(signs))
-    before, norm = np.zeros_like(vector), 0.0
-    summed, noise = np.zeros(len(signs)), np.zeros(len(signs))
-    subtract(vector, inverse @ components(kept, vector), kept)
-    vector /= norm_of(vector)
-    for products in range(1, most + 1):
-        after = product(vector)
-        subtract(after, np.array([norm]), before[None])
-        diagonal = dot(after, vector)
-        subtract(after, np.array([diagonal]), vector[None])
-        subtract(after, inverse @ components(kept, after), kept)
-        pivots = level - signs * diagonal - norm**2 / pivots
-        if pivots.min() <= 0:
-            return _Outcome(False, products)
-        norm = norm_of(after)
-        if norm <= 1e-12 * level:
-            return _Outcome(True, products)
-        summed += np.exp(growth)
-        noise += ROUNDING * level * summed / np.exp(2 * growth) / pivots
-        growth += np.log(pivots / norm)
-        if is_single and ALIGNED * np.sqrt(2 / np.pi) * noise.max() > risk:
-            return _Outcome(None, products)
-        if growth.min() >= enough:
-            return _Outcome(True, products)
-        after /= norm
-        before, vector = vector, after
-    return _Outcome(False, most)
 
 
 def _ends(ritz: Ritz, count: int, by_modulus: bool) -> np.ndarray:

@@ -12,7 +12,7 @@ from symmetric import KINDS, errors, iterations_only, symmetric_graph
 from torch import nn
 
 from graph_encoding import encode
-from metrics import lanczos, spectra
+from metrics import lanczos, probe, spectra
 from metrics.lanczos import extreme_eigenvalues
 from metrics.refinement import refined
 
@@ -23,7 +23,7 @@ def single_only(basis=100):
     with (
         iterations_only(basis),
         patch.object(spectra, "EXPLICIT_EDGES", -1),
-        patch.object(lanczos, "SMALL_SIZE", 0),
+        patch.object(probe, "SMALL_SIZE", 0),
     ):
         yield
 
