@@ -94,9 +94,10 @@ def subplots(rows: int = 1, columns: int = 1, *, figsize, dpi: int | None = None
     """
     matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=figsize, dpi=dpi, layout="constrained")
+    from .sheet import Sheet
+
+    figure = Sheet(figsize=figsize, dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, **shared)
 

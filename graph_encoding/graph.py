@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import shown
 from .block import Block
 from .encodings import EXACT
 from .grid import NodeLayer
@@ -28,7 +29,7 @@ EXPLICIT_WARNING = 1 << 30
 """Bytes from which on writing a graph out says beforehand what it will take."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """Directed weighted multipartite graph of a sparse network.
 
@@ -59,6 +60,27 @@ class Graph:
     wiring: str = EXACT
     layer_name: str | None = None
     device: str = "cpu"
+
+    def __repr__(self) -> str:
+        return shown.line(self)
+
+    def _repr_html_(self) -> str:
+        return shown.html(self)
+
+    def plot(self, **options: object) -> object:
+        """Draw the graph, by `figures.plot` with its options; ``import figures`` comes first.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it.
+
+        Raises
+        ------
+        RuntimeError
+            Before ``import figures``.
+        """
+        return shown.plot(self, **options)
 
     @property
     def num_nodes(self) -> int:
