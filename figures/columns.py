@@ -6,7 +6,10 @@ import numpy as np
 
 from graph_encoding import Graph, NodeLayer
 
-LEAST_HEIGHT = 0.3
+SCALES = ("linear", "log")
+"""What the height of a column is of: its nodes, or their logarithm."""
+
+LEAST_HEIGHT = {"linear": 0.02, "log": 0.3}
 LANES = 0.45
 """Most of the height that the lanes take up."""
 
@@ -14,14 +17,16 @@ LANES = 0.45
 class Columns:
     """The node layers of a graph as columns, one apart, from left to right.
 
-    Heights are measured downwards: the tallest column goes from 0 to 1, lanes lie above 0. A
-    column is as tall as the logarithm of its nodes tells. An edge between neighbouring columns is
-    a straight line; one that passes columns goes over them in a lane; one inside a column is folded
-    halfway to the next.
+    Heights are measured downwards: the tallest column goes from 0 to 1, lanes lie above 0. An edge
+    between neighbouring columns is a straight line; one that passes columns goes over them in a
+    lane; one inside a column is folded halfway to the next.
 
     Parameters
     ----------
     graph : Graph
+    scale : {"linear", "log"}
+        Whether a column is as tall as it has nodes, so that the network is the paper's funnel, or
+        as their logarithm tells. The smallest columns are a little taller, so that they are seen.
 
     Attributes
     ----------
@@ -34,12 +39,14 @@ class Columns:
         Where the uppermost lane ends; 0 or less.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, scale: str = "linear") -> None:
         self.layers = graph.layers
         self._offsets = np.array([layer.offset for layer in graph.layers])
         self._sizes = np.array([layer.size for layer in graph.layers])
-        logs = np.log1p(self._sizes)
-        self.heights = LEAST_HEIGHT + (1 - LEAST_HEIGHT) * logs / logs.max()
+        share = np.log1p(self._sizes) if scale == "log" else self._sizes
+        share = share / share.max()
+        least = LEAST_HEIGHT[scale]
+        self.heights = least + (1 - least) * share if scale == "log" else np.maximum(share, least)
         self.pairs = self._pairs(graph)
         self.lanes = self._assign()
         count = max(self.lanes.values(), default=-1) + 1
@@ -111,7 +118,7 @@ class Columns:
 
 def width(columns: int) -> float:
     """Inches for a picture of so many columns, so narrow that it can be read on a page."""
-    return min(max(7.0, 1.6 + 0.44 * columns), 32.0)
+    return min(max(9.0, 1.6 + 0.44 * columns), 32.0)
 
 
 def rows(columns: int, most: int | None = None) -> list[tuple[int, int]]:

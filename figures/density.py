@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from .columns import Columns, width
+from .style import DPI
 
 CHUNK = 1 << 17
 """Edges that are laid at a time."""
 
-DPI = 150
 ROWS = 840
 """Pixels of the tallest column."""
 

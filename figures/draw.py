@@ -21,10 +21,11 @@ from system.files import check_file
 from system.program import program, run_program
 from system.text import printable
 
+from .columns import SCALES
 from .memory import require_memory
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
-from .style import FORMATS, write
+from .style import DPI, FORMATS, write
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
@@ -70,6 +71,11 @@ def parser() -> Parser:
         help="colour edges by their depth or by the strength of nodes (default: layer)",
     )
     p.add_argument("--mark", nargs="+", choices=MARKS, help="nodes to mark (default: none)")
+    p.add_argument(
+        "--heights",
+        choices=SCALES,
+        help="columns as tall as they have nodes, or as their logarithm tells (default: linear)",
+    )
     p.add_argument("--removed", action="store_true", help="also edges that pruning removed, pale")
     p.add_argument(
         "--graph",
@@ -80,7 +86,7 @@ def parser() -> Parser:
     p.add_argument(
         "--dpi",
         type=whole_number(10, 1001),
-        default=150,
+        default=DPI,
         metavar="N",
         help="points an inch, of shades also in .svg and .pdf (default: %(default)s)",
     )
@@ -112,7 +118,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         After ``--help``, which is printed.
     """
     options = parser().parse_args(argv)
-    for flag in ("colour", "mark", "removed", "graph"):
+    for flag in ("colour", "heights", "mark", "removed", "graph"):
         given = getattr(options, flag)
         if options.compare and given is not None and given is not False:
             raise UserError(f"--{flag} has no effect with --compare: leave out one of them")
@@ -151,6 +157,7 @@ def run(options: argparse.Namespace) -> None:
             colour=options.colour or COLOURS[0],
             mark=tuple(dict.fromkeys(options.mark or ())),
             removed=options.removed,
+            heights=options.heights or SCALES[0],
             title=shown,
         )
         name = file.name.removesuffix(".zst").removesuffix(".graph")

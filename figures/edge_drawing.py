@@ -193,9 +193,9 @@ def _bars(panels, paint, canvas: Canvas | None = None) -> None:
     if canvas is not None:
         opacity = np.linspace(canvas.faintest, 1, 256)[:, None]
         greys = ListedColormap(1 - opacity * (1 - np.array([to_rgb(NODES)])))
-        shown["edges through 1/1000 of the height"] = (LogNorm(*canvas.limits), greys)
+        shown["edges that cross a spot (1/1000 of the height)"] = (LogNorm(*canvas.limits), greys)
     if paint.by_strength:
-        shown["mean strength of nodes"] = (paint.norm, paint.map)
+        shown["mean weight that meets at a node"] = (paint.norm, paint.map)
     for label, (norm, colours) in shown.items():
         near_tens = norm.vmax < 30 * norm.vmin
         bar = panels[0].axes.figure.colorbar(

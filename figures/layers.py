@@ -62,7 +62,7 @@ def compare(summaries: Mapping[str, Sequence[LayerSummary]]):
     figure, panels = subplots(
         len(PANELS),
         1,
-        figsize=(min(max(7.0, 1.5 + each * len(layers)), 32.0), 9 if len(summaries) > 1 else 6.6),
+        figsize=(min(max(9.0, 1.5 + each * len(layers)), 32.0), 9 if len(summaries) > 1 else 6.6),
         sharex=True,
     )
     styles = pruner_styles(summaries)

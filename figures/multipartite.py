@@ -11,7 +11,7 @@ import numpy as np
 
 from graph_encoding import Graph
 
-from .columns import Columns
+from .columns import SCALES, Columns
 from .edge_drawing import draw_edges, removed_edges
 from .node_drawing import draw_nodes, name_marks
 from .nodes import MARKS, Bins, binned
@@ -39,6 +39,8 @@ def draw(
     sample: int = SAMPLE,
     seed: int = 0,
     title: str = "",
+    heights: str = SCALES[0],
+    inches: float | None = None,
 ):
     """Draw a graph.
 
@@ -63,6 +65,10 @@ def draw(
         Of the sample.
     title : str
         Put before the graph's size.
+    heights : {"linear", "log"}
+        Whether a column is as tall as it has nodes, or as their logarithm tells.
+    inches : float, optional
+        Width; by default as many as the columns of a row need, 9 or more.
 
     Returns
     -------
@@ -80,11 +86,11 @@ def draw(
     >>> graph, = graph_encoding.encode(network, torch.zeros(1, 4))
     >>> draw(graph, mark=("sinks", "sources")).savefig("graph.png")
     """
-    for value, known in ((colour, COLOURS), *((name, MARKS) for name in mark)):
+    for value, known in ((colour, COLOURS), (heights, SCALES), *((name, MARKS) for name in mark)):
         if value not in known:
             raise ValueError(f"unknown {value!r}: choose from {', '.join(known)}")
-    columns = Columns(graph)
-    figure, panels = panels_of(columns, per_row)
+    columns = Columns(graph, heights)
+    figure, panels = panels_of(columns, per_row, inches)
     rng, notes = np.random.default_rng(seed), []
     paint = Paint(columns, _bins(graph, colour, mark), colour)
     if removed:
@@ -95,7 +101,10 @@ def draw(
     for panel in panels:
         draw_nodes(panel, paint, mark)
         name_columns(panel, graph)
-    notes.append("a column is as tall as the logarithm of its nodes")
+    notes.append(
+        "a column is as tall as "
+        + ("the logarithm of its nodes" if heights == "log" else "it has nodes")
+    )
     if mark:
         name_marks(panels[0].axes, paint, mark, notes)
     label_picture(figure, panels[0].axes, graph, title, notes)

@@ -12,6 +12,14 @@ from .panels import Panel
 DOTS = 64
 """Most nodes of a column that are drawn one by one."""
 
+MEANINGS = {
+    "sinks": "sinks (fed, read by nobody)",
+    "sources": "sources (read, fed by nobody)",
+    "cut-nodes": "cut nodes (without one the graph falls apart)",
+    "disconnected": "disconnected (no edge)",
+}
+"""What the legend calls marks."""
+
 MARK_STEP, MARK_LANE = 4.4, 3.4
 """Points from a column to its first marks, and from these to the next kind of marks."""
 
@@ -56,7 +64,8 @@ def name_marks(axes, paint: Paint, mark: Sequence[str], notes: list[str]) -> Non
     """What the legend and the note say of marks."""
     for name in (name for name in MARK_COLOURS if name in mark):
         count = sum(bins.counts[name] for bins in paint.bins)
-        axes.plot([], [], color=MARK_COLOURS[name], linewidth=4, label=f"{name}: {count:,}")
+        label = f"{MEANINGS[name]}: {count:,}"
+        axes.plot([], [], color=MARK_COLOURS[name], linewidth=4, label=label)
     notes.append("a mark beside a column is the stronger the more of the nodes there it is for")
 
 

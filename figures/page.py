@@ -27,13 +27,12 @@ from runs.summary import compact, number
 
 from . import layers, multipartite
 from .collapse import warnings_of
+from .style import DPI
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from graph_encoding import Graph
-
-DPI = 150
 
 LABELS = {
     "dataset": "Data set",
@@ -45,6 +44,13 @@ LABELS = {
     "lr": "Learning rate",
     "accuracy": "Test accuracy",
 }
+
+
+class Picture(NamedTuple):
+    """A picture for screens and paper, and one for the width of a phone."""
+
+    wide: Figure | bytes
+    narrow: Figure | bytes
 
 
 class Column(NamedTuple):
@@ -85,6 +91,9 @@ MEANINGS = {
     for kind in reversed(MEASURES.values())  # what two have means what it does in the first
     for column in columns_of(kind.metrics)
 }
+PHONE = {"per_row": 6, "inches": 4.4}
+"""The graph's picture on a phone."""
+
 READABLE = 0.75
 """Least size of a picture on a screen, which then scrolls, by its own size."""
 
@@ -93,7 +102,7 @@ def page(
     row: Mapping[str, object],
     groups: Mapping[str, Sequence[str]],
     layers: Sequence[LayerSummary],
-    pictures: Mapping[str, Figure | bytes],
+    pictures: Mapping[str, Figure | bytes | Picture],
     warnings: Sequence[str],
     whole: LayerSummary | None = None,
 ) -> str:
@@ -108,7 +117,7 @@ def page(
         configuration.
     layers : sequence of LayerSummary
         In the order in which the network runs them. Without any the page has no table of them.
-    pictures : mapping of str to matplotlib Figure or bytes
+    pictures : mapping of str to matplotlib Figure, bytes or Picture
         By caption; bytes are those of a PNG. Figures are left open.
     warnings : sequence of str
         From `warnings_of`: the page says what is well where it found none.
@@ -173,8 +182,9 @@ def network_page(
     summaries, marks = by_layer(graph), ("sinks", "sources", "disconnected")
     pictures = {
         "The multipartite graph: a column for each layer of nodes, from the inputs to the outputs; "
-        "beside it its sinks, sources and disconnected nodes": multipartite.draw(
-            graph, mark=marks, per_row=22
+        "beside it its sinks, sources and disconnected nodes": Picture(
+            multipartite.draw(graph, mark=marks, per_row=22),
+            multipartite.draw(graph, mark=marks, sample=200_000, **PHONE),
         ),
         "Layer by layer: density, sinks, sources and strength": layers.compare(
             {str(row["pruning"]): summaries}
@@ -262,20 +272,34 @@ def _metrics(row: Mapping[str, object], groups: Mapping[str, Sequence[str]]) -> 
     )
 
 
-def _picture(title: str, drawn: Figure | bytes) -> str:
+def _picture(title: str, drawn: Figure | bytes | Picture) -> str:
+    wide, narrow = drawn if isinstance(drawn, Picture) else (drawn, None)
+    data, width, height = _png(wide)
+    shape, least = ' class="tall"' if height > width else "", READABLE * width * 96 / DPI
+    image = (
+        f'<img src="{data}" width="{width}" height="{height}" '
+        f'style="--least: {least:.0f}px" alt="{escape(title)}">'
+    )
+    if narrow is not None:
+        data, width, height = _png(narrow)
+        image = (
+            f'<picture><source media="screen and (max-width: 40rem)" srcset="{data}" '
+            f'width="{width}" height="{height}">{image}</picture>'
+        )
+    return (
+        f'<figure{shape}>\n<div class="scroll" role="region" aria-label="Picture" tabindex="0">'
+        f"{image}</div>\n<figcaption>{escape(title)}</figcaption></figure>\n"
+    )
+
+
+def _png(drawn: Figure | bytes) -> tuple[str, int, int]:
+    """A PNG as an address, and its size in pixels."""
     if not isinstance(drawn, bytes):
         buffer = io.BytesIO()
         drawn.savefig(buffer, format="png", dpi=DPI)
         drawn = buffer.getvalue()
-    width, height = struct.unpack(">II", drawn[16:24])  # of the PNG's first chunk
-    data = base64.b64encode(drawn).decode("ascii")
-    shape, least = ' class="tall"' if height > width else "", READABLE * width * 96 / DPI
-    return (
-        f'<figure{shape}>\n<div class="scroll" role="region" aria-label="Picture" tabindex="0">'
-        f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
-        f'style="--least: {least:.0f}px" alt="{escape(title)}"></div>\n'
-        f"<figcaption>{escape(title)}</figcaption></figure>\n"
-    )
+    width, height = struct.unpack(">II", drawn[16:24])  # of the first chunk
+    return f"data:image/png;base64,{base64.b64encode(drawn).decode('ascii')}", width, height
 
 
 def _layers(layers: Sequence[LayerSummary], whole: LayerSummary | None) -> str:
@@ -321,7 +345,8 @@ def _layer(place: int | str, layer: LayerSummary) -> str:
             cells.append(f'<th scope="row" data-value="{exact}">{text}{tag}</th>')
         else:
             bar = f' style="--share: {value:.2%}"' if name in SHARES else ""
-            cells.append(f'<td{_kind(name)} data-value="{exact}"{bar}>{text}</td>')
+            heading = f' data-heading="{escape(column.heading)}"'
+            cells.append(f'<td{_kind(name)} data-value="{exact}"{heading}{bar}>{text}</td>')
     collapsed = "" if layer.edges else ' class="collapsed"'
     return f"<tr{collapsed}>{''.join(cells)}</tr>\n"
 

@@ -10,8 +10,7 @@ import numpy as np
 from graph_encoding import Graph
 
 from .columns import Columns, names, rows, short, width
-from .density import DPI
-from .style import subplots
+from .style import DPI, subplots
 
 
 class Panel(NamedTuple):
@@ -38,12 +37,13 @@ class Panel(NamedTuple):
     stop: float
 
 
-def panels_of(columns: Columns, per_row: int | None):
+def panels_of(columns: Columns, per_row: int | None, inches: float | None = None):
     """A figure with a panel for each row."""
     count = len(columns.layers)
     found = rows(count, per_row)
     length = found[0][1] - found[0][0]
-    inches, tall = width(length + 1), (5.4 if len(found) == 1 else 4.2) - 2.6 * columns.top
+    inches = inches or width(length + 1)
+    tall = (5.4 if len(found) == 1 else 4.2) - 2.6 * columns.top
     figure, axes = subplots(
         len(found),
         figsize=(inches, tall * len(found)),

@@ -12,7 +12,7 @@ from .axis import Axis
 from .grid import NodeLayer
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Block:
     """Edges from one node layer to another, kept as the weights they repeat.
 
@@ -51,6 +51,12 @@ class Block:
     columns: Axis
     kept_weights: int
     total_weights: int
+
+    def __repr__(self) -> str:
+        return (
+            f"<Block {self.name}: {self.num_edges:,} edges, {self.kept_weights:,} of "
+            f"{self.total_weights:,} weights>"
+        )
 
     @property
     def taps(self) -> int:

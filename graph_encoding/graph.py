@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,25 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import exports, shown
 from .block import Block
 from .encodings import EXACT
 from .grid import NodeLayer
 from .products import BlockwiseProduct, on_device
 
 if TYPE_CHECKING:
+    import graph_tool
     import igraph
+    import networkit
     import networkx
     import scipy.sparse
+    import torch_geometric.data
 
 
-EXPLICIT_BYTES = {"scipy": 21, "igraph": 210, "networkx": 383}
-"""Peak bytes an edge while a library builds the explicit graph (Python 3.11, measured)."""
-
-EXPLICIT_WARNING = 1 << 30
-"""Bytes from which on writing a graph out says beforehand what it will take."""
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """Directed weighted multipartite graph of a sparse network.
 
@@ -59,6 +55,27 @@ class Graph:
     wiring: str = EXACT
     layer_name: str | None = None
     device: str = "cpu"
+
+    def __repr__(self) -> str:
+        return shown.line(self)
+
+    def _repr_html_(self) -> str:
+        return shown.html(self)
+
+    def plot(self, **options: object) -> object:
+        """Draw the graph, by `figures.plot` with its options; ``import figures`` comes first.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it.
+
+        Raises
+        ------
+        RuntimeError
+            Before ``import figures``.
+        """
+        return shown.plot(self, **options)
 
     @property
     def num_nodes(self) -> int:
@@ -162,69 +179,50 @@ class Graph:
 
         Parameters
         ----------
-        library : {"scipy", "igraph", "networkx"}
+        library : {"scipy", "networkx", "igraph", "pyg", "networkit", "graph_tool"}
 
         Returns
         -------
         int
         """
-        return EXPLICIT_BYTES[library] * self.num_edges
-
-    def _announce(self, library: str) -> None:
-        size = self.explicit_size(library)
-        if size >= EXPLICIT_WARNING:
-            warnings.warn(
-                f"writing out {self.num_edges:,} edges takes about {size / 1e9:.1f} GB in "
-                f"{library}; edges() streams them",
-                stacklevel=3,
-            )
+        return exports.size(library, self.num_edges, self.num_nodes)
 
     def to_scipy(self) -> scipy.sparse.csr_array:
         """Directed weighted adjacency matrix, (num_nodes, num_nodes), float32.
 
-        Holds every edge: `explicit_size` tells what that takes, a warning where it is much.
+        Like every export it holds every edge: `explicit_size` tells what that takes, a warning
+        where it is much. An ImportError in one line says what is not installed.
         """
-        import scipy.sparse
-
-        self._announce("scipy")
-        index = np.int32 if self.num_nodes < 2**31 else np.int64
-        source = np.empty(self.num_edges, index)
-        target = np.empty(self.num_edges, index)
-        weight = np.empty(self.num_edges, np.float32)
-        start = 0
-        for sources, targets, weights in self.edges():
-            stop = start + len(sources)
-            source[start:stop], target[start:stop] = sources, targets
-            weight[start:stop] = weights
-            start = stop
-        shape = (self.num_nodes, self.num_nodes)
-        return scipy.sparse.coo_array((weight, (source, target)), shape=shape).tocsr()
+        return exports.written(self, "scipy")
 
     def to_networkx(self) -> networkx.DiGraph:
-        """The written-out graph in networkx, with the edge attribute ``weight``."""
-        import networkx
+        """The written-out graph in NetworkX, with the edge attribute ``weight``.
 
-        self._announce("networkx")
-        graph = networkx.DiGraph()
-        graph.add_nodes_from(range(self.num_nodes))
-        for source, target, weight in self.edges():
-            graph.add_weighted_edges_from(
-                zip(source.tolist(), target.tolist(), weight.tolist(), strict=True)
-            )
-        return graph
+        Node attributes are ``layer`` (the name of its node layer), ``channel``, ``y`` and ``x``;
+        ``networkx.write_graphml`` and ``write_gexf`` keep them.
+        """
+        return exports.written(self, "networkx")
 
     def to_igraph(self) -> igraph.Graph:
-        """The written-out graph in igraph (directed), with the edge attribute ``weight``."""
-        import igraph
+        """The written-out graph in igraph (directed), with attributes as of `to_networkx`."""
+        return exports.written(self, "igraph")
 
-        self._announce("igraph")
-        chunks = list(self.edges())
-        edges = np.empty((self.num_edges, 2), np.int64)
-        weights = np.empty(self.num_edges, np.float32)
-        if chunks:
-            edges[:, 0] = np.concatenate([chunk[0] for chunk in chunks])
-            edges[:, 1] = np.concatenate([chunk[1] for chunk in chunks])
-            weights[:] = np.concatenate([chunk[2] for chunk in chunks])
-        graph = igraph.Graph(n=self.num_nodes, edges=edges, directed=True)
-        graph.es["weight"] = weights.tolist()
-        return graph
+    def to_pyg(self) -> torch_geometric.data.Data:
+        """The written-out graph in PyTorch Geometric.
+
+        Returns
+        -------
+        torch_geometric.data.Data
+            ``edge_index`` int64 (2, num_edges); ``edge_weight`` float32 (num_edges,); the features
+            ``x`` float32 (num_nodes, 4), whose columns ``feature_names`` names: layer, channel, y,
+            x; ``layer_names``, by the number that stands for a layer.
+        """
+        return exports.written(self, "pyg")
+
+    def to_networkit(self) -> networkit.Graph:
+        """The written-out graph in NetworKit (directed, weighted), nodes as of `to_networkx`."""
+        return exports.written(self, "networkit")
+
+    def to_graph_tool(self) -> graph_tool.Graph:
+        """The written-out graph in graph-tool, with properties as attributes of `to_networkx`."""
+        return exports.written(self, "graph_tool")

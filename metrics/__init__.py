@@ -7,13 +7,14 @@ column. Importing this room compiles nothing and imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .registry import Column, Metric, Value, columns_of, compute, groups_of
+from .registry import Column, Metric, Values, columns_of, groups_of, measure
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
+    from system.bars import Progress
 
 __all__ = ["COLUMNS", "GROUPS", "METRICS", "Column", "Metric", "topometrics"]
 
@@ -218,32 +219,40 @@ GROUPS = groups_of(METRICS)
 
 
 def topometrics(
-    graph: Graph,
+    graphs: Graph | Iterable[Graph],
     *,
     threads: int | None = None,
     device: str = "cpu",
-    progress: Callable[[int, int, str], None] | None = None,
-) -> dict[str, Value]:
-    """All topometrics of a graph.
+    progress: Progress | bool | None = None,
+) -> Values | list[Values]:
+    """All topometrics of a graph, or of each of several.
 
     Parameters
     ----------
-    graph : Graph
-        From any encoding.
+    graphs : Graph or iterable of Graph
+        From any encoding; what `graph_encoding.encode` gives, or one of it.
     threads : int, optional
         Metrics computed at the same time, as far as the memory goes; one by default. The values do
         not depend on it.
     device : str
         Where the products behind the spectra run: ``cpu`` or a torch device such as ``cuda``.
         Eigenvalues agree within the tolerance of `spectra`.
-    progress : callable, optional
-        Called with the metrics done, their number, and the column just computed.
+    progress : callable or bool, optional
+        Called with the metrics done, their number, and the column just computed; True shows a
+        bar.
 
     Returns
     -------
-    dict
-        Values by column name, in the order of `COLUMNS`: exact integers for counts, floats for
-        means and eigenvalues, None where a metric is undefined.
+    dict, or list of dict
+        Of a graph its values by column name, in the order of `COLUMNS`: exact integers for counts,
+        floats for means and eigenvalues, None where a metric is undefined. Of a list, also of one
+        graph, a list as long. In it the values of a bipartite graph begin with ``layer_name``.
+        ``pandas.Series`` takes the one, ``pandas.DataFrame`` the other.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a graph nor a list of graphs.
 
     Notes
     -----
@@ -258,5 +267,8 @@ def topometrics(
     >>> values = metrics.topometrics(graph)
     >>> values["edges"], values["sink_nodes"], values["strength"] > 0
     (18, 0, True)
+    >>> layers = metrics.topometrics(graph_encoding.encode(network, "rolled"))
+    >>> [(values["layer_name"], values["edges"]) for values in layers]
+    [('0', 12), ('2', 6)]
     """
-    return compute(METRICS, graph, threads=threads, device=device, progress=progress)
+    return measure(METRICS, graphs, threads=threads, device=device, progress=progress)

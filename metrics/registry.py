@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
+    from system.bars import Progress
 
 Value = int | float | None
 
 SHARE_OF_MEMORY = 0.8
 """Of what is free, what metrics that are computed at the same time may take together."""
+
+Values = dict[str, Value]
+"""Of a graph, by column. pandas takes one as a Series, and a list of them as a DataFrame."""
+
+GRAPH_NAME = "layer_name"
+"""What tells the graphs of a list apart, as in result files."""
 
 
 class Column(NamedTuple):
@@ -93,7 +100,7 @@ def compute(
     *,
     threads: int | None = None,
     device: str = "cpu",
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Value]:
     """Compute metrics of a graph, at the same time those that fit into the memory together.
 
@@ -145,3 +152,61 @@ def compute(
                     done = len(metrics) - len(waiting) - len(running)
                     progress(done, len(metrics), metric.columns[0].name)
     return {column.name: values[column.name] for column in columns_of(metrics)}
+
+
+def measure(
+    metrics: Sequence[Metric],
+    graphs: Graph | Iterable[Graph],
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    progress: Progress | bool | None = None,
+) -> Values | list[Values | dict[str, str]]:
+    """Compute metrics of a graph, or of each graph of a list, as `graph_encoding.encode` gives it.
+
+    Parameters
+    ----------
+    metrics, threads, device
+        As for `compute`.
+    graphs : Graph or iterable of Graph
+    progress : callable or bool, optional
+        As for `compute`, with the metrics of all graphs together; True shows a bar.
+
+    Returns
+    -------
+    dict, or list of dict
+        Of a graph its values by column. Of a list a list, as long, in its order; the values of a
+        bipartite graph then begin with ``layer_name``, its layer in the network.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a graph nor a list of graphs.
+    """
+    from system.bars import called
+
+    one = _is_graph(graphs)
+    given = [graphs] if one else list(graphs) if isinstance(graphs, Iterable) else [graphs]
+    for graph in given:
+        if not _is_graph(graph):
+            raise TypeError(
+                "metrics are of a Graph or of a list of them, as graph_encoding.encode gives it, "
+                f"and not of {type(graph if isinstance(graphs, list | tuple) else graphs).__name__}"
+            )
+    rows = []
+    with called(progress) as call:
+        for number, graph in enumerate(given):
+
+            def told(done: int, total: int, text: str, before: int = number) -> None:
+                call(before * total + done, len(given) * total, text)
+
+            values = compute(
+                metrics, graph, threads=threads, device=device, progress=told if call else None
+            )
+            named = not one and graph.layer_name is not None
+            rows.append({GRAPH_NAME: graph.layer_name, **values} if named else values)
+    return rows[0] if one else rows
+
+
+def _is_graph(value: object) -> bool:
+    return hasattr(value, "blocks") and hasattr(value, "layers")

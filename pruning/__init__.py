@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pruning.masks import Masks, achieved_sparsity, apply_masks, removed, without_zeros
     from pruning.overlap import moved
     from pruning.settings import Settings
+    from system.bars import Progress
 
 __all__ = [
     "BASELINE",
@@ -228,7 +229,7 @@ def prune(
     *,
     input_shape: tuple[int, int, int] = (3, 32, 32),
     device: torch.device | str | None = None,
-    progress: Callable[[int, int, str], object] | None = None,
+    progress: Progress | bool | None = None,
     as_released: bool = False,
 ) -> Masks:
     """Choose the weights of `model` to keep. The model itself is not altered in any way.
@@ -254,8 +255,8 @@ def prune(
         Shape ``(C, H, W)`` of one image.
     device : torch.device, str or None
         Where to compute; the model's device if None.
-    progress : callable or None
-        Called as ``progress(done, total, text)``.
+    progress : callable or bool, optional
+        Called as ``progress(done, total, text)``; True shows a bar.
     as_released : bool
         Whether to prune as the paper's released code does, where that departs from the pruner's
         paper (``pruning/README.md``). The number of kept weights is then that code's too.
@@ -288,12 +289,13 @@ def prune(
     from pruning.settings import Settings
     from pruning.working_copy import device_of
     from system.allocation import large_given_back
+    from system.bars import called
     from system.compute import repeatable
 
     where = device_of(model) if device is None else torch.device(device)
-    settings = Settings(loader, seed, tuple(input_shape), where, progress)
     # A loader or a model with dropout may draw from the global generators: put them back after.
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
-    with forked, repeatable(where), large_given_back():
+    with forked, repeatable(where), large_given_back(), called(progress) as call:
+        settings = Settings(loader, seed, tuple(input_shape), where, call)
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)

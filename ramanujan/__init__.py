@@ -9,12 +9,14 @@ file of its own and give it a line in `METRICS`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from metrics.registry import Column, Metric, columns_of, compute, groups_of
+from metrics.registry import Column, Metric, Values, columns_of, groups_of, measure
 
 if TYPE_CHECKING:
     from graph_encoding import Graph
+    from system.bars import Progress
 
 __all__ = ["COLUMNS", "GROUPS", "METRICS", "ramanujan_metrics"]
 
@@ -119,25 +121,32 @@ COLUMNS = tuple(column.name for column in columns_of(METRICS))
 GROUPS = groups_of(METRICS)
 
 
-def ramanujan_metrics(graph: Graph) -> dict[str, int | float | None]:
-    """All Ramanujan metrics of a layer.
+def ramanujan_metrics(
+    graphs: Graph | Iterable[Graph], *, progress: Progress | bool | None = None
+) -> Values | list[Values]:
+    """All Ramanujan metrics of a layer, or of each of several.
 
     Parameters
     ----------
-    graph : Graph
+    graphs : Graph or iterable of Graph
         From a bipartite encoding: ``rolled`` or ``rolled-channel``.
+    progress : callable or bool, optional
+        As for `metrics.topometrics`.
 
     Returns
     -------
-    dict
+    dict, or list of dict
         Values by column name, in the order of `COLUMNS`: the metrics as floats, None where
         undefined; ``edges`` and ``nodes`` of the graph; ``layer_density``, the kept share of the
         layer's weights; ``no_weights`` and ``no_params``, the numbers of kept and of all weights.
+        Of a list a list as long, with ``layer_name`` first in each.
 
     Raises
     ------
+    TypeError
+        If it is neither a graph nor a list of graphs.
     ValueError
-        If the graph is not bipartite.
+        If a graph is not bipartite.
 
     Examples
     --------
@@ -146,4 +155,4 @@ def ramanujan_metrics(graph: Graph) -> dict[str, int | float | None]:
     >>> ramanujan.ramanujan_metrics(graphs[0])["no_params"]
     432
     """
-    return compute(METRICS, graph)
+    return measure(METRICS, graphs, progress=progress)

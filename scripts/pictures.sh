@@ -21,9 +21,9 @@ for pruner in $PRUNERS; do
     "$PYTHON" main.py --model "$MODEL" --dataset "$DATASET" --pruning "$pruner" \
         --sparsity "$SPARSITY" --threads 1 --save-graph "$work/$pruner" --output-dir "$work/results"
     graph=("$work/$pruner"/*) # whatever main.py calls it
-    "$PYTHON" -m figures.draw "${graph[@]}" --mark sinks sources cut-nodes disconnected --dpi 90 \
+    "$PYTHON" -m figures.draw "${graph[@]}" --mark sinks sources cut-nodes disconnected --dpi 170 \
         --output "$OUTPUT/$MODEL-$SPARSITY-$pruner.png"
     graphs+=("${graph[@]}")
 done
-"$PYTHON" -m figures.draw "${graphs[@]}" --compare --dpi 110 \
+"$PYTHON" -m figures.draw "${graphs[@]}" --compare --dpi 200 \
     --output "$OUTPUT/$MODEL-$SPARSITY-layers.png"

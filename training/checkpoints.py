@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from tqdm import tqdm
 
 from models import archives
 from models.weights_file import Contents
+from system.bars import tqdm
 from system.errors import Fault
 from system.files import replacing
 from system.reading import regular

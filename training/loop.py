@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
 import pruning
+from system.bars import tqdm
 from system.compute import repeatable
 from system.text import one_line
 

@@ -33,8 +33,12 @@ def plot(tables: dict[str, pd.DataFrame]):
         for place, (pruner, (colour, marker)) in enumerate(styles.items()):
             line = part[part["pruning"] == pruner].sort_values("sparsity")
             # A little to the side of each other, so that equal values are all seen.
-            density = (1 - line["sparsity"]) * 0.96 ** (place - (len(styles) - 1) / 2)
+            density = (1 - line["sparsity"]) * 0.94 ** (place - (len(styles) - 1) / 2)
             style = {"color": colour, "linewidth": 1, "markersize": 4, "label": pruner}
+            # Every other line is dashed and its markers are hollow, so that one below is seen:
+            # those of er and erk differ by less than they are wide.
+            if place % 2:
+                style |= {"linestyle": (0, (4, 2)), "markerfacecolor": "white"}
             panel.plot(density, line["accuracy"], marker=marker, **style)
             panel.fill_between(
                 density, line["least"], line["most"], color=colour, alpha=0.15, linewidth=0

@@ -10,8 +10,9 @@ Writes a report, tidy CSVs and plots. The same CSVs and seed give the same files
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from joblib import Parallel, cpu_count, parallel_config
@@ -26,7 +27,7 @@ from system.arguments import Parser, path, whole_number
 from system.files import replacing
 from system.program import program, run_program
 
-from . import COMPARISONS, SECTIONS, claims, networks, report, section
+from . import COMPARISONS, SECTIONS, bearing, claims, networks, report, section
 from .wording import Tables
 
 COMMITTED = Path(__file__).parents[1] / "paper_results"
@@ -167,17 +168,35 @@ def run(options: argparse.Namespace) -> None:
         there = claims.tables_of(COMMITTED)
         both = {name: section(name).compare(tables, there) for name in COMPARISONS}
         tables = {name: found for name, found in both.items() if found} | tables
-    text = report.write(data, tables, options)
+    refused = bearing.refusals(data, tables)
+    tables = bearing.applied(tables, refused)
+    drawn = {
+        name: os.path.relpath(plots / f"study_{name}.png", output)
+        for name, found in tables.items()
+        if found and hasattr(section(name), "plot")
+    }
+    text = report.write(data, tables, options, drawn, refused)
+    if len(verdicts := claims.summary(tables, refused)):
+        put(output / "claims.csv", verdicts.to_csv(index=False, lineterminator="\n"))
     for name, found in tables.items():
         for kind, table in found.items():
             lines = table.to_csv(index=False, float_format="%.5g", lineterminator="\n")
             put(output / name / f"{kind}.csv", lines)
-        if found and (plot := getattr(section(name), "plot", None)):
+        if name in drawn:
             with matplotlib().rc_context(TEXT):
-                save(plot(found), plots / f"study_{name}.png")
+                save(section(name).plot(found), plots / f"study_{name}.png")
     put(output / "report.md", text)
     print(text)
+    for reason, names in _by_reason(refused).items():
+        print(f"graph_data.study: warning: {', '.join(names)}: {reason}", file=sys.stderr)
     print(f"written to {output} and {plots}")
+
+
+def _by_reason(refused: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, reason in refused.items():
+        found.setdefault(reason, []).append(name)
+    return found
 
 
 def changes(options: argparse.Namespace) -> set[str]:

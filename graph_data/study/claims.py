@@ -1,4 +1,4 @@
-"""The paper's claims, and by which rule the intervals of comparisons decide each.
+"""The paper's claims, and by which rule the intervals of comparisons decide each, once.
 
 The section that a claim is about says its verdict, with the numbers for and against it.
 """
@@ -81,8 +81,6 @@ class Claim(NamedTuple):
         The verdict on comparisons by their columns low and high.
     plain : Evidence, optional
         The comparisons with nothing known, as the paper makes them. None: the same.
-    known : str
-        Why the data set makes no difference then.
     """
 
     text: str
@@ -92,7 +90,6 @@ class Claim(NamedTuple):
     value: str
     rule: Callable[[pd.DataFrame], str]
     plain: Evidence | None = None
-    known: str = ""
 
     @property
     def section(self) -> str:
@@ -175,7 +172,6 @@ CLAIMS = {
         ["metric", "method", "scope"],
         "mean_difference",
         difference_not_above,
-        known="the same: correlations are within a model and data set",
     ),
     "a, bipartite topometrics": Claim(
         "Claim a, with data set, model and sparsity known topometrics of the multipartite graph "
@@ -205,7 +201,6 @@ CLAIMS = {
         ["kind", "method"],
         "difference",
         difference_below,
-        known="the same: every stratum has the same data sets",
     ),
     "c": Claim(
         "Claim c, a mixture of topometrics ranks pruners better than Ramanujan metrics "
@@ -215,23 +210,24 @@ CLAIMS = {
         ["score"],
         "difference",
         difference_above,
-        known="the same: pruners are ranked within a model, data set and sparsity",
     ),
 }
 
 
-def summary(tables: Mapping[str, Tables]) -> pd.DataFrame:
-    """Claim by claim: as the paper states it, and as the data support it.
+def summary(tables: Mapping[str, Tables], refused: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Claim by claim: as the paper states it, the one verdict, and the comparisons it rests on.
 
     Parameters
     ----------
     tables : mapping of str to dict of str to pandas.DataFrame
         Of a study, by section and name.
+    refused : mapping of str to str, optional
+        From `bearing.refusals`: what is said in place of a verdict.
 
     Returns
     -------
     pandas.DataFrame
-        One row a claim of which there is evidence; the last column has the verdict.
+        One row a claim of which there is evidence.
     """
 
     def found(evidence: Evidence) -> pd.DataFrame:
@@ -243,31 +239,31 @@ def summary(tables: Mapping[str, Tables]) -> pd.DataFrame:
         if not len(compared):
             continue
         plain = found(claim.plain) if claim.plain else compared
-        clustered = of_clusters(compared)
         rows.append(
             {
                 "claim": name,
                 "as the paper states it": claim.paper,
-                "as the data support it": _counted(claim.rule, plain),
-                "with the data set known": claim.known or _counted(claim.rule, compared),
-                "clustered": _counted(claim.rule, clustered) or "too few clusters",
+                "verdict": (refused or {}).get(name) or claim.verdict(compared),
+                "as the paper compares": _counted(plain),
+                "with the data set known": _counted(compared) if claim.plain else "the same",
+                "clustered": _counted(of_clusters(compared)) or "too few clusters",
             }
         )
     return pd.DataFrame(rows)
 
 
-def text(tables: Mapping[str, Tables]) -> str:
+def text(tables: Mapping[str, Tables], refused: Mapping[str, str] | None = None) -> str:
     """The table of `summary` in Markdown, with what its columns are; or nothing."""
-    table = summary(tables)
+    table = summary(tables, refused)
     if not len(table):
         return ""
-    return f"""Claim by claim. `as the data support it`: the paper's comparison, nothing known of a
-network beside its metrics, intervals that take configurations (of rankings, cells) for independent.
-`with the data set known`: data set, model and sparsity known on both sides. `clustered`: the same,
-with the networks of one model and data set drawn together; this is the verdict. In brackets how
-many of the comparisons are above 0 and below it with their interval.
+    return f"""{markdown(table)}
 
-{markdown(table)}"""
+In the last three columns is how many comparisons are above 0 and below it with their interval:
+first as the paper makes them, with nothing known of a network beside its metrics; then with data
+set, model and sparsity known to both sides (`the same` where they are compared within these
+anyway); last of the same with the networks of one model and data set drawn together. The last
+decides the verdict, or for want of clusters the one before."""
 
 
 def tables_of(folder: str | Path) -> dict[str, Tables]:
@@ -292,9 +288,9 @@ def tables_of(folder: str | Path) -> dict[str, Tables]:
     return found
 
 
-def _counted(rule: Callable[[pd.DataFrame], str], compared: pd.DataFrame) -> str:
-    """A verdict and what it rests on; nothing of no comparison."""
+def _counted(compared: pd.DataFrame) -> str:
+    """On which side of 0 comparisons are; nothing of no comparison."""
     if not len(compared):
         return ""
     above, below = int((compared["low"] > 0).sum()), int((compared["high"] < 0).sum())
-    return f"{rule(compared)} ({above} above, {below} below, of {len(compared)})"
+    return f"{above} above, {below} below, of {len(compared)}"

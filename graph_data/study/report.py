@@ -1,12 +1,13 @@
-"""The report of the study: the claims first, then each section's tables and how to read them."""
+"""The report of the study: a table of claims, then each section's tables and plot, then numbers."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from graph_data.markdown import markdown
 
-from . import claims, section
+from . import bearing, claims, section
 from .networks import Networks
 from .wording import Tables
 
@@ -16,7 +17,13 @@ LEFT_OUT = (
 )
 
 
-def write(networks: Networks, tables: dict[str, Tables], options: argparse.Namespace) -> str:
+def write(
+    networks: Networks,
+    tables: dict[str, Tables],
+    options: argparse.Namespace,
+    plots: Mapping[str, str],
+    refused: Mapping[str, str],
+) -> str:
     """The report.
 
     Parameters
@@ -26,6 +33,10 @@ def write(networks: Networks, tables: dict[str, Tables], options: argparse.Names
         By section and name, in the order of the report.
     options : argparse.Namespace
         The command line, for what was chosen.
+    plots : mapping of str to str
+        Where the plot of a section is, seen from the report.
+    refused : mapping of str to str
+        From `bearing.refusals`.
 
     Returns
     -------
@@ -33,24 +44,28 @@ def write(networks: Networks, tables: dict[str, Tables], options: argparse.Names
         Markdown.
     """
     skipped = [name for name, found in tables.items() if not found]
-    lines = ["# Study: what topometrics say about accuracy", "", *_data(networks, options)]
+    lines = ["# Study: what topometrics say about accuracy"]
+    if table := claims.text(tables, refused):
+        lines += ["", "## The paper's claims", "", table, "", claims.RULES]
+    lines += ["", "## The data", "", *_data(networks, options)]
     if skipped:
         lines += ["", f"Not computed, for lack of data: {', '.join(skipped)}."]
-    if verdicts := _of_sections(tables, "verdict"):
-        lines += ["", "## The paper's claims"]
-        if table := claims.text(tables):
-            lines += ["", table]
-        lines += ["", "The verdicts:", "", *(f"- {verdict}" for verdict in verdicts)]
-        lines += ["", claims.RULES]
-    for text in _of_sections(tables, "text"):
+    for name, text in _of_sections(tables, "text").items():
         lines += ["", text]
+        if name in plots:
+            lines += ["", f"![{text.partition(chr(10))[0].lstrip('# ')}]({plots[name]})"]
+    if verdicts := _of_sections(tables, "verdict"):
+        said = (bearing.said(verdict, refused) for verdict in verdicts.values())
+        lines += ["", "## The numbers behind the verdicts", "", *(f"- {text}" for text in said)]
     return "\n".join(lines) + "\n"
 
 
-def _of_sections(tables: dict[str, Tables], part: str) -> list[str]:
+def _of_sections(tables: dict[str, Tables], part: str) -> dict[str, str]:
     """What the sections that have tables, and this part, say."""
-    parts = [(getattr(section(name), part, None), found) for name, found in tables.items() if found]
-    return [said for say, found in parts if say and (said := say(found))]
+    parts = {name: (getattr(section(name), part, None), found) for name, found in tables.items()}
+    return {
+        name: said for name, (say, found) in parts.items() if found and say and (said := say(found))
+    }
 
 
 def _data(networks: Networks, options: argparse.Namespace) -> list[str]:

@@ -1,8 +1,10 @@
 """The picture of a graph: what it shows and says, and that it holds a bounded part of the graph."""
 
 import tracemalloc
+import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 
+import matplotlib.image
 import numpy as np
 import pytest
 import torch
@@ -11,13 +13,17 @@ from networks import Residual, sparsify
 from torch import nn
 
 from figures import edge_drawing, multipartite, node_drawing
+from figures.columns import Columns
 from figures.edge_drawing import CHUNK, LEAST
 from figures.multipartite import draw
 from figures.nodes import MARKS
 from figures.sampling import Edges
+from figures.style import save
 from graph_encoding import encode
 from metrics.cuts import connectivity
 from metrics.degrees import local_connectivity
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def encoded(module, shape, encoding="unrolled", wiring="exact", density=0.3):
@@ -152,7 +158,7 @@ def test_shades_and_what_they_stand_for(small):
     _, note, entries = texts(figure)
     assert f"of the {small.num_edges:,} edges (one in " in note
     assert entries == ["edges past a column"]
-    assert figure.axes[1].get_ylabel() == "edges through 1/1000 of the height"
+    assert figure.axes[1].get_ylabel() == "edges that cross a spot (1/1000 of the height)"
     whole = draw(small, lines=0)
     assert f"Shades of all {small.num_edges:,} edges" in texts(whole)[1]
 
@@ -163,10 +169,10 @@ def test_marks_are_counted():
     local, cuts = local_connectivity(graph), connectivity(graph)
     assert set(texts(figure)[2]) == {
         "edges past a column",
-        f"sinks: {local['sink_nodes']:,}",
-        f"sources: {local['source_nodes']:,}",
-        f"disconnected: {local['disconnected_nodes']:,}",
-        f"cut-nodes: {cuts.cut_nodes:,}",
+        f"sinks (fed, read by nobody): {local['sink_nodes']:,}",
+        f"sources (read, fed by nobody): {local['source_nodes']:,}",
+        f"disconnected (no edge): {local['disconnected_nodes']:,}",
+        f"cut nodes (without one the graph falls apart): {cuts.cut_nodes:,}",
     }
     assert local["sink_nodes"] and local["source_nodes"] and cuts.cut_nodes
 
@@ -195,7 +201,7 @@ def test_strength(small):
     for lines in (0, 20_000):
         figure = draw(small, colour="strength", lines=lines, sample=2000)
         bar = figure.axes[-1]
-        assert bar.get_ylabel() == "mean strength of nodes"
+        assert bar.get_ylabel() == "mean weight that meets at a node"
         mean = [bins.strength for bins in multipartite._bins(small, "strength", ())]
         mean = np.concatenate(mean)
         assert bar.get_ylim() == pytest.approx((mean[mean > 0].min(), mean.max()))
@@ -268,3 +274,30 @@ def test_memory_is_bounded_whatever_the_number_of_edges(monkeypatch):
     assert max(looked_up) <= CHUNK
     assert 100_000 <= sum(looked_up) <= 2 * (100_000 + 2 * LEAST)
     assert peak < 100e6 < 8 * graph.num_edges
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_column_is_as_tall_as_it_has_nodes_or_as_their_logarithm(small, scale):
+    """Dots and lines of the columns reach from the first node's place to the last one's."""
+    heights = Columns(small, scale).heights
+    sizes = np.array([layer.size for layer in small.layers])
+    if scale == "linear":
+        seen = sizes / sizes.max() > 0.02  # the smallest are drawn a little taller
+        assert heights[seen] == pytest.approx((sizes / sizes.max())[seen])
+        assert (heights[~seen] == 0.02).all()
+    else:
+        sizes, first = np.unique(sizes, return_index=True)
+        grown = np.diff(heights[first]) / np.diff(np.log1p(sizes))
+        assert grown == pytest.approx(grown[0])
+    assert heights.max() == 1
+    _, note, _ = texts(draw(small, heights=scale))
+    assert ("logarithm" in note) == (scale == "log")
+
+
+def test_a_picture_is_1800_pixels_wide_and_its_svg_has_text(small, tmp_path):
+    figure = draw(small, title="Netz 9")
+    save(figure, tmp_path / "graph.png")
+    assert matplotlib.image.imread(tmp_path / "graph.png").shape[1] >= 1800
+    svg = ElementTree.parse(tmp_path / "graph.svg")
+    found = " ".join("".join(text.itertext()) for text in svg.iter(f"{SVG}text"))
+    assert f"{small.num_edges:,} edges" in found and "Netz 9" in found

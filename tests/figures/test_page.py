@@ -18,7 +18,7 @@ from networks import Residual, sparsify
 from pairs import pairs
 from torch import nn, no_grad
 
-from figures.page import LAYER_COLUMNS, page, warnings_of
+from figures.page import LAYER_COLUMNS, Picture, page, warnings_of
 from graph_encoding import NodeLayer, encode
 from metrics import COLUMNS, GROUPS, METRICS
 from metrics.by_layer import LayerSummary, by_layer, whole
@@ -26,7 +26,7 @@ from metrics.registry import columns_of
 from runs import records
 from runs.columns import CONFIGURATION
 
-VOID = {"meta", "link", "img", "wbr", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "source", "wbr", "br", "hr", "input"}
 EVIL = "<script>alert('\"&')</script>"
 
 ROW = dict(
@@ -69,10 +69,13 @@ def png(width: int, height: int) -> bytes:
     return buffer.getvalue()
 
 
+NARROW = png(400, 1000)
+
+
 def written(warnings=("Layer <b> has collapsed.",), layers=LAYERS) -> str:
     figure = Figure(figsize=(11, 5))
     figure.subplots().plot([1, 2, 3])
-    pictures = {"A figure & more": figure, "An image": png(750, 900)}
+    pictures = {"A figure & more": Picture(figure, NARROW), "An image": png(750, 900)}
     return page(ROW, GROUPS, layers, pictures, list(warnings), WHOLE)
 
 
@@ -174,7 +177,7 @@ def test_pictures_are_embedded_with_their_size_and_caption():
     images = parsed.all("img")
     assert [image["alt"] for image in images] == ["A figure & more", "An image"]
     assert [(image["width"], image["height"]) for image in images] == [
-        ("1650", "750"),
+        ("2200", "1000"),
         ("750", "900"),
     ]
     assert all(image["src"].startswith("data:image/png;base64,iVBOR") for image in images)
@@ -439,7 +442,7 @@ def test_the_keyboard_sorts_too(shown):
 
 def test_pictures_load_and_nothing_runs_that_is_not_ours(shown):
     widths = "return [...document.images].map(image => image.naturalWidth)"
-    assert shown.run(widths) == [1650, 750]
+    assert shown.run(widths) == [2200, 750]
     assert shown.run("return performance.getEntriesByType('resource').map(e => e.name)") in (
         [],
         shown.run("return [...document.images].map(image => image.src)"),
@@ -501,9 +504,63 @@ def test_pictures_can_be_read_on_any_screen(shown):
         deviceScaleFactor=1,
         mobile=False,
     )
+    # As wide as the screen, but for the margins; the first is drawn for this width.
+    inside = shown.run("return document.documentElement.clientWidth - 32")
+    assert shown.run(SIZES) == pytest.approx([inside] * 2, abs=1)
+    assert shown.run("return document.images[0].currentSrc") == src(NARROW)
+    shown.devtools(
+        "Emulation.setDeviceMetricsOverride",
+        width=700,
+        height=900,
+        deviceScaleFactor=1,
+        mobile=False,
+    )
     # In their regions, which scroll: three quarters of what they measure in inches.
-    assert shown.run(SIZES) == pytest.approx([0.75 * 1650 / 150 * 96, 0.75 * 750 / 150 * 96], abs=1)
+    least = [0.75 * pixels / 200 * 96 for pixels in (2200, 750)]
+    inside = shown.run("return document.documentElement.clientWidth - 48")
+    assert shown.run(SIZES) == pytest.approx([max(each, inside) for each in least], abs=1)
     shown.devtools("Emulation.clearDeviceMetricsOverride")
+
+
+def src(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
+
+
+def test_nothing_scrolls_sideways_on_a_phone(shown):
+    shown.devtools(
+        "Emulation.setDeviceMetricsOverride",
+        width=360,
+        height=800,
+        deviceScaleFactor=2,
+        mobile=True,
+    )
+    wider = (
+        "return [...document.querySelectorAll('body *')]"
+        ".filter(e => e.scrollWidth > e.clientWidth + 1"
+        " && getComputedStyle(e).overflowX != 'visible'"
+        " || e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML)"
+    )
+    assert shown.run(wider) == []
+    edges = [float(value) for value in column(shown, "Edges")]
+    click(shown, "Edges")  # the headings are there, and sort
+    assert [float(value) for value in column(shown, "Edges")] == sorted(edges)
+    label = "return getComputedStyle(arguments[0], '::before').content"
+    cell = "document.querySelector('.layers tbody td[data-heading=Edges]')"
+    assert shown.run(label.replace("arguments[0]", cell)) == '"Edges"'
+    shown.devtools("Emulation.clearDeviceMetricsOverride")
+
+
+def test_pictures_turn_dark_with_the_page_and_stay_light_in_print(shown):
+    """By how light what is seen of a white picture is."""
+    script = "return getComputedStyle(document.images[1]).filter"
+    seen = {}
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        for media in ("screen", "print"):
+            shown.devtools("Emulation.setEmulatedMedia", media=media, features=[feature])
+            seen[scheme, media] = shown.run(script) != "none"
+    shown.devtools("Emulation.setEmulatedMedia", media="", features=[])
+    assert seen == {key: key == ("dark", "screen") for key in seen}
 
 
 def test_print_cuts_nothing_off(shown):

@@ -225,13 +225,17 @@ def test_table_of_claims_has_every_step_from_the_papers_claim_to_the_verdict():
     }
     table = claims.summary(found).set_index("claim")
     row = table.loc[BIPARTITE]
-    assert row["as the data support it"] == "holds (4 above, 0 below, of 4)"
-    assert row["with the data set known"] == "holds in part (2 above, 0 below, of 3)"
-    assert row["clustered"] == "not shown (0 above, 0 below, of 3)"
+    assert row["as the paper compares"] == "4 above, 0 below, of 4"
+    assert row["with the data set known"] == "2 above, 0 below, of 3"
+    assert row["clustered"] == "0 above, 0 below, of 3"
+    assert row["verdict"] == "not shown"
     row = table.loc["c"]
-    assert row["as the data support it"] == "holds (2 above, 0 below, of 2)"
-    assert row["with the data set known"].startswith("the same")
+    assert row["as the paper compares"] == "2 above, 0 below, of 2"
+    assert row["with the data set known"] == "the same"
     assert row["clustered"] == "too few clusters"
+    assert row["verdict"] == "holds, of these models and data sets alone"
+    refused = claims.summary(found, {"c": "no verdict: because"}).set_index("claim")["verdict"]
+    assert refused.to_dict() == {BIPARTITE: "not shown", "c": "no verdict: because"}
     assert all(text in claims.text(found) for text in table["as the paper states it"])
     assert claims.text({}) == ""
 

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from networks import sparsify
@@ -11,6 +12,7 @@ from torch import nn
 
 import metrics
 import models
+import ramanujan
 from graph_encoding import encode
 
 PAPERS = [
@@ -140,3 +142,39 @@ def test_progress_counts_to_its_total():
     total = calls[0][1]
     assert [(done, of) for done, of, _ in calls] == [(i, total) for i in range(1, total + 1)]
     assert all(isinstance(text, str) and text for *_, text in calls)
+
+
+def test_a_list_of_graphs_gives_a_list_that_names_layers():
+    layers = encode(network_with([0.4, 0.3, 0.5]), "rolled", (2, 8, 8))
+    calls = []
+    rows = metrics.topometrics(layers, progress=lambda *call: calls.append(call[:2]))
+    assert [row.pop("layer_name") for row in rows] == ["0", "1", "3"]
+    assert rows == [metrics.topometrics(layer) for layer in layers]
+    assert calls == [(i, calls[0][1]) for i in range(1, calls[0][1] + 1)]
+    graphs = encode(network_with([0.4, 0.3, 0.5]), "unrolled", (2, 8, 8))
+    assert metrics.topometrics(iter(graphs)) == [metrics.topometrics(graphs[0])]
+    assert metrics.topometrics([]) == []
+
+
+def test_pandas_takes_the_values():
+    layers = encode(network_with([0.4, 0.3, 0.5]), "rolled", (2, 8, 8))
+    table = pd.DataFrame(metrics.topometrics(layers)).set_index("layer_name")
+    assert table["edges"].to_dict() == {g.layer_name: g.num_edges for g in layers}
+    assert pd.Series(metrics.topometrics(layers[0]))["nodes"] == layers[0].num_nodes
+
+
+@pytest.mark.parametrize("measure", [metrics.topometrics, ramanujan.ramanujan_metrics])
+@pytest.mark.parametrize(
+    "given, kind",
+    [(dense_network(), "Sequential"), ([nn.Linear(2, 2)], "Linear"), (3, "int"), ("graph", "str")],
+)
+def test_what_is_no_graph_is_refused_in_one_line(measure, given, kind):
+    with pytest.raises(TypeError, match=f"and not of {kind}$"):
+        measure(given)
+
+
+def test_ramanujan_metrics_of_a_list():
+    layers = encode(network_with([0.6, 0.5, 0.5]), "rolled-channel", (2, 8, 8))
+    rows = ramanujan.ramanujan_metrics(layers)
+    assert [row.pop("layer_name") for row in rows] == ["0", "1", "3"]
+    assert rows == [ramanujan.ramanujan_metrics(layer) for layer in layers]
