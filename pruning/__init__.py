@@ -9,7 +9,7 @@ Importing this package imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from system.later import later
