@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from figures.style import PALETTE, matplotlib
+from figures.style import PALETTE, sheet
 
 from .predictors import ends
 
@@ -14,13 +14,10 @@ COLOURS = ("blue", "orange", "green", "pink")
 
 def plot(tables: dict[str, pd.DataFrame]):
     """R2 of both moments (bars: configurations), and differences by growth, metric by metric."""
-    pyplot = matplotlib().pyplot
     shown = [name for name in ("scores", "growth") if name in tables]
-    figure, panels = pyplot.subplots(
-        1, len(shown), figsize=(4.6 * len(shown), 4.2), squeeze=False, layout="constrained"
-    )
+    figure, panels = sheet(len(shown), 2, 3.6)
     draw = {"scores": _moments, "growth": _growth}
-    for panel, name in zip(panels[0], shown):
+    for panel, name in zip(panels, shown):
         draw[name](panel, tables[name])
     return figure
 
@@ -46,7 +43,7 @@ def _moments(panel, table: pd.DataFrame) -> None:
     panel.set_xlim(-1.05, 1.05)
     panel.axvline(0, color=PALETTE["grey"], linewidth=0.8)
     panel.set_xlabel("R$^2$ on configurations not seen")
-    panel.legend(loc="lower left", fontsize="small")
+    panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
 
 
 def _growth(panel, table: pd.DataFrame) -> None:
@@ -70,4 +67,4 @@ def _growth(panel, table: pd.DataFrame) -> None:
     panel.invert_yaxis()
     panel.axvline(0, color=PALETTE["grey"], linewidth=0.8)
     panel.set_xlabel("relative difference at the end")
-    panel.legend(fontsize="small")
+    panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)

@@ -29,6 +29,12 @@ from .wording import BOTH, DIGITS, Tables, with_both_intervals, with_interval
 
 FIRST, LAST = "at initialisation", "at the end"
 ALL, STAYING, CHANGING = "all networks", "masks that stay", "masks that change"
+OF_FEW = ("ridge", "trees")
+"""What can learn from configurations that are hardly more than the metrics."""
+
+SWAPS = 9_999
+"""Of the two methods within pairs, besides none at all."""
+
 GROWTH = (("itop-gradient", "itop"), ("rigl", "set"))
 """Growth by gradient, and at random. The first two are the same but for that."""
 
@@ -38,7 +44,9 @@ def tasks(networks: Networks, seed: int) -> list:
     found = []
     if MULTIPARTITE in networks.features:
         there = set(networks.runs["pruning"])
-        found += [delayed(compared)(networks, *pair) for pair in GROWTH if there.issuperset(pair)]
+        found += [
+            delayed(compared)(networks, *pair, seed) for pair in GROWTH if there.issuperset(pair)
+        ]
     if MULTIPARTITE not in networks.at_first:
         return found
     for which, members in kinds(networks).items():
@@ -55,7 +63,8 @@ def tasks(networks: Networks, seed: int) -> list:
             for moment, table in tables.items():
                 x = np.hstack([design(part.runs, told), table[known].to_numpy()])
                 label = {"networks_of": which, "known": told, "predictor": moment}
-                found.append(delayed(evaluate)(label | {"level": "joint"}, x, *rest))
+                chosen = () if which == ALL else OF_FEW
+                found.append(delayed(evaluate)(label | {"level": "joint"}, x, *rest, chosen))
     return found
 
 
@@ -68,7 +77,7 @@ def kinds(networks: Networks) -> dict[str, np.ndarray]:
     return found
 
 
-def compared(networks: Networks, grown: str, random: str) -> pd.DataFrame:
+def compared(networks: Networks, grown: str, random: str, seed: int) -> pd.DataFrame:
     """How graphs differ that one method left from those that another left of the same networks.
 
     Parameters
@@ -76,14 +85,24 @@ def compared(networks: Networks, grown: str, random: str) -> pd.DataFrame:
     networks : Networks
     grown, random : str
         The pruners.
+    seed : int
+        Of the swaps.
 
     Returns
     -------
     pandas.DataFrame
         One row a topometric: mean of ``(a - b) / mean(|a|, |b|)`` over pairs of networks of one
         model, data set, sparsity and seed, and its interval (``low``, ``high``: Student's, of the
-        configurations' means, wide enough to hold for all metrics at once); the same of the
-        accuracies. Empty where there are fewer than two configurations.
+        configurations' means, wide enough to hold for all metrics at once); ``p`` of the hypothesis
+        that within a pair it makes no difference which method is which, for all metrics at once.
+        The same of the accuracies, for themselves. Empty where there are fewer than two
+        configurations.
+
+    Notes
+    -----
+    The interval is about other configurations, of which there are few. `p` is about these: methods
+    are swapped within pairs at random, and the metric's |t| is compared with the largest |t| of any
+    metric (Westfall and Young, "Resampling-Based Multiple Testing", 1993, section 2.6).
     """
     keys = [*CELL, "seed"]
     table = networks.features[MULTIPARTITE].assign(accuracy=networks.runs["accuracy"])
@@ -94,19 +113,56 @@ def compared(networks: Networks, grown: str, random: str) -> pd.DataFrame:
     )
     one, other = one.align(other, join="inner")
     scale = (one.abs() + other.abs()) / 2
-    relative = ((one - other) / scale.mask(scale == 0, 1)).groupby(level=CELL).mean()
+    pairs = (one - other) / scale.mask(scale == 0, 1)
+    relative = pairs.groupby(level=CELL).mean()
     if len(relative) < 2:
         return pd.DataFrame()
     rows = []
+    graphs = [metric for metric in pairs if metric != "accuracy"]
+    chances = {"accuracy": by_chance(pairs[["accuracy"]].to_numpy(), seed)[0]}
+    chances |= dict(zip(graphs, by_chance(pairs[graphs].to_numpy(), seed), strict=True))
     for metric in relative:
         values = relative[metric].to_numpy()
         together = 1 if metric == "accuracy" else relative.shape[1] - 1
         low, high = intervals.of_mean(values, together)
-        row = {"grown": grown, "random": random, "metric": metric, "configurations": len(values)}
         rows.append(
-            row | {"pairs": len(one), "difference": values.mean(), "low": low, "high": high}
+            {
+                "grown": grown,
+                "random": random,
+                "metric": metric,
+                "configurations": len(values),
+                "pairs": len(pairs),
+                "difference": values.mean(),
+                "low": low,
+                "high": high,
+                "p": chances[metric],
+            }
         )
     return pd.DataFrame(rows)
+
+
+def by_chance(differences: np.ndarray, seed: int) -> np.ndarray:
+    """How often swaps within pairs give a |t| as large as the true one, in any of the columns.
+
+    Parameters
+    ----------
+    differences : numpy.ndarray, shape (pairs, k)
+        One thing less the other; NaN counts as none.
+    seed : int
+
+    Returns
+    -------
+    numpy.ndarray, shape (k,)
+    """
+    differences = np.nan_to_num(differences)
+    count = len(differences)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], (SWAPS + 1, count))
+    signs[0] = 1
+    means = signs @ differences / count
+    spread = (differences**2).mean(axis=0) - means**2  # signs leave the squares as they are
+    size = np.abs(means) / np.sqrt(np.maximum(spread, 1e-300))
+    size[:, ~differences.any(axis=0)] = 0
+    return (size.max(axis=1)[:, None] >= size[0] * (1 - 1e-9)).mean(axis=0)
 
 
 def collect(results: Sequence[list[Scored] | pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -180,27 +236,30 @@ def _of_growth(growth: pd.DataFrame) -> str:
     said = []
     for (grown, random), part in growth.groupby(["grown", "random"], sort=False):
         graphs = part[part["metric"] != "accuracy"]
-        apart = graphs[(graphs["low"] > 0) | (graphs["high"] < 0)]
         accuracy = part[part["metric"] == "accuracy"].iloc[0]
-        size = apart.reindex(apart["difference"].abs().sort_values(ascending=False).index)
-        most = ", ".join(
-            f"{row.metric} {with_interval(row.difference, row.low, row.high)}"
-            for row in size.head(3).itertuples()
-        )
+        apart = graphs[graphs["p"] < 0.05]
+        wider = int(((graphs["low"] > 0) | (graphs["high"] < 0)).sum())
+        named = ", ".join(f"{row.metric} ({row.difference:+.2f})" for row in apart.itertuples())
         said.append(
             f"- `{grown}` beside `{random}` ({int(accuracy.pairs)} pairs in "
             f"{int(accuracy.configurations)} configurations): {len(apart)} of {len(graphs)} "
-            f"topometrics differ{': most of all ' + most if most else ''}. Accuracy differs by "
-            f"{with_interval(accuracy.difference, accuracy.low, accuracy.high)}."
+            f"topometrics differ in these networks{': ' + named if named else ''}; of {wider} the "
+            "interval is on one side of 0. Accuracy differs by "
+            f"{with_interval(accuracy.difference, accuracy.low, accuracy.high)}, "
+            f"p = {accuracy.p:.2g}."
         )
     wide = growth.assign(
         pair=growth["grown"] + " less " + growth["random"],
-        value=[with_interval(*row) for row in growth[["difference", "low", "high"]].to_numpy()],
+        value=[
+            f"{with_interval(*row)}, p = {p:.2g}"
+            for *row, p in growth[["difference", "low", "high", "p"]].to_numpy()
+        ],
     ).pivot_table(index="metric", columns="pair", values="value", aggfunc="first", sort=False)
     return f"""Does growth by gradient lead to other graphs than random growth? Differences at the
 end are relative, (a - b) by the mean of |a| and |b|, of networks of one model, data set, sparsity
 and seed. Intervals are Student's, of the configurations' means, and hold for all topometrics at
-once with 95 %.
+once with 95 %. p is of the hypothesis that within a pair it makes no difference which method is
+which, for all topometrics at once.
 
 {chr(10).join(said)}
 
