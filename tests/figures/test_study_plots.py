@@ -83,7 +83,7 @@ def test_pruners_have_their_colours():
 
 def test_pruners_of_others_have_colours_that_are_free():
     cells = tables_of("accuracy", FOLDERS[1])["cells"]
-    cells["pruning"] = cells["pruning"].replace({"snip": "rigl"})
+    cells["pruning"] = cells["pruning"].replace({"snip": "deep-r"})
     lines = drawn("accuracy", {"cells": cells}).axes[0].lines
     assert len({line.get_color() for line in lines}) == len(lines) == cells["pruning"].nunique() + 1
 
