@@ -10,6 +10,7 @@ matrix is the faster one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -152,10 +153,11 @@ def _iterate(
 ) -> np.ndarray:
     """`extreme_eigenvalues`, in float32 first where that is faster and its range is enough."""
     low, high = SINGLE_STRENGTHS
-    if matrix is not None or graph.device != "cpu" or not low <= start.max() <= high:
+    if matrix is not None:
         return extreme_eigenvalues(product, start, count, **options)
+    single = graph.device == "cpu" and low <= start.max() <= high
     with graph.product.alone():
-        return extreme_eigenvalues(product, start, count, single=True, **options)
+        return extreme_eigenvalues(product, start, count, single=single, **options)
 
 
 def two_colouring(graph: Graph) -> np.ndarray | None:
@@ -218,7 +220,8 @@ def _extreme(
         return best
     upper, lower = (np.full(len(sizes), np.inf), np.zeros(len(sizes)))
     if len(sizes) > 1:
-        upper, lower = _bounds(graph, matrix, labels, len(sizes), laplacian)
+        with nullcontext() if matrix is not None else graph.product.alone():
+            upper, lower = _bounds(graph, matrix, labels, len(sizes), laplacian)
     # Every component holds a value that reaches its lower bound.
     enough = np.sort(lower)[-count] if len(sizes) >= count else 0.0
     is_small = sizes <= DENSE_SIZE

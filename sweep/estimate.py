@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metrics import choice
 
 LOADED = 420.0  # MB of a process with everything imported
-NODE_BYTES, WEIGHT_BYTES = 260, 50
+NODE_BYTES, WEIGHT_BYTES = 260, 50  # two spectra at once; what a weight takes is counted
 NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5

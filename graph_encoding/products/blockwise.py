@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,10 @@ class BlockwiseProduct:
     def unload(self, y: Any) -> np.ndarray:
         """A vector as a numpy array."""
         return y
+
+    def alone(self) -> AbstractContextManager[None]:
+        """In this context products run in one thread, that of the caller, on the CPU."""
+        return nullcontext()
 
     def symmetric(self, x: np.ndarray) -> np.ndarray:
         """``(D + D^T) x`` for a vector of length `num_nodes`, as precise as that."""

@@ -42,7 +42,10 @@ class HybridProduct(BlockwiseProduct):
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Dense products in one thread, that of the caller; other threads keep theirs."""
+        """In this context dense products run in one thread, that of the caller.
+
+        What they give depends on the number of threads. Other threads keep theirs.
+        """
         if not any(block.is_dense for block in self.blocks):
             yield
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -105,7 +106,13 @@ def _smallest(graph: Graph, is_normalised: bool) -> float | None:
     labels, sizes = component_labels(graph)
     if not len(sizes):
         return None
-    part = _part(unweighted(graph), np.flatnonzero(labels == sizes.argmax()))
+    graph = unweighted(graph)
+    part = _part(graph, np.flatnonzero(labels == sizes.argmax()))
+    with graph.product.alone() if graph.num_edges > EXPLICIT_EDGES else nullcontext():
+        return _smallest_of(part, is_normalised)
+
+
+def _smallest_of(part: _Part, is_normalised: bool) -> float | None:
     if len(part.nodes) <= DENSE_SIZE:
         return _by_dense_solver(part, is_normalised)
     # The eigenvector of zero, of length one; the rest is its complement.
@@ -124,7 +131,7 @@ def _smallest(graph: Graph, is_normalised: bool) -> float | None:
         warnings.warn(
             "the smallest eigenvalue of a Laplacian takes too long: left empty",
             RuntimeWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
         return None
     return None if np.isnan(largest) else 1 / largest

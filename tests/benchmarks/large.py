@@ -2,8 +2,9 @@
 
 python -m tests.benchmarks.large --save tests/benchmarks/results
 
-Each is a whole command, imports included, beside what ``--dry-run`` says of it. They take up to
-11 GB and an hour; ``--only`` runs those of the names given, and the others' rows stay as they are.
+Each is a whole command, imports included, beside what ``--dry-run`` says of it. They take hours,
+and ``--estimate`` says how much memory; ``--only`` runs those of the names given, and the others'
+rows stay as they are.
 """
 
 from __future__ import annotations
