@@ -6,7 +6,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 # These need packages that the program does not, and a conftest is no module of a room.
-collect_ignore_glob = ["*conftest.py", "scripts/*", "tests/benchmarks/*", "tests/gpu/*"]
+collect_ignore_glob = [
+    "*conftest.py",
+    "graph_encoding/exports/*",
+    "scripts/*",
+    "tests/benchmarks/*",
+    "tests/gpu/*",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
