@@ -145,8 +145,8 @@ def tables(found: pd.DataFrame) -> str:
     if len(found) < len(sample()):
         parts.append(
             "**The sample is not complete, so these hours are a first guess:** it cannot tell "
-            "models, pruners and sparsities apart, and they are too low where a pruner that takes long "
-            "was measured on a small network only."
+            "models, pruners and sparsities apart, and they are too low where a pruner that takes "
+            "long was measured on a small network only."
         )
     parts.append(
         f"Measured were {len(found)} of the sample's {len(sample())} networks, at 10 classes, one "
