@@ -143,7 +143,11 @@ def tables(found: pd.DataFrame) -> str:
         summed["all"] = summed.sum(axis=1)
         parts.append(markdown(summed.rename_axis(name).reset_index(), ".2f"))
     if len(found) < len(sample()):
-        parts.append("**The sample is not complete, so these hours are a first guess.**")
+        parts.append(
+            "**The sample is not complete, so these hours are a first guess:** it cannot tell "
+            "models, pruners and sparsities apart, and they are too low where a pruner that takes "
+            "long was measured on a small network only."
+        )
     parts.append(
         f"Measured were {len(found)} of the sample's {len(sample())} networks, at 10 classes, one "
         "seed. All else is extrapolated: other sparsities, seeds and numbers of classes by a model "
