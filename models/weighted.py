@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
+def prunable(model: nn.Module) -> dict[str, nn.Module]:
     """All modules whose weights are pruned and drawn as edges.
 
     Parameters
@@ -18,17 +18,14 @@ def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
 
     Returns
     -------
-    dict of str to torch.nn.Conv2d or torch.nn.Linear
-        By name, in ``named_modules()`` order. The parameter to prune is ``name + ".weight"``;
-        biases and batch normalisation are never pruned.
+    dict of str to torch.nn.Module
+        Convolutions along one to three axes and Linear, by name, in ``named_modules()`` order. The
+        parameter to prune is ``name + ".weight"``; biases and batch normalisation are never pruned.
     """
     from torch import nn
 
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
+    kinds = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+    return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
 
 
 def without_values(model: nn.Module) -> list[str]:
@@ -39,13 +36,14 @@ def without_values(model: nn.Module) -> list[str]:
     return [name for name, tensor in tensors if is_lazy(tensor) or tensor.is_meta]
 
 
-def weight_of(layer: nn.Conv2d | nn.Linear) -> torch.Tensor:
+def weight_of(layer: nn.Module) -> torch.Tensor:
     """A layer's weight as its forward pass uses it.
 
     Parameters
     ----------
-    layer : torch.nn.Conv2d or torch.nn.Linear
-        Perhaps under a mask of ``torch.nn.utils.prune``, which it applies on the forward pass only.
+    layer : torch.nn.Module
+        One of `prunable`, perhaps under a mask of ``torch.nn.utils.prune``, which it applies on the
+        forward pass only.
 
     Returns
     -------

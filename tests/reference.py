@@ -7,6 +7,7 @@ position of a layer for every kept weight. Slow, explicit, and the measure of ev
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,15 @@ from torch import nn
 from models.conv6 import Conv6
 from models.resnet import Resnet
 from models.wide_resnet import WideResnet
+
+CONVOLUTIONS = nn.Conv1d, nn.Conv2d, nn.Conv3d
+MAXIMA, MEANS = (
+    (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+    (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
+)
+POOLING = MAXIMA + MEANS
+GLOBAL = nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d
+NORMS = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ class _Edges:
 
 
 def explicit_graph(
-    model: nn.Module, input_shape: tuple[int, int, int], wiring: str = "exact"
+    model: nn.Module, input_shape: tuple[int, ...], wiring: str = "exact"
 ) -> ExplicitGraph:
     """Multipartite graph of a network that starts with a convolution or a flattening.
 
@@ -76,19 +86,19 @@ def explicit_graph(
     model : torch.nn.Module
         Made of the modules below and `Residual`, or one of the paper's networks.
     input_shape : tuple of int
-        Channels, height and width.
+        Channels and sizes.
     wiring : {"exact", "identity", "published"}
         ``identity`` joins the ends of identity shortcuts; ``published`` lays stride-2 3 x 3
         convolutions as the released code does.
     """
     model = _as_sequence(model)
     edges = _Edges()
-    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Flatten))
-    padding = first.padding if isinstance(first, nn.Conv2d) else (0, 0)
-    channels, height, width = input_shape
-    height, width = height + 2 * padding[0], width + 2 * padding[1]
-    start = edges.new_layer(channels * height * width)
-    _Walk(edges, wiring, first).walk(model, _map_of(start, channels, height, width))
+    first = next(m for m in model.modules() if isinstance(m, (*CONVOLUTIONS, nn.Flatten)))
+    channels, *sizes = input_shape
+    if isinstance(first, CONVOLUTIONS):
+        sizes = [size + 2 * before for size, before in zip(sizes, first.padding, strict=True)]
+    start = edges.new_layer(channels * math.prod(sizes))
+    _Walk(edges, wiring, first).walk(model, _map_of(start, channels, *sizes))
     return edges.graph()
 
 
@@ -105,10 +115,10 @@ def explicit_bipartite(matrix: np.ndarray) -> ExplicitGraph:
     return edges.graph()
 
 
-def _map_of(start: int, channels: int, height: int, width: int) -> np.ndarray:
+def _map_of(start: int, *shape: int) -> np.ndarray:
     """Feature map whose every position stands for one node: object array of lists of ids."""
-    positions = np.empty((channels, height, width), object)
-    for node, place in enumerate(np.ndindex(channels, height, width), start):
+    positions = np.empty(shape, object)
+    for node, place in enumerate(np.ndindex(shape), start):
         positions[place] = [node]
     return positions
 
@@ -130,7 +140,7 @@ class _Walk:
             if isinstance(module.shortcut, nn.Identity) and self.wiring == "identity":
                 for place, (node,) in np.ndenumerate(out):
                     self.edges.add(view[place], node, 1.0)
-            self.walk(module.shortcut, view, target=out[0, 0, 0][0])
+            self.walk(module.shortcut, view, target=out.flat[0][0])
             return out
         if isinstance(module, Concatenated):
             return np.concatenate([view, self.walk(module.body, view)])
@@ -151,58 +161,59 @@ class _Walk:
             kernel = nn.Conv2d(view.shape[0], module.linear.out_features, 1)
             kernel.weight.data = module.linear.weight.data[:, :, None, None]
             return self.convolution(kernel, view, target)
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, CONVOLUTIONS):
             return self.convolution(module, view, target)
         if isinstance(module, nn.Linear):
             return self.linear(module, view)
-        if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-            if module.padding == 1:
+        if isinstance(module, POOLING):
+            if module.padding in (1, (1,)):
                 return _pooled_around(view)
             return _pooled(view, module.kernel_size)
-        if isinstance(module, nn.AdaptiveAvgPool2d):
+        if isinstance(module, GLOBAL):
             assert module.output_size == 1
             return _pooled(view, view.shape[1:])
         if isinstance(module, nn.Flatten):
             return view.reshape(-1, 1, 1)
-        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.ReLU | nn.Identity), module
+        assert isinstance(module, (*NORMS, nn.ReLU, nn.Identity)), module
         return view
 
-    def convolution(self, layer: nn.Conv2d, view: np.ndarray, target: int | None) -> np.ndarray:
-        weight = layer.weight.detach().numpy()
-        (stride_y, stride_x), (dilation_y, dilation_x) = layer.stride, layer.dilation
+    def convolution(self, layer: nn.Module, view: np.ndarray, target: int | None) -> np.ndarray:
+        weight, dims = layer.weight.detach().numpy(), len(layer.kernel_size)
         # The padding of the network's input is made of nodes already.
-        padding_y, padding_x = (0, 0) if layer is self.first else layer.padding
+        padding = (0,) * dims if layer is self.first else layer.padding
         if layer.padding_mode == "circular":
-            view = np.pad(view, ((0, 0), (padding_y,) * 2, (padding_x,) * 2), mode="wrap")
-            padding_y = padding_x = 0
-        channels, height, width = view.shape
-        span_y = height + 2 * padding_y - dilation_y * (weight.shape[2] - 1)
-        span_x = width + 2 * padding_x - dilation_x * (weight.shape[3] - 1)
-        size = (len(weight), (span_y - 1) // stride_y + 1, (span_x - 1) // stride_x + 1)
+            view = np.pad(view, ((0, 0), *((p, p) for p in padding)), mode="wrap")
+            padding = (0,) * dims
+        channels, *sizes = view.shape
+        axes = [*zip(layer.stride, layer.dilation, padding, strict=True)]
+        size = [len(weight)]
+        for length, taps, (stride, dilation, pad) in zip(
+            sizes, weight.shape[2:], axes, strict=True
+        ):
+            size.append((length + 2 * pad - dilation * (taps - 1) - 1) // stride + 1)
         if target is None:
-            target = self.edges.new_layer(size[0] * size[1] * size[2])
+            target = self.edges.new_layer(math.prod(size))
         out = _map_of(target, *size)
         if self.wiring == "published" and self._is_miswired(layer):
             # One row and one column of positions fewer, but the numbering goes on without them:
             # the input's nodes are counted off in the smaller map, then come the output's.
             start = view[0, 0, 0][0]
-            height, width = height - 1, width - 1
-            view = _map_of(start, channels, height, width)
-            targets = _map_of(start + channels * height * width, *size)
+            sizes = [length - 1 for length in sizes]
+            view = _map_of(start, channels, *sizes)
+            targets = _map_of(start + channels * math.prod(sizes), *size)
         else:
             targets = out
-        for c_out, c_in, tap_y, tap_x in np.argwhere(weight):
-            value = abs(float(weight[c_out, c_in, tap_y, tap_x]))
+        for c_out, c_in, *taps in np.argwhere(weight):
+            value = abs(float(weight[(c_out, c_in, *taps)]))
             source_channel = c_in + c_out // (len(weight) // layer.groups) * weight.shape[1]
-            for y in range(size[1]):
-                source_y = stride_y * y + dilation_y * tap_y - padding_y
-                if not 0 <= source_y < height:
-                    continue
-                for x in range(size[2]):
-                    source_x = stride_x * x + dilation_x * tap_x - padding_x
-                    if 0 <= source_x < width:
-                        sources = view[source_channel, source_y, source_x]
-                        self.edges.add(sources, targets[c_out, y, x][0], value)
+            for place in np.ndindex(*size[1:]):
+                source = [
+                    stride * at + dilation * tap - pad
+                    for at, tap, (stride, dilation, pad) in zip(place, taps, axes, strict=True)
+                ]
+                if all(0 <= at < length for at, length in zip(source, sizes, strict=True)):
+                    sources = view[(source_channel, *source)]
+                    self.edges.add(sources, targets[(c_out, *place)][0], value)
         return out
 
     def _is_miswired(self, layer: nn.Conv2d) -> bool:
@@ -217,23 +228,23 @@ class _Walk:
         return _map_of(start, len(weight), 1, 1)
 
 
-def _pooled(view: np.ndarray, window: int | tuple[int, int]) -> np.ndarray:
+def _pooled(view: np.ndarray, window: int | tuple[int, ...]) -> np.ndarray:
     """Every position stands for all nodes of its window; a border that fills none is dropped."""
-    rows, columns = (window, window) if isinstance(window, int) else window
-    channels, height, width = view.shape
-    pooled = np.empty((channels, height // rows, width // columns), object)
-    for c, y, x in np.ndindex(pooled.shape):
-        part = view[c, y * rows : (y + 1) * rows, x * columns : (x + 1) * columns]
-        pooled[c, y, x] = sorted({node for nodes in part.ravel() for node in nodes})
+    channels, *sizes = view.shape
+    window = (window,) * len(sizes) if isinstance(window, int) else window
+    pooled = np.empty((channels, *(s // w for s, w in zip(sizes, window, strict=True))), object)
+    for c, *place in np.ndindex(pooled.shape):
+        part = tuple(slice(at * w, (at + 1) * w) for at, w in zip(place, window, strict=True))
+        pooled[(c, *place)] = sorted({node for nodes in view[(c, *part)].ravel() for node in nodes})
     return pooled
 
 
 def _pooled_around(view: np.ndarray) -> np.ndarray:
-    """Windows of 3 x 3 around every position; a node that is in one twice is in it."""
+    """Windows of 3 around every position; a node that is in one twice is in it."""
     around = np.empty_like(view)
-    for c, y, x in np.ndindex(view.shape):
-        part = view[c, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
-        around[c, y, x] = sorted({node for nodes in part.ravel() for node in nodes})
+    for c, *place in np.ndindex(view.shape):
+        part = view[(c, *(slice(max(at - 1, 0), at + 2) for at in place))]
+        around[(c, *place)] = sorted({node for nodes in part.ravel() for node in nodes})
     return around
 
 

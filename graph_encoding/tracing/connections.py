@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -19,11 +21,11 @@ def convolution(
     network: Network,
     value: Value,
     weight: torch.Tensor,
-    stride: tuple[int, int],
-    padding: list[tuple[int, int]],
-    dilation: tuple[int, int],
+    stride: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
     groups: int,
-    size: tuple[int, int],
+    size: Sequence[int],
 ) -> Value:
     """A new layer of nodes that read a map.
 
@@ -31,18 +33,18 @@ def convolution(
     ----------
     network : Network
     value : Value
-        (images, channels, height, width).
-    weight : torch.Tensor, shape (out channels, in channels / groups, taps_y, taps_x)
-    stride, dilation : tuple of int
-    padding : list of tuple of int
+        (images, channels, depth, height, width).
+    weight : torch.Tensor, shape (out channels, in channels / groups, taps_z, taps_y, taps_x)
+    stride, dilation : sequence of int
+    padding : sequence of tuple of int
         Positions before and after each axis.
     groups : int
-    size : tuple of int
-        Height and width of the output.
+    size : sequence of int
+        Depth, height and width of the output.
     """
     kernels = array(weight, network.module)
     alternatives = value.alternatives  # settles a sum, which may make a layer
-    target, layer = network.new_layer(network.module, len(kernels), *size)
+    target, layer = network.new_layer(network.module, len(kernels), size)
     counted = np.zeros(kernels.shape[1] * groups, bool)
     for tensor in alternatives:
         for part in parts(of_one_image(tensor), network.spaces):
@@ -64,7 +66,7 @@ def convolution(
             entries, kept = _entries(kernels, part, groups, fresh)
             total = kernels[:, 0].size * int(fresh.sum()) // groups
             network.connect(
-                Connection(network.module, part.layer, target, entries, *axes, kept, total),
+                Connection(network.module, part.layer, target, entries, tuple(axes), kept, total),
                 part.space.bits(part.space_channels),
             )
     return layer
@@ -99,17 +101,15 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
         torch.stack([tensor.reshape(rows.shape)[i] for i in (first, second)])
         for tensor in value.alternatives
     ]
-    if len(shape) == 4 and shape[0] == IMAGES:
-        height, width = shape[1:3]
+    if 4 <= len(shape) <= 5 and shape[0] == IMAGES:
+        size = (1, *shape[1:-1])[-3:]
     else:
-        height, width = _grid(network, [tensor[0].numpy() >> 1 for tensor in images])
-    maps = tuple(
-        tensor.transpose(1, 2).reshape(IMAGES, shape[-1], height, width) for tensor in images
+        size = _grid(network, [tensor[0].numpy() >> 1 for tensor in images])
+    maps = Value(
+        tuple(tensor.transpose(1, 2).reshape(IMAGES, shape[-1], *size) for tensor in images)
     )
-    one = (1, 1)
-    layer = convolution(
-        network, Value(maps), weight[:, :, None, None], one, [(0, 0)] * 2, one, 1, (height, width)
-    )
+    kernels, one = weight[:, :, None, None, None], (1, 1, 1)
+    layer = convolution(network, maps, kernels, one, [(0, 0)] * 3, one, 1, size)
     out = torch.empty((len(rows), len(weight)), dtype=torch.int64)
     numbers = layer.alternatives[0].flatten(2).transpose(1, 2)
     out[first], out[second] = numbers[0], numbers[1]
@@ -120,7 +120,7 @@ def _vector(
     network: Network, value: Value, weight: torch.Tensor, row: int, shape: tuple[int, ...]
 ) -> Value:
     matrix = array(weight, network.module)
-    target, layer = network.new_layer(network.module, len(matrix), 1, 1)
+    target, layer = network.new_layer(network.module, len(matrix))
     out, feature = np.nonzero(matrix)
     kept = np.abs(matrix[out, feature])
     counted = np.zeros(matrix.shape[1], bool)
@@ -134,23 +134,23 @@ def _vector(
             reads = (home == index) & (turn == time)
             chosen = reads[feature]
             channel, place = np.divmod(numbers[feature[chosen]] - space.start, space.positions)
-            tap_y, tap_x = np.divmod(place, len(space.columns))
-            if max(len(space.rows), len(space.columns)) > MAX_TAPS:
+            taps = np.unravel_index(place, space.sizes)
+            if max(space.sizes) > MAX_TAPS:
                 raise NotImplementedError(
                     f"a linear layer over more than {MAX_TAPS:,} positions in a row"
                 )
-            entries = Entries.of(out[chosen], space.channels[channel], tap_y, tap_x, kept[chosen])
+            entries = Entries.of(out[chosen], space.channels[channel], *taps, kept[chosen])
             if len(np.unique(space.channels)) < len(space.channels):
                 entries = summed([entries])  # a channel that was pooled more than once
-            axes = [
+            axes = tuple(
                 Axis(extent, 1, len(windows), windows=unless_identity(windows, extent))
                 for extent, windows in _extents(network, space)
-            ]
+            )
             fresh = reads & ~counted
             counted |= reads
             counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
             network.connect(
-                Connection(network.module, space.layer, target, entries, *axes, *counts),
+                Connection(network.module, space.layer, target, entries, axes, *counts),
                 space.bits((numbers[reads] - space.start) // space.positions),
             )
     return Value((layer.alternatives[0].reshape(*shape[:-1], len(matrix)),))
@@ -163,7 +163,7 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
     ----------
     network : Network
     value : Value
-        (images, channels, height, width) of the target layer.
+        (images, channels, depth, height, width) of the target layer.
     target : int
         Key of the layer.
     name : str
@@ -172,37 +172,37 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
     for tensor in value.alternatives:
         for part in parts(of_one_image(tensor), network.spaces):
             zero = np.zeros(len(part.channels), np.int16)
-            entries = Entries.of(part.channels, part.layer_channels, zero, zero, zero + 1)
-            axes = [
+            entries = Entries.of(part.channels, part.layer_channels, *[zero] * 3, zero + 1)
+            axes = tuple(
                 Axis(extent, size, windows=unless_identity(windows, extent))
                 for size, (extent, windows) in zip(shape[1:], _extents(network, part), strict=True)
-            ]
+            )
             order = np.argsort(entries.target_channel, kind="stable")
             network.connect(
-                Connection(name, part.layer, target, entries.take(order), *axes, 0, 0),
+                Connection(name, part.layer, target, entries.take(order), axes, 0, 0),
                 part.space.bits(part.space_channels),
             )
 
 
 def _extents(network: Network, of: Space | Part) -> list[tuple[int, np.ndarray]]:
-    """Along both axes, positions of the layer behind a map, and those that the map stands for."""
-    extents = network.layers[of.layer].shape[1:]
-    return [*zip(extents, (of.rows, of.columns), strict=True)]
+    """Along each axis, positions of the layer behind a map, and those that the map stands for."""
+    return [*zip(network.layers[of.layer].sizes, of.windows, strict=True)]
 
 
 def _entries(
     kernels: np.ndarray, part: Part, groups: int, fresh: np.ndarray
 ) -> tuple[Entries, int]:
     """The kept weights that read a part of a value, and how many of them not counted before."""
-    out, inp, tap_y, tap_x = np.nonzero(kernels)
+    flat = kernels.reshape(-1)
+    found = np.flatnonzero(flat)
+    out, inp, *taps = np.unravel_index(found, kernels.shape)
     inputs = inp + out // (len(kernels) // groups) * kernels.shape[1]
     of_layer = np.full(kernels.shape[1] * groups, -1)
     of_layer[part.channels] = part.layer_channels
     is_fresh = np.zeros(len(of_layer), bool)
     is_fresh[part.channels] = fresh
     source = of_layer[inputs]
-    kept = np.abs(kernels[out, inp, tap_y, tap_x])
-    found = Entries.of(out, source, tap_y, tap_x, kept)
+    found = Entries.of(out, source, *taps, np.abs(flat[found]))
     if len(part.channels) < len(of_layer):
         found = found.take(np.flatnonzero(source >= 0))
     if len(np.unique(part.layer_channels)) < len(part.layer_channels):
@@ -223,15 +223,14 @@ def _without_border(
 
 
 def as_maps(network: Network, value: Value) -> Value:
-    """A value (images, channels, positions) with height and width again."""
+    """A value (images, channels, positions) with depth, height and width again."""
     rows = [tensor[0].numpy().T >> 1 for tensor in value.alternatives]
-    height, width = _grid(network, rows)
-    shape = (*value.shape[:2], height, width)
+    shape = (*value.shape[:2], *_grid(network, rows))
     return value.changed(lambda numbers: numbers.reshape(shape))
 
 
-def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int]:
-    """Height and width of a row of positions (positions, features), by the layer behind them."""
+def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int, int]:
+    """Depth, height and width of a row of positions (positions, features), by the layer behind."""
     length = len(alternatives[0])
     for numbers in alternatives:
         there = (numbers >= 0).any(axis=0)
@@ -239,11 +238,19 @@ def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int]:
             continue
         column = numbers[:, there.argmax()]
         space = network.spaces.holding(int(column.max()))
-        rows = (column - space.start) // len(space.columns)
-        width = int((rows == rows[0]).argmin()) or length
+        rows = (column - space.start) // space.sizes[2]
+        width = _run(rows)
+        height = _run((rows // space.sizes[1])[::width])
+        if width * height < length and length % (width * height) == 0:
+            return length // (width * height), height, width
         if width < length and length % width == 0:
-            return length // width, width
-    return 1, length
+            return 1, length // width, width
+    return 1, 1, length
+
+
+def _run(numbers: np.ndarray) -> int:
+    """How many are as the first one, at the beginning."""
+    return int((numbers == numbers[0]).argmin()) or len(numbers)
 
 
 def _occurrence(numbers: np.ndarray) -> np.ndarray:

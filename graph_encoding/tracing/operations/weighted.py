@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from .. import connections
 from ..tensors import value_of
 from ..values import MIXED, Value, is_mixed
-from .arguments import OF_INPUT, map_size, pair, read
+from .arguments import OF_INPUT, as_volume, each, map_size, read, three
 from .registry import Call, handles
 
 
-@handles("conv2d")
+@handles("conv1d conv2d conv3d")
 def convolution(
     call: Call,
     input: Any,
@@ -28,11 +28,12 @@ def convolution(
     """A node layer of a convolution's maps."""
     if value_of(weight) is not None:
         raise NotImplementedError(OF_INPUT)
-    value = read(input)
-    if len(value.shape) != 4:
+    value, dims = read(input), int(call.name[4])
+    if len(value.shape) != dims + 2:
+        sizes = ("depth", "height", "width")[-dims:] if dims > 1 else ("positions",)
         raise NotImplementedError(
-            "a convolution reads images (channels, height, width), here one input has shape "
-            f"{tuple(value.shape[1:])}: is the axis of images missing in the example input?"
+            f"this convolution reads inputs of ({', '.join(('channels', *sizes))}), here one has "
+            f"shape {tuple(value.shape[1:])}: is the axis of images missing in the example input?"
         )
     if value.shape[1] != weight.shape[1] * groups:
         raise NotImplementedError(
@@ -40,18 +41,27 @@ def convolution(
         )
     kernel = torch.zeros(1, 1, *weight.shape[2:])
     geometry = {"stride": stride, "padding": padding, "dilation": dilation}
-    size = map_size(F.conv2d, value, weight=kernel, **geometry)
-    stride, dilation = pair(stride), pair(dilation)
+    size = map_size(getattr(F, call.name), value, weight=kernel, **geometry)
+    stride, dilation = each(stride, dims), each(dilation, dims)
     if padding == "same":
         totals = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
         sides = [(total // 2, total - total // 2) for total in totals]
     elif padding == "valid":
-        sides = [(0, 0), (0, 0)]
+        sides = [(0, 0)] * dims
     else:
-        sides = [(p, p) for p in pair(padding)]
-    return connections.convolution(
-        call.network, value, weight, stride, sides, dilation, groups, size
+        sides = [(p, p) for p in each(padding, dims)]
+    layer = connections.convolution(
+        call.network,
+        as_volume(value),
+        weight.reshape(*weight.shape[:2], *three(weight.shape[2:], 1)),
+        three(stride, 1),
+        three(sides, (0, 0)),
+        three(dilation, 1),
+        groups,
+        three(size, 1),
     )
+    shape = (len(input), len(weight), *size)
+    return layer.changed(lambda numbers: numbers.reshape(shape))
 
 
 @handles("linear")
