@@ -19,12 +19,14 @@ def prunable(model: nn.Module) -> dict[str, nn.Module]:
     Returns
     -------
     dict of str to torch.nn.Module
-        Convolutions along one to three axes and Linear, by name, in ``named_modules()`` order. The
-        parameter to prune is ``name + ".weight"``; biases and batch normalisation are never pruned.
+        Convolutions along one to three axes, also transposed, and Linear, by name, in
+        ``named_modules()`` order. The parameter to prune is ``name + ".weight"``; biases and batch
+        normalisation are never pruned.
     """
     from torch import nn
 
     kinds = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+    kinds |= nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
     return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
 
 
@@ -47,9 +49,12 @@ def weight_of(layer: nn.Module) -> torch.Tensor:
 
     Returns
     -------
-    torch.Tensor
-        Detached.
+    torch.Tensor, shape (out, in, ...)
+        Detached; of groups, ``in`` is the inputs of one.
     """
+    weight = layer.weight
     if hasattr(layer, "weight_mask") and hasattr(layer, "weight_orig"):
-        return (layer.weight_orig * layer.weight_mask).detach()
-    return layer.weight.detach()
+        weight = layer.weight_orig * layer.weight_mask
+    if getattr(layer, "transposed", False):  # (in, out of a group, ...)
+        weight = weight.unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
+    return weight.detach()

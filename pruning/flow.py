@@ -71,6 +71,7 @@ HANDLERS = {
     **dict.fromkeys(_names("mul imul rmul multiply"), "product"),
     **dict.fromkeys(_names("div idiv itruediv truediv divide true_divide"), "quotient"),
     "glu": "gated",
+    "interpolate": "resized",
 }
 """Functions with a method of `Flow` of their own."""
 
@@ -242,6 +243,23 @@ class Flow(TorchFunctionMode):
         value, gate = input.chunk(2, dim)
         return value + gate
 
+    def resized(self, func, input, size=None, scale_factor=None, mode="nearest", *rest, **kwargs):
+        """Shares of positions count by their moduli: those of bicubic interpolation may be < 0."""
+        if mode != "bicubic":
+            return func(input, size, scale_factor, mode, *rest, **kwargs)
+        for axis in (2, 3):
+            length = input.shape[axis]
+            unit = torch.eye(length, dtype=input.dtype, device=input.device)
+            unit = unit.view(1, length, *_of_axis(length, axis, 1))
+            along = [
+                None if of is None else _of_axis(of, axis, other)
+                for of, other in ((size, 1), (scale_factor, 1.0))
+            ]
+            shares = func(unit, *along, mode, *rest, **kwargs).abs()
+            shares = shares.view(length, -1)
+            input = (input.movedim(axis, -1) @ shares).movedim(-1, axis)
+        return input
+
     def shaped(self, value: torch.Tensor, like: Any) -> torch.Tensor:
         """A copy of a value, in the shape of its sum with something."""
         shape = torch.broadcast_shapes(value.shape, getattr(like, "shape", ()))
@@ -270,3 +288,9 @@ def _marked(value: torch.Tensor, flow: object) -> torch.Tensor:
 
 def _exponent(input: Any, exponent: Any) -> float:
     return float(torch.as_tensor(exponent).min())
+
+
+def _of_axis(value: Any, axis: int, other: float) -> tuple:
+    """A size or a factor along one axis of a map, and `other` along the other one."""
+    here = value[axis - 2] if isinstance(value, tuple | list) else value
+    return (here, other) if axis == 2 else (other, here)

@@ -8,6 +8,9 @@ pulled back, which torch's autograd does.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -56,11 +59,22 @@ class LinearFlow(TorchFunctionMode):
             for axis, size in enumerate(sizes, 2):
                 x = (_windows(x.shape[axis], size) @ x.movedim(axis, -2)).movedim(-2, axis)
             return x
+        if name == "interpolate":
+            return _resized(x, lambda maps: func(maps, *args[1:], **kwargs))
         if name == "mean":
             return x.sum(*args[1:], **kwargs)
         if name in ("mul", "add"):
             return sum(flowing[1:], start=x)
         return func(*args, **kwargs)
+
+
+def _resized(x: torch.Tensor, resize: Callable) -> torch.Tensor:
+    """The sum of all positions that have a share in one of the resized map, as torch shows them."""
+    sizes = x.shape[2:]
+    unit = torch.eye(math.prod(sizes), dtype=torch.float64).view(1, -1, *sizes)
+    shares = resize(unit)[0]
+    found = x.flatten(2) @ (shares.flatten(1).abs() > 1e-9).double()
+    return found.view(*x.shape[:2], *shares.shape[1:])
 
 
 def _of_row(size: object, other: int) -> object:

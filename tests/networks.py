@@ -15,7 +15,10 @@ DENSITIES = (0.6, 0.3, 1.0, 0.1, 0.0)
 """Hypothesis draws the first ones more often."""
 
 
-WEIGHTED = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear
+WEIGHTED = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
 
 
 class Residual(nn.Module):
@@ -294,14 +297,15 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
 
 @st.composite
 def networks_along(draw, dims: int, max_nodes: int = 150) -> Network:
-    """Networks over maps of one axis, as of sound, or of three, as of films."""
+    """Networks over maps of one axis, as of sound, of two, or of three, as of films: also with
+    transposed convolutions and maps that are resized or shuffled."""
     conv, norm = getattr(nn, f"Conv{dims}d"), getattr(nn, f"BatchNorm{dims}d")
     pools = [getattr(nn, f"{kind}Pool{dims}d") for kind in ("Max", "Avg")]
     some = st.sampled_from
     channels, sizes = draw(st.integers(1, 2)), [draw(some(SIZES[dims])) for _ in range(dims)]
     shape, nodes, modules = (channels, *sizes), channels * math.prod(sizes), []
     for stage in range(draw(st.integers(1, 3))):
-        kind = draw(some(("convolution", "pooling", "residual"))) if stage else "convolution"
+        kind = draw(some(STAGES)) if stage else "convolution"
         if kind == "convolution":
             geometry = []
             for axis, size in enumerate(sizes):
@@ -322,6 +326,35 @@ def networks_along(draw, dims: int, max_nodes: int = 150) -> Network:
                 window = tuple(draw(some(range(1, 1 + min(2, size)))) for size in sizes)
                 sizes = [size // w for size, w in zip(sizes, window, strict=True)]
                 modules.append(draw(some(pools))(window))
+        elif kind == "transposed":
+            geometry = []
+            for axis, size in enumerate(sizes):
+                k, s, d = draw(some((2, 3, 1))), draw(some((2, 1, 3))), draw(some((1, 2)))
+                p = draw(some((0, 1)))
+                more = draw(some(range(max(s, d))))
+                if (size - 1) * s - 2 * p + d * (k - 1) + more + 1 < 1:
+                    p = 0
+                geometry.append((k, s, p, more, d))
+                sizes[axis] = (size - 1) * s - 2 * p + d * (k - 1) + more + 1
+            k, s, p, more, d = zip(*geometry, strict=True)
+            groups = draw(some((1, channels)))
+            out = groups * draw(st.integers(1, 2))
+            transposed = getattr(nn, f"ConvTranspose{dims}d")
+            modules.append(transposed(channels, out, k, s, p, more, groups, dilation=d))
+            channels = out
+        elif kind == "resized":
+            size = [draw(some((size, size + 1, 2 * size, max(size - 1, 1)))) for size in sizes]
+            mode, align = draw(some(["nearest", *MODES[dims]])), None
+            align = draw(st.booleans()) if mode.endswith(("linear", "cubic")) else None
+            modules += [
+                nn.Upsample(size, mode=mode, align_corners=align),
+                conv(channels, 2, 2, padding=1),
+            ]
+            channels, sizes = 2, [length + 1 for length in size]
+        elif kind == "shuffled" and dims == 2:
+            modules += [conv(channels, 4, 1), nn.PixelShuffle(2), conv(1, 2, 3, padding=1)]
+            nodes += 4 * math.prod(sizes)
+            channels, sizes = 2, [2 * length for length in sizes]
         else:
             body = conv(channels, channels, 3, padding=1)
             modules.append(Residual(body, draw(some((nn.Identity(), conv(channels, channels, 1))))))
@@ -344,7 +377,9 @@ def networks_along(draw, dims: int, max_nodes: int = 150) -> Network:
     return Network(module, shape)
 
 
-SIZES = {1: (8, 5, 12), 3: (3, 2, 4)}
+STAGES = "convolution", "pooling", "residual", "transposed", "resized", "shuffled"
+SIZES = {1: (8, 5, 12), 2: (4, 3, 5), 3: (3, 2, 4)}
+MODES = {1: ["linear"], 2: ["bilinear", "bicubic", "area"], 3: ["trilinear", "area"]}
 
 
 @st.composite

@@ -11,6 +11,8 @@ import math
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import scipy.sparse
@@ -22,6 +24,7 @@ from models.resnet import Resnet
 from models.wide_resnet import WideResnet
 
 CONVOLUTIONS = nn.Conv1d, nn.Conv2d, nn.Conv3d
+TRANSPOSED = nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d
 MAXIMA, MEANS = (
     (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
     (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
@@ -163,6 +166,12 @@ class _Walk:
             return self.convolution(kernel, view, target)
         if isinstance(module, CONVOLUTIONS):
             return self.convolution(module, view, target)
+        if isinstance(module, TRANSPOSED):
+            return self.transposed(module, view)
+        if isinstance(module, nn.Upsample):
+            return _resized(view, module)
+        if isinstance(module, nn.PixelShuffle):
+            return _shuffled(view, module.upscale_factor)
         if isinstance(module, nn.Linear):
             return self.linear(module, view)
         if isinstance(module, POOLING):
@@ -216,6 +225,30 @@ class _Walk:
                     self.edges.add(sources, targets[(c_out, *place)][0], value)
         return out
 
+    def transposed(self, layer: nn.Module, view: np.ndarray) -> np.ndarray:
+        """Every source position gives to those of the output under its kernel."""
+        weight = layer.weight.detach().numpy()
+        channels, *sizes = view.shape
+        given = layer.stride, layer.dilation, layer.padding, layer.output_padding
+        axes = [*zip(*given, strict=True)]
+        size = [weight.shape[1] * layer.groups]
+        for length, taps, (stride, dilation, pad, more) in zip(
+            sizes, weight.shape[2:], axes, strict=True
+        ):
+            size.append((length - 1) * stride - 2 * pad + dilation * (taps - 1) + more + 1)
+        out = _map_of(self.edges.new_layer(math.prod(size)), *size)
+        for c_in, c_out, *taps in np.argwhere(weight):
+            value = abs(float(weight[(c_in, c_out, *taps)]))
+            channel = c_out + c_in // (channels // layer.groups) * weight.shape[1]
+            for source in np.ndindex(*sizes):
+                place = [
+                    stride * at + dilation * tap - pad
+                    for at, tap, (stride, dilation, pad, _) in zip(source, taps, axes, strict=True)
+                ]
+                if all(0 <= at < length for at, length in zip(place, size[1:], strict=True)):
+                    self.edges.add(view[(c_in, *source)], out[(channel, *place)][0], value)
+        return out
+
     def _is_miswired(self, layer: nn.Conv2d) -> bool:
         geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         return layer is not self.first and geometry == ((3, 3), (2, 2), (1, 1), (1, 1))
@@ -246,6 +279,45 @@ def _pooled_around(view: np.ndarray) -> np.ndarray:
         part = view[(c, *(slice(max(at - 1, 0), at + 2) for at in place))]
         around[(c, *place)] = sorted({node for nodes in part.ravel() for node in nodes})
     return around
+
+
+def _resized(view: np.ndarray, layer: nn.Upsample) -> np.ndarray:
+    """Every position stands for all that it is interpolated from, by the formulas of the modes."""
+    channels, *sizes = view.shape
+    new = [layer.size] * len(sizes) if isinstance(layer.size, int) else layer.size
+    resized = np.empty((channels, *new), object)
+    for c, *place in np.ndindex(resized.shape):
+        axes = zip(place, sizes, new, strict=True)
+        near = [_neighbours(*axis, layer.mode, layer.align_corners) for axis in axes]
+        nodes = {node for at in product(*near) for node in view[(c, *at)]}
+        resized[(c, *place)] = sorted(nodes)
+    return resized
+
+
+def _neighbours(at: int, size: int, new: int, mode: str, align_corners: bool | None) -> set[int]:
+    """Positions of an axis with a share in one of the resized axis."""
+    if mode == "nearest":
+        return {at * size // new}
+    if mode == "area":
+        return set(range(at * size // new, -(-(at + 1) * size // new)))
+    if align_corners:
+        place = Fraction(at * (size - 1), max(new - 1, 1))
+    else:
+        place = (at + Fraction(1, 2)) * Fraction(size, new) - Fraction(1, 2)
+    if mode != "bicubic":
+        place = max(place, Fraction(0))
+    first = math.floor(place)
+    reach = [0] if place == first else [-1, 0, 1, 2] if mode == "bicubic" else [0, 1]
+    return {min(max(first + step, 0), size - 1) for step in reach}
+
+
+def _shuffled(view: np.ndarray, factor: int) -> np.ndarray:
+    channels, height, width = view.shape
+    out = np.empty((channels // factor**2, height * factor, width * factor), object)
+    for c, y, x in np.ndindex(out.shape):
+        phase = (c * factor + y % factor) * factor + x % factor
+        out[c, y, x] = view[phase, y // factor, x // factor]
+    return out
 
 
 def _as_sequence(model: nn.Module) -> nn.Module:

@@ -26,6 +26,7 @@ def convolution(
     dilation: Sequence[int],
     groups: int,
     size: Sequence[int],
+    pads_input: bool = True,
 ) -> Value:
     """A new layer of nodes that read a map.
 
@@ -41,6 +42,8 @@ def convolution(
     groups : int
     size : sequence of int
         Depth, height and width of the output.
+    pads_input : bool
+        Whether padding around the network's input is nodes of the input layer.
     """
     kernels = array(weight, network.module)
     alternatives = value.alternatives  # settles a sum, which may make a layer
@@ -51,11 +54,12 @@ def convolution(
             axes = []
             for axis, (extent, windows) in enumerate(_extents(network, part)):
                 before, after = padding[axis]
-                if part.layer == 0:
+                pads = pads_input and part.layer == 0
+                if pads:
                     windows, before, after = _without_border(windows, extent, before, after)
                 if is_identity(windows, extent):
                     windows = None
-                    if part.layer == 0:
+                    if pads:
                         network.padding[axis] = np.maximum(network.padding[axis], [before, after])
                 taps = kernels.shape[2 + axis]
                 axes.append(
@@ -70,6 +74,56 @@ def convolution(
                 part.space.bits(part.space_channels),
             )
     return layer
+
+
+def transposed_convolution(
+    network: Network,
+    value: Value,
+    weight: torch.Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    size: Sequence[int],
+) -> Value:
+    """A new layer of nodes to which those of a map give: a convolution's mirror image.
+
+    Source position y gives to ``stride * y + dilation * tap - padding``. So it is that of a
+    convolution with the mirrored kernel over the map with ``stride - 1`` holes after each position.
+    What `padding` takes from the output is no nodes.
+
+    Parameters
+    ----------
+    network : Network
+    value : Value
+        (images, channels, depth, height, width).
+    weight : torch.Tensor, shape (in channels, out channels / groups, taps_z, taps_y, taps_x)
+    stride, padding, output_padding, dilation : sequence of int
+    groups : int
+    size : sequence of int
+        Depth, height and width of the output.
+    """
+    sizes = value.shape[2:]
+    axes = zip(sizes, stride, output_padding, strict=True)
+    spread = [(length - 1) * step + 1 + more for length, step, more in axes]
+    places = tuple(
+        slice(0, (length - 1) * step + 1, step) for length, step in zip(sizes, stride, strict=True)
+    )
+
+    def with_holes(numbers: torch.Tensor) -> torch.Tensor:
+        found = torch.full((*numbers.shape[:2], *spread), -1)
+        found[(..., *places)] = numbers
+        return found
+
+    inputs, outputs, *taps = weight.shape
+    kernels = weight.reshape(groups, inputs // groups, outputs, *taps).transpose(1, 2)
+    kernels = kernels.reshape(groups * outputs, inputs // groups, *taps).flip(2, 3, 4)
+    sides = [(d * (k - 1) - p,) * 2 for d, k, p in zip(dilation, taps, padding, strict=True)]
+    one = (1, 1, 1)
+    return convolution(
+        network, value.changed(with_holes), kernels, one, sides, dilation, groups, size, False
+    )
 
 
 def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:

@@ -11,14 +11,19 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from .windows import widen
 
-UNORDERED = "the positions it reads are not rows and columns of a map"
+UNORDERED = (
+    "the positions it reads are not rows and columns of a map; let it read one as a layer made it"
+)
+
+MOST_PARTS = 256
+"""Into how many parts a map may be cut, as each channel holds positions of several of a layer."""
 
 IMAGES = 2
 """Images in the batch that is traced; element ``2 * number + image`` says which one it is of."""
@@ -230,6 +235,52 @@ def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
     NotImplementedError
         If a channel is no grid of positions of one layer's channel.
     """
+    try:
+        return _parts(numbers, spaces)
+    except NotImplementedError:
+        apart, channels = _apart(numbers, spaces)
+        if len(apart) == len(numbers):
+            raise
+    found = _parts(apart, spaces)
+    if len(found) > MOST_PARTS:
+        raise NotImplementedError(UNORDERED)
+    return [replace(part, channels=channels[part.channels]) for part in found]
+
+
+def _apart(numbers: np.ndarray, spaces: Spaces) -> tuple[np.ndarray, np.ndarray]:
+    """Channels that hold elements of several channels of spaces, one for each of these.
+
+    So it is after a pixel shuffle: every phase is a channel of its own, with holes.
+
+    Returns
+    -------
+    apart : numpy.ndarray of int64, shape (n, depth, height, width)
+        -1 where the map holds elements of another channel.
+    channels : numpy.ndarray of int64, shape (n,)
+        Which channel of the map each belongs to.
+    """
+    there = numbers >= 0
+    home = spaces.of(numbers[there])
+    first, start, positions = np.array(
+        [(space.first_channel, space.start, space.positions) for space in spaces.all]
+    ).T
+    of = np.full(numbers.shape, -1)
+    of[there] = first[home] + (numbers[there] - start[home]) // positions[home]
+    apart, channels = [], []
+    members = np.arange(len(numbers))
+    while len(members):
+        last = of[members].max(axis=(1, 2, 3))
+        members, last = members[last >= 0], last[last >= 0]
+        mine = of[members] == last[:, None, None, None]
+        apart.append(np.where(mine, numbers[members], -1))
+        channels.append(members)
+        of[members] = np.where(mine, -1, of[members])
+        if len(apart) > MOST_PARTS:
+            raise NotImplementedError(UNORDERED)
+    return np.concatenate(apart), np.concatenate(channels)
+
+
+def _parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
     any_number = numbers.reshape(len(numbers), -1).max(axis=1, initial=-1)
     home = np.where(any_number >= 0, spaces.of(any_number), -1)
     found = []
@@ -278,7 +329,7 @@ def _parts_of(
     return found
 
 
-def pooled(numbers: np.ndarray, spaces: Spaces, windows: Windows) -> torch.Tensor:
+def pooled(numbers: np.ndarray, spaces: Spaces, windows: Windows) -> list[torch.Tensor]:
     """A map after pooling.
 
     Parameters
@@ -289,14 +340,19 @@ def pooled(numbers: np.ndarray, spaces: Spaces, windows: Windows) -> torch.Tenso
 
     Returns
     -------
-    torch.Tensor of int64, shape (images, channels, pooled depth, pooled height, pooled width)
+    list of torch.Tensor of int64, shape (images, channels, pooled depth, height and width)
+        Alternatives: a window may hold elements of several channels of layers.
     """
-    result = torch.full((IMAGES, len(numbers), *map(len, windows)), -1)
+    shape = IMAGES, len(numbers), *map(len, windows)
+    results = [torch.full(shape, -1)]
     for part in parts(numbers, spaces):
         wide = tuple(map(widen, part.windows, windows))
         space = spaces.add(part.layer, part.layer_channels, wide)
-        result[:, torch.from_numpy(part.channels)] = of_space(space).alternatives[0]
-    return result
+        channels = torch.from_numpy(part.channels)
+        if bool((results[-1][0, channels] >= 0).any()):
+            results.append(torch.full(shape, -1))
+        results[-1][:, channels] = of_space(space).alternatives[0]
+    return results
 
 
 def _each(size: int) -> np.ndarray:

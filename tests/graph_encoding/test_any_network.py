@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from networks import Gated, mixed_networks, networks_along
 from pairs import mixed_pairs, pairs
 from reference import GLOBAL, POOLING
+from torch import nn
 
 import metrics
 from graph_encoding import encode
@@ -47,10 +48,10 @@ def test_all_metrics_of_the_written_out_graph(pair):
 
 
 @settings(max_examples=40)
-@given(st.one_of(mixed_networks(), networks_along(1), networks_along(3)))
+@given(st.one_of(mixed_networks(), *map(networks_along, (1, 2, 3))))
 def test_linear_flow_of_drawn_networks(network):
     """A node that pooling meets twice counts once, in a flow twice: these networks are left out."""
-    many = [isinstance(m, (Gated, *POOLING)) for m in network.module]
+    many = [isinstance(m, (Gated, nn.Upsample, *POOLING)) for m in network.module]
     pools = [isinstance(m, GLOBAL) or many[i] for i, m in enumerate(network.module)]
     assume(not any(pools[1 + many.index(True) :] if any(many) else ()))
     (graph,) = encode(network.module, "unrolled", network.input_shape, "identity")

@@ -63,7 +63,7 @@ def test_a_weight_is_effective_if_an_edge_of_it_is(network):
 
 
 @settings(max_examples=20)
-@given(st.one_of(mixed_networks(), networks_along(1), networks_along(3)))
+@given(st.one_of(mixed_networks(), *map(networks_along, (1, 2, 3))))
 def test_what_is_removed_lies_on_no_path_and_what_is_left_does(network):
     module, shape = network.module, network.input_shape
     twin = without_the_rest(module, shape)

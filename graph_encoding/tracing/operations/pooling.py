@@ -41,7 +41,7 @@ def max_pooled(
     sizes = map_size(pool, value, dilation=dilation, ceil_mode=ceil_mode, **geometry)
     given = kernel_size, stride or kernel_size, padding, dilation
     axes = zip(value.shape[2:], *(each(of, dims) for of in given), sizes, strict=True)
-    return _with_windows(call.network, value, [pooling_windows(*axis) for axis in axes])
+    return with_windows(call.network, value, [pooling_windows(*axis) for axis in axes])
 
 
 @handles("avg_pool1d avg_pool2d avg_pool3d")
@@ -76,20 +76,23 @@ def adaptively_pooled(
         adaptive_windows(size, size if new is None else new)
         for size, new in zip(input.shape[2:], each(output_size, dims), strict=True)
     ]
-    return _with_windows(call.network, read(input), windows)
+    return with_windows(call.network, read(input), windows)
 
 
-def _with_windows(network: Network, value: Value, windows: list[np.ndarray]) -> Value:
+def with_windows(network: Network, value: Value, windows: list[np.ndarray]) -> Value:
+    """A map of which every position stands for a window, given along each axis."""
     sizes, new = value.shape[2:], tuple(map(len, windows))
     if all(is_identity(w, size) for w, size in zip(windows, sizes, strict=True)):
         return value
     axes = three(windows, adaptive_windows(1, 1))
 
-    def by(numbers: torch.Tensor) -> torch.Tensor:
-        found = pooled(of_one_image(numbers), network.spaces, axes)
-        return found.reshape(*found.shape[:2], *new)
-
-    return as_volume(value).changed(by)
+    return Value(
+        tuple(
+            found.reshape(*found.shape[:2], *new)
+            for numbers in as_volume(value).alternatives
+            for found in pooled(of_one_image(numbers), network.spaces, axes)
+        )
+    )
 
 
 @handles("mean sum amax")
@@ -132,7 +135,7 @@ def over_axes(
         windows = [
             adaptive_windows(size, 1 if d in over else size) for d, size in enumerate(input.shape)
         ][2:]
-    found = _with_windows(call.network, maps, windows)
+    found = with_windows(call.network, maps, windows)
     return found.changed(lambda numbers: numbers.reshape(shape))
 
 
