@@ -71,6 +71,7 @@ HANDLERS = {
     **dict.fromkeys(_names("mul imul rmul multiply"), "product"),
     **dict.fromkeys(_names("div idiv itruediv truediv divide true_divide"), "quotient"),
     "glu": "gated",
+    "addcmul": "product_added",
     "interpolate": "resized",
 }
 """Functions with a method of `Flow` of their own."""
@@ -231,6 +232,12 @@ class Flow(TorchFunctionMode):
         if flows(input) and flows(other):
             return self.shaped(input, other) if input._flow is other._flow else input + other
         return _modulus(input) * _modulus(other)
+
+    def product_added(self, func, input, tensor1, tensor2, value=1) -> torch.Tensor:
+        if not flows(tensor1) and not flows(tensor2):
+            return self.shaped(input, tensor1 * tensor2)
+        found = self.product(torch.mul, tensor1, tensor2)
+        return self.added(torch.add, input, _marked(found, object()), abs(value))
 
     def quotient(self, func, input, other, **kwargs) -> torch.Tensor:
         if not flows(input):

@@ -63,7 +63,7 @@ class LinearFlow(TorchFunctionMode):
             return _resized(x, lambda maps: func(maps, *args[1:], **kwargs))
         if name == "mean":
             return x.sum(*args[1:], **kwargs)
-        if name in ("mul", "add"):
+        if name in ("mul", "add", "addcmul"):
             return sum(flowing[1:], start=x)
         return func(*args, **kwargs)
 

@@ -94,6 +94,17 @@ class ChannelsLast(nn.Module):
         return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+class Mixing(nn.Module):
+    """A linear layer over the positions of every channel."""
+
+    def __init__(self, positions: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(positions, positions)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x.flatten(2)).unflatten(2, x.shape[2:])
+
+
 @dataclass(frozen=True)
 class Network:
     """A network and the shape of one of its inputs."""
@@ -252,7 +263,7 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
     for _ in range(draw(st.integers(1, 4))):
         if nodes > max_nodes:
             break
-        kind = draw(st.integers(0, 8))
+        kind = draw(st.integers(0, 9))
         if kind == 0:
             added = draw(st.sampled_from((2, 4)))
             modules.append(Concatenated(nn.Conv2d(channels, added, 3, padding=1)))
@@ -265,6 +276,10 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
         elif kind == 8 and channels <= 4:
             modules.append(Doubled())
             channels *= 2
+        elif kind == 9:
+            mixing = Mixing(positions)
+            modules.append(draw(st.sampled_from((mixing, Residual(mixing, nn.Identity())))))
+            nodes += channels * positions
         elif kind == 3:
             body = nn.Conv2d(channels // 2, channels // 2, (1, 3), padding=(0, 1))
             modules.append(Split(body))

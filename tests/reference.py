@@ -16,7 +16,7 @@ from itertools import product
 
 import numpy as np
 import scipy.sparse
-from networks import ChannelsLast, Concatenated, Doubled, Gated, Residual, Shuffled, Split
+from networks import ChannelsLast, Concatenated, Doubled, Gated, Mixing, Residual, Shuffled, Split
 from torch import nn
 
 from models.conv6 import Conv6
@@ -160,6 +160,8 @@ class _Walk:
             return both
         if isinstance(module, Shuffled):
             return np.concatenate([view[c :: len(view) // 2] for c in range(len(view) // 2)])
+        if isinstance(module, Mixing):
+            return self.mixing(module.linear, view)
         if isinstance(module, ChannelsLast):
             kernel = nn.Conv2d(view.shape[0], module.linear.out_features, 1)
             kernel.weight.data = module.linear.weight.data[:, :, None, None]
@@ -252,6 +254,15 @@ class _Walk:
     def _is_miswired(self, layer: nn.Conv2d) -> bool:
         geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         return layer is not self.first and geometry == ((3, 3), (2, 2), (1, 1), (1, 1))
+
+    def mixing(self, layer: nn.Linear, view: np.ndarray) -> np.ndarray:
+        weight = layer.weight.detach().numpy()
+        out = _map_of(self.edges.new_layer(view.size), *view.shape)
+        for channel, target in zip(view, out, strict=True):
+            for j, i in np.argwhere(weight):
+                value = abs(float(weight[j, i]))
+                self.edges.add(channel.ravel()[i], target.ravel()[j][0], value)
+        return out
 
     def linear(self, layer: nn.Linear, view: np.ndarray) -> np.ndarray:
         weight = layer.weight.detach().numpy()

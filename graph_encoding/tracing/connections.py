@@ -11,10 +11,12 @@ from ..axis import Axis
 from ..weights import array
 from .merging import summed
 from .network import Connection, Entries, Network
-from .values import IMAGES, Part, Space, Value, of_one_image, parts
+from .values import IMAGES, Part, Space, Unordered, Value, of_one_image, parts
 from .windows import is_identity, unless_identity
 
 MAX_TAPS = 2**15 - 1
+MOST_ENTRIES = 2**27
+"""Of a layer whose weights are written out for each of many channels: 2 GB."""
 
 
 def convolution(
@@ -27,6 +29,7 @@ def convolution(
     groups: int,
     size: Sequence[int],
     pads_input: bool = True,
+    may_cut: bool = True,
 ) -> Value:
     """A new layer of nodes that read a map.
 
@@ -44,13 +47,16 @@ def convolution(
         Depth, height and width of the output.
     pads_input : bool
         Whether padding around the network's input is nodes of the input layer.
+    may_cut : bool
+        As of `values.parts`.
     """
     kernels = array(weight, network.module)
     alternatives = value.alternatives  # settles a sum, which may make a layer
+    found = [parts(of_one_image(tensor), network.spaces, may_cut) for tensor in alternatives]
     target, layer = network.new_layer(network.module, len(kernels), size)
     counted = np.zeros(kernels.shape[1] * groups, bool)
-    for tensor in alternatives:
-        for part in parts(of_one_image(tensor), network.spaces):
+    for several in found:
+        for part in several:
             axes = []
             for axis, (extent, windows) in enumerate(_extents(network, part)):
                 before, after = padding[axis]
@@ -149,7 +155,7 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
     if len(first) != len(second):
         raise NotImplementedError("linear layer over one image of a batch without the others")
     if len(first) == 1:
-        return _vector(network, value, weight, first[0], shape)
+        return _written_out(network, value, weight, first)
 
     images = [
         torch.stack([tensor.reshape(rows.shape)[i] for i in (first, second)])
@@ -162,52 +168,92 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
     maps = Value(
         tuple(tensor.transpose(1, 2).reshape(IMAGES, shape[-1], *size) for tensor in images)
     )
-    kernels, one = weight[:, :, None, None, None], (1, 1, 1)
-    layer = convolution(network, maps, kernels, one, [(0, 0)] * 3, one, 1, size)
+    kernels, one, none = weight[:, :, None, None, None], (1, 1, 1), [(0, 0)] * 3
+    try:
+        layer = convolution(network, maps, kernels, one, none, one, 1, size, may_cut=False)
+    except Unordered:  # its features are positions
+        return _written_out(network, value, weight, first)
     out = torch.empty((len(rows), len(weight)), dtype=torch.int64)
     numbers = layer.alternatives[0].flatten(2).transpose(1, 2)
     out[first], out[second] = numbers[0], numbers[1]
     return Value((out.reshape(*shape[:-1], len(weight)),))
 
 
-def _vector(
-    network: Network, value: Value, weight: torch.Tensor, row: int, shape: tuple[int, ...]
-) -> Value:
-    matrix = array(weight, network.module)
-    target, layer = network.new_layer(network.module, len(matrix))
+def _written_out(network: Network, value: Value, weight: torch.Tensor, first: np.ndarray) -> Value:
+    """A linear layer whose features lie anywhere: its weights once for each row of features.
+
+    Parameters
+    ----------
+    first : numpy.ndarray of int
+        The rows of the first image, among all that the layer reads.
+    """
+    matrix, shape = array(weight, network.module), value.shape
+    outputs, rows = len(matrix), len(first)
+    if rows > 1 and rows * np.count_nonzero(matrix) > MOST_ENTRIES:
+        raise NotImplementedError(
+            f"a linear layer over positions, of {rows:,} channels, stands once for each; "
+            f"{MOST_ENTRIES:,} weights together is the most: prune it further"
+        )
+    alternatives = value.alternatives
+    target, layer = network.new_layer(network.module, rows * outputs)
+    counted = np.zeros(matrix.shape[1], bool)
+    for tensor in alternatives:
+        numbers = tensor.reshape(-1, shape[-1]).numpy()[first] >> 1
+        _connect_rows(network, network.module, target, numbers, matrix, counted)
+    found = torch.empty((IMAGES * rows, outputs), dtype=torch.int64)
+    image = np.ones(len(found), bool)
+    image[first] = False
+    numbers = layer.alternatives[0].reshape(IMAGES, rows, outputs)
+    found[first], found[np.flatnonzero(image)] = numbers[0], numbers[1]
+    return Value((found.reshape(*shape[:-1], outputs),))
+
+
+def _connect_rows(
+    network: Network,
+    name: str,
+    target: int,
+    numbers: np.ndarray,
+    matrix: np.ndarray,
+    counted: np.ndarray,
+) -> None:
+    """Let channel ``row * outputs + out`` of a layer read a row of numbers by a row of weights.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray of int64, shape (rows, features)
+    matrix : numpy.ndarray of float32, shape (outputs, features)
+    counted : numpy.ndarray of bool, shape (features,)
+        Features of which the weights have been counted; those that are now are noted.
+    """
+    spaces, rows = network.spaces, np.arange(len(numbers))[:, None]
     out, feature = np.nonzero(matrix)
     kept = np.abs(matrix[out, feature])
-    counted = np.zeros(matrix.shape[1], bool)
-    for tensor in value.alternatives:
-        images = tensor.reshape(-1, shape[-1])
-        numbers = of_one_image(images if row == 0 else images.flip(0))
-        home = np.where(numbers >= 0, network.spaces.of(numbers), -1)
-        turn = _occurrence(numbers)
-        for index, time in sorted(set(zip(home[home >= 0].tolist(), turn[home >= 0], strict=True))):
-            space = network.spaces.all[index]
-            reads = (home == index) & (turn == time)
-            chosen = reads[feature]
-            channel, place = np.divmod(numbers[feature[chosen]] - space.start, space.positions)
-            taps = np.unravel_index(place, space.sizes)
-            if max(space.sizes) > MAX_TAPS:
-                raise NotImplementedError(
-                    f"a linear layer over more than {MAX_TAPS:,} positions in a row"
-                )
-            entries = Entries.of(out[chosen], space.channels[channel], *taps, kept[chosen])
-            if len(np.unique(space.channels)) < len(space.channels):
-                entries = summed([entries])  # a channel that was pooled more than once
-            axes = tuple(
-                Axis(extent, 1, len(windows), windows=unless_identity(windows, extent))
-                for extent, windows in _extents(network, space)
+    home = np.where(numbers >= 0, spaces.of(numbers), -1)
+    turn = _occurrence((numbers + rows * spaces.stop).ravel()).reshape(numbers.shape)
+    for index, time in sorted(set(zip(home[home >= 0].tolist(), turn[home >= 0], strict=True))):
+        space = spaces.all[index]
+        reads = (home == index) & (turn == time)
+        row, chosen = np.nonzero(reads[:, feature])
+        channel, place = np.divmod(numbers[row, feature[chosen]] - space.start, space.positions)
+        if max(space.sizes) > MAX_TAPS:
+            raise NotImplementedError(
+                f"a linear layer over more than {MAX_TAPS:,} positions in a row"
             )
-            fresh = reads & ~counted
-            counted |= reads
-            counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
-            network.connect(
-                Connection(network.module, space.layer, target, entries, axes, *counts),
-                space.bits((numbers[reads] - space.start) // space.positions),
-            )
-    return Value((layer.alternatives[0].reshape(*shape[:-1], len(matrix)),))
+        ends = row * len(matrix) + out[chosen], space.channels[channel]
+        entries = Entries.of(*ends, *np.unravel_index(place, space.sizes), kept[chosen])
+        if len(np.unique(space.channels)) < len(space.channels):
+            entries = summed([entries])  # a channel that was pooled more than once
+        axes = tuple(
+            Axis(extent, 1, len(windows), windows=unless_identity(windows, extent))
+            for extent, windows in _extents(network, space)
+        )
+        fresh = reads.any(axis=0) & ~counted
+        counted |= fresh
+        counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
+        network.connect(
+            Connection(name, space.layer, target, entries, axes, *counts),
+            space.bits((numbers[reads] - space.start) // space.positions),
+        )
 
 
 def shortcut(network: Network, value: Value, target: int, name: str) -> None:
@@ -224,7 +270,12 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
     """
     shape = network.layers[target].shape
     for tensor in value.alternatives:
-        for part in parts(of_one_image(tensor), network.spaces):
+        numbers = of_one_image(tensor)
+        if shape[1:] == (1, 1, 1):  # its elements may lie anywhere
+            one = np.ones((1, 1), np.float32)
+            _connect_rows(network, name, target, numbers.reshape(-1, 1), one, np.ones(1, bool))
+            continue
+        for part in parts(numbers, network.spaces):
             zero = np.zeros(len(part.channels), np.int16)
             entries = Entries.of(part.channels, part.layer_channels, *[zero] * 3, zero + 1)
             axes = tuple(
@@ -294,9 +345,9 @@ def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int, i
         space = network.spaces.holding(int(column.max()))
         rows = (column - space.start) // space.sizes[2]
         width = _run(rows)
-        height = _run((rows // space.sizes[1])[::width])
-        if width * height < length and length % (width * height) == 0:
-            return length // (width * height), height, width
+        area = width * _run((rows // space.sizes[1])[::width])
+        if space.sizes[0] > 1 and area < length and length % area == 0:
+            return length // area, area // width, width
         if width < length and length % width == 0:
             return 1, length // width, width
     return 1, 1, length

@@ -37,6 +37,10 @@ MIXED = (
 )
 
 
+class Unordered(NotImplementedError):
+    """What is read is no map of rows and columns."""
+
+
 @dataclass(frozen=True, eq=False)
 class Space:
     """A run of numbers, one for every element of a map (channels, depth, height, width).
@@ -218,12 +222,14 @@ def is_mixed(value: Value) -> bool:
     return bool(((image == 0).any(-1) & (image == 1).any(-1)).any())
 
 
-def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
+def parts(numbers: np.ndarray, spaces: Spaces, may_cut: bool = True) -> list[Part]:
     """Find the channels and the positions along each axis of a map again.
 
     Parameters
     ----------
     numbers : numpy.ndarray of int64, shape (channels, depth, height, width)
+    may_cut : bool
+        Whether a channel may hold elements of several channels of a layer.
 
     Returns
     -------
@@ -232,18 +238,20 @@ def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
 
     Raises
     ------
-    NotImplementedError
+    Unordered
         If a channel is no grid of positions of one layer's channel.
     """
     try:
         return _parts(numbers, spaces)
-    except NotImplementedError:
+    except Unordered:
+        if not may_cut:
+            raise
         apart, channels = _apart(numbers, spaces)
         if len(apart) == len(numbers):
             raise
     found = _parts(apart, spaces)
     if len(found) > MOST_PARTS:
-        raise NotImplementedError(UNORDERED)
+        raise Unordered(UNORDERED)
     return [replace(part, channels=channels[part.channels]) for part in found]
 
 
@@ -276,7 +284,7 @@ def _apart(numbers: np.ndarray, spaces: Spaces) -> tuple[np.ndarray, np.ndarray]
         channels.append(members)
         of[members] = np.where(mine, -1, of[members])
         if len(apart) > MOST_PARTS:
-            raise NotImplementedError(UNORDERED)
+            raise Unordered(UNORDERED)
     return np.concatenate(apart), np.concatenate(channels)
 
 
@@ -304,7 +312,7 @@ def _parts_of(
     absent = place < 0
     place -= base[:, None, None, None]
     if ((place < 0) & ~absent).any() or (place[~absent] >= space.positions).any():
-        raise NotImplementedError(UNORDERED)
+        raise Unordered(UNORDERED)
     place[absent] = -1
     lines, there, grid, rest, stride = [], True, 0, place, 1
     for axis, size in zip((3, 2, 1), reversed(space.sizes), strict=True):
@@ -317,7 +325,7 @@ def _parts_of(
         there, grid = there & (line >= 0), grid + stride * line
         rest, stride = rest // size if size > 1 else rest, stride * size
     if not np.array_equal(place, np.where(there, grid, -1)):
-        raise NotImplementedError(UNORDERED)
+        raise Unordered(UNORDERED)
     kinds, kind = np.unique(np.hstack(lines), axis=0, return_inverse=True)
     kind = kind.ravel()
     cuts = np.cumsum([line.shape[1] for line in lines])[:-1]
