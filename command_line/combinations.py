@@ -47,8 +47,8 @@ def check(options: argparse.Namespace) -> None:
             raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
     if options.input_shape:
         options.input_shape = tuple(options.input_shape)
-        if len(options.input_shape) > 3:
-            raise UserError("--input-shape takes 1 to 3 numbers: features, or channels and sizes")
+        if len(options.input_shape) > 4:
+            raise UserError("--input-shape takes 1 to 4 numbers: features, or channels and sizes")
         images = [name for name in options.pruning if PRUNERS[name].needs_data or name in needs]
         shapes = [about(name).shape for name in options.dataset or [DEFAULT]]
         other = [shape for shape in shapes if shape != options.input_shape]

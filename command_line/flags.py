@@ -94,7 +94,8 @@ def parser() -> Parser:
         nargs="+",
         type=whole_number(1, 2**20),
         metavar="N",
-        help="channels, height and width of one input, or its features (default: of the images)",
+        help="channels and sizes (height and width, or one, or three) of one input, or its "
+        "features (default: of the images)",
     )
     group.add_argument(
         "--dataset",

@@ -25,7 +25,7 @@ def warnings_of(graph: Graph, input_shape: tuple[int, ...] | None = None) -> lis
         The multipartite graph, of the ``identity`` wiring: shortcuts without weights carry signals
         past what else is cut.
     input_shape : tuple of int, optional
-        Of one input: channels, height and width, or features. With it the padding around the
+        Of one input: channels and sizes, or features. With it the padding around the
         input, which is part of the first node layer, does not count as inputs.
 
     Returns
@@ -101,14 +101,15 @@ def _ends(graph: Graph, input_shape: tuple[int, ...] | None) -> list[str]:
 
 
 def _pixels(graph: Graph, values: np.ndarray, input_shape: tuple[int, ...] | None) -> np.ndarray:
-    """The values of the input nodes, channels x height x width, without those of the padding."""
+    """The values of the input nodes, a map, without those of the padding."""
     first = graph.layers[0]
-    values = values[: first.size].reshape(first.channels, first.height, first.width)
+    values = values[: first.size].reshape(-1, first.depth, first.height, first.width)
     if input_shape is None:
         return values
-    height, width = (1, 1, *input_shape[1:])[-2:]
-    top, left = (first.height - height) // 2, (first.width - width) // 2
-    return values[:, top : top + height, left : left + width]
+    sizes = (1, 1, 1, *input_shape[1:])[-3:]
+    before = [(outer - size) // 2 for outer, size in zip(values.shape[1:], sizes, strict=True)]
+    inside = (slice(start, start + size) for start, size in zip(before, sizes, strict=True))
+    return values[(slice(None), *inside)]
 
 
 def _mostly(graph: Graph, layers: Sequence[LayerSummary]) -> list[str]:

@@ -73,7 +73,7 @@ def name_columns(panel: Panel, graph: Graph) -> None:
         found = [name, *(f"+ {other}" for other in others[:1])]
         if len(others) > 1:
             found[1] = f"+ {len(others)} others"
-        sizes = f"{layer.channels} × {layer.height} × {layer.width}"
+        sizes = " × ".join(map(str, layer.shape))
         labels.append([*(short(part) for part in found), sizes])
     font = float(np.clip(panel.gap * 0.3, 5, 8))
     longest = max(len(part) for label in labels for part in label)

@@ -75,7 +75,7 @@ def encode(
     encoding : {"unrolled", "rolled", "rolled-channel"}, or torch.Tensor
         An example input, with its axis of images, asks for ``unrolled`` at its shape.
     input_shape : tuple of int
-        Channels, height and width of one input, or its features; used by ``unrolled`` only.
+        Channels and one to three sizes of one input, or its features; used by ``unrolled`` only.
     wiring : {"exact", "identity", "published"}
         Used by ``unrolled`` only. ``identity`` adds identity shortcuts as edges of weight 1;
         ``published`` is for the paper's networks.
@@ -83,7 +83,7 @@ def encode(
     Returns
     -------
     list of Graph
-        One graph for ``unrolled``, otherwise one for every Conv2d and Linear layer in
+        One graph for ``unrolled``, otherwise one for every convolution and Linear layer in
         ``named_modules()`` order.
 
     Raises
@@ -140,6 +140,6 @@ def _sizes(input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(index(size) for size in input_shape)
     except TypeError:
         raise ValueError(
-            "input_shape is (channels, height, width) of one input, or (features,), in whole "
-            f"numbers, and not {input_shape!r}"
+            "input_shape is (channels, height, width) of one input, also with one size or three, "
+            f"or (features,), in whole numbers, and not {input_shape!r}"
         ) from None

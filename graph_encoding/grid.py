@@ -1,4 +1,4 @@
-"""A run of node ids seen as channels x height x width."""
+"""A run of node ids seen as channels x (depth x) height x width."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ class NodeLayer:
     """A node layer: one feature map, the network's input, or a linear layer's outputs.
 
     Node ``(c, y, x)`` has the id ``offset + (c * height + y) * width + x``.
+
+    Parameters
+    ----------
+    name : str
+    offset : int
+        The first id.
+    channels : int
+        Of a volume, its slices: slice z of channel c counts as channel ``c * depth + z``, so that
+        whatever works on a graph needs two axes only.
+    height, width : int
+        1 along an axis that it does not have: a map of one axis is a row.
+    depth : int
+        Slices a channel.
     """
 
     name: str
@@ -18,6 +31,14 @@ class NodeLayer:
     channels: int
     height: int = 1
     width: int = 1
+    depth: int = 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, height and width; channels, depth, height and width of a volume."""
+        if self.depth == 1:
+            return self.channels, self.height, self.width
+        return self.channels // self.depth, self.depth, self.height, self.width
 
     @property
     def positions(self) -> int:

@@ -9,6 +9,7 @@ from .encodings import EXACT, PUBLISHED, WITH_SHORTCUTS
 from .graph import Graph
 from .grid import NodeLayer
 from .published import published
+from .slices import between_slices
 from .tracing import trace
 
 
@@ -25,7 +26,7 @@ def unrolled(
     model : torch.nn.Module
         Weights equal to zero are removed edges.
     input_shape : tuple of int
-        Channels, height and width of one input, or its features.
+        Channels and one to three sizes of one input, or its features.
     wiring : {"exact", "identity", "published"}
         ``identity`` adds identity shortcuts as edges of weight 1; ``published`` reproduces the
         released code's graph at stride-2 3 x 3 convolutions.
@@ -46,10 +47,12 @@ def unrolled(
     layers: list[NodeLayer] = []
     for layer in traced.layers:
         offset = layers[-1].stop if layers else 0
-        layers.append(NodeLayer(layer.name, offset, *layer.shape))
+        depth, height, width = layer.sizes
+        slices = layer.channels * depth
+        layers.append(NodeLayer(layer.name, offset, slices, height, width, depth))
     blocks = []
     for joint in traced.connections:
-        ends = layers[joint.source], layers[joint.target], joint.rows, joint.columns
+        ends = layers[joint.source], layers[joint.target], *joint.axes[1:]
         if wiring == PUBLISHED:
             ends = published(*ends)
         source, target, rows, columns = ends
@@ -58,7 +61,7 @@ def unrolled(
                 name=joint.name,
                 source=source,
                 target=target,
-                **vars(joint.entries),
+                **between_slices(joint),
                 rows=rows,
                 columns=columns,
                 kept_weights=joint.kept_weights,

@@ -1,8 +1,8 @@
 """The networks of the paper: one file a family, a registry, and initialisation.
 
 To add a model, write it in a file of its own and add one line to `MODELS`. Its control flow must
-not depend on data, and its Conv2d and Linear modules should be created in the order in which the
-network runs them.
+not depend on data, and its convolutions and Linear modules should be created in the order in which
+the network runs them.
 """
 
 from __future__ import annotations

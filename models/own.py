@@ -110,7 +110,7 @@ def build(
             )
         model = getattr(model, "_orig_mod", model)  # of torch.compile
     if not prunable(model):
-        raise OwnNetworkError(f"--model {source.model} has no Conv2d and no Linear layer")
+        raise OwnNetworkError(f"--model {source.model} has no convolution and no Linear layer")
     if empty := without_values(model):
         raise OwnNetworkError(
             f"--model {source.model}: {empty[0]} has no values (a lazy module, or device meta): "

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
+def prunable(model: nn.Module) -> dict[str, nn.Module]:
     """All modules whose weights are pruned and drawn as edges.
 
     Parameters
@@ -18,17 +18,16 @@ def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
 
     Returns
     -------
-    dict of str to torch.nn.Conv2d or torch.nn.Linear
-        By name, in ``named_modules()`` order. The parameter to prune is ``name + ".weight"``;
-        biases and batch normalisation are never pruned.
+    dict of str to torch.nn.Module
+        Convolutions along one to three axes, also transposed, and Linear, by name, in
+        ``named_modules()`` order. The parameter to prune is ``name + ".weight"``; biases and batch
+        normalisation are never pruned.
     """
     from torch import nn
 
-    return {
-        name: module
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear)
-    }
+    kinds = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Linear
+    kinds |= nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+    return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
 
 
 def without_values(model: nn.Module) -> list[str]:
@@ -39,19 +38,23 @@ def without_values(model: nn.Module) -> list[str]:
     return [name for name, tensor in tensors if is_lazy(tensor) or tensor.is_meta]
 
 
-def weight_of(layer: nn.Conv2d | nn.Linear) -> torch.Tensor:
+def weight_of(layer: nn.Module) -> torch.Tensor:
     """A layer's weight as its forward pass uses it.
 
     Parameters
     ----------
-    layer : torch.nn.Conv2d or torch.nn.Linear
-        Perhaps under a mask of ``torch.nn.utils.prune``, which it applies on the forward pass only.
+    layer : torch.nn.Module
+        One of `prunable`, perhaps under a mask of ``torch.nn.utils.prune``, which it applies on the
+        forward pass only.
 
     Returns
     -------
-    torch.Tensor
-        Detached.
+    torch.Tensor, shape (out, in, ...)
+        Detached; of groups, ``in`` is the inputs of one.
     """
+    weight = layer.weight
     if hasattr(layer, "weight_mask") and hasattr(layer, "weight_orig"):
-        return (layer.weight_orig * layer.weight_mask).detach()
-    return layer.weight.detach()
+        weight = layer.weight_orig * layer.weight_mask
+    if getattr(layer, "transposed", False):  # (in, out of a group, ...)
+        weight = weight.unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
+    return weight.detach()

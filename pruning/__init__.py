@@ -242,7 +242,7 @@ def prune(
     name : str
         A key of `PRUNERS`.
     model : torch.nn.Module
-        The network; all its Conv2d and Linear weights are prunable.
+        The network; all weights of its convolutions and Linear layers are prunable.
     sparsity : float
         Fraction of the prunable weights to remove, ``0 <= sparsity < 1``. Exactly
         ``round((1 - sparsity) * total)`` are kept over all layers together; `er` may keep fewer

@@ -5,7 +5,9 @@ in which every pixel is there once for each tap of the kernel: that is slow beca
 any cache, and the second derivative, written as convolutions with kernels as large as images, is
 slower still. Here a few images go at a time (`pruning.patches`), and derivatives are what they are:
 convolution, its derivative by the input and its derivative by the weight are linear in either
-argument, and the derivative of each is one of the other two.
+argument, and the derivative of each is one of the other two. All this is of convolutions along two
+axes: those along one axis or three, and transposed ones, run as torch has them, in double precision
+too.
 
 Threads share out the images. Partial sums are of the same images however many threads there are.
 """

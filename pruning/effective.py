@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._pytree import tree_leaves
 
 from pruning.flow import NotLinear, Reach, flows
 from pruning.linear import run_as
@@ -105,17 +106,33 @@ def _whole(counts: torch.Tensor) -> torch.Tensor:
     return (counts > 0.5).to(counts.dtype)
 
 
-def _max_pool2d(
-    input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
-):
-    if return_indices or dilation not in (1, (1, 1)):
-        raise NotLinear("max pooling with dilation, or with indices, cannot be followed")
-    return F.avg_pool2d(input, kernel_size, stride or None, padding, ceil_mode)
+def _by_mean(average: Callable) -> Callable:
+    def max_pool(
+        input,
+        kernel_size,
+        stride=None,
+        padding=0,
+        dilation=1,
+        ceil_mode=False,
+        return_indices=False,
+    ):
+        if return_indices or set(tree_leaves(dilation)) != {1}:
+            raise NotLinear("max pooling with dilation, or with indices, cannot be followed")
+        return average(input, kernel_size, stride or None, padding, ceil_mode)
+
+    return max_pool
+
+
+def _adaptively_by_mean(average: Callable) -> Callable:
+    return lambda input, size, *_: average(input, size)
 
 
 POOLING = {
-    "max_pool2d": _max_pool2d,
-    "adaptive_max_pool2d": lambda input, size, *_: F.adaptive_avg_pool2d(input, size),
+    **{f"max_pool{n}d": _by_mean(getattr(F, f"avg_pool{n}d")) for n in (1, 2, 3)},
+    **{
+        f"adaptive_max_pool{n}d": _adaptively_by_mean(getattr(F, f"adaptive_avg_pool{n}d"))
+        for n in (1, 2, 3)
+    },
     "amax": lambda input, dim=(), keepdim=False: torch.sum(input, dim, keepdim),
 }
 """What takes the place of maxima over positions."""

@@ -71,6 +71,8 @@ HANDLERS = {
     **dict.fromkeys(_names("mul imul rmul multiply"), "product"),
     **dict.fromkeys(_names("div idiv itruediv truediv divide true_divide"), "quotient"),
     "glu": "gated",
+    "addcmul": "product_added",
+    "interpolate": "resized",
 }
 """Functions with a method of `Flow` of their own."""
 
@@ -247,6 +249,12 @@ class Flow(TorchFunctionMode):
             return self.shaped(input, other) if input._flow is other._flow else input + other
         return _modulus(input) * _modulus(other)
 
+    def product_added(self, func, input, tensor1, tensor2, value=1) -> torch.Tensor:
+        if not flows(tensor1) and not flows(tensor2):
+            return self.shaped(input, tensor1 * tensor2)
+        found = self.product(torch.mul, tensor1, tensor2)
+        return self.added(torch.add, input, _marked(found, object()), abs(value))
+
     def quotient(self, func, input, other, **kwargs) -> torch.Tensor:
         if not flows(input):
             raise NotLinear("a quotient that falls as the input grows cannot be made linear")
@@ -257,6 +265,23 @@ class Flow(TorchFunctionMode):
     def gated(self, func, input, dim=-1) -> torch.Tensor:
         value, gate = input.chunk(2, dim)
         return value + gate
+
+    def resized(self, func, input, size=None, scale_factor=None, mode="nearest", *rest, **kwargs):
+        """Shares of positions count by their moduli: those of bicubic interpolation may be < 0."""
+        if mode != "bicubic":
+            return func(input, size, scale_factor, mode, *rest, **kwargs)
+        for axis in (2, 3):
+            length = input.shape[axis]
+            unit = torch.eye(length, dtype=input.dtype, device=input.device)
+            unit = unit.view(1, length, *_of_axis(length, axis, 1))
+            along = [
+                None if of is None else _of_axis(of, axis, other)
+                for of, other in ((size, 1), (scale_factor, 1.0))
+            ]
+            shares = func(unit, *along, mode, *rest, **kwargs).abs()
+            shares = shares.view(length, -1)
+            input = (input.movedim(axis, -1) @ shares).movedim(-1, axis)
+        return input
 
     def shaped(self, value: torch.Tensor, like: Any) -> torch.Tensor:
         """A copy of a value, in the shape of its sum with something."""
@@ -286,3 +311,9 @@ def _marked(value: torch.Tensor, flow: object) -> torch.Tensor:
 
 def _exponent(input: Any, exponent: Any) -> float:
     return float(torch.as_tensor(exponent).min())
+
+
+def _of_axis(value: Any, axis: int, other: float) -> tuple:
+    """A size or a factor along one axis of a map, and `other` along the other one."""
+    here = value[axis - 2] if isinstance(value, tuple | list) else value
+    return (here, other) if axis == 2 else (other, here)

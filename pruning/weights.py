@@ -8,7 +8,7 @@ from pruning.error import PruningError
 
 
 def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights of all Conv2d and Linear modules, in ``named_modules()`` order.
+    """Return the weights of all convolutions and Linear modules, in ``named_modules()`` order.
 
     Parameters
     ----------

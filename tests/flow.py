@@ -8,6 +8,9 @@ pulled back, which torch's autograd does.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -36,27 +39,49 @@ class LinearFlow(TorchFunctionMode):
         x = flowing[0]
         if name in UNCHANGED:
             return x
-        if name == "conv2d":
-            return F.conv2d(x, args[1].double().abs(), None, *args[3:], **kwargs)
+        if name.startswith("conv"):
+            return func(x, args[1].double().abs(), None, *args[3:], **kwargs)
         if name == "linear":
             return F.linear(x, args[1].double().abs())
-        if name in ("max_pool2d", "avg_pool2d"):
+        if name[:-2] in ("max_pool", "avg_pool"):
             names = ("kernel_size", "stride", "padding")
             given = dict(zip(names, args[1:4], strict=False)) | kwargs
             assert given.get("dilation", 1) == 1
             sizes = [given["kernel_size"], given.get("stride"), given.get("padding", 0)]
-            return F.avg_pool2d(x, *sizes, given.get("ceil_mode", False), divisor_override=1)
-        if name == "adaptive_avg_pool2d":
-            rows, columns = (
-                _windows(x.shape[2 + i], F.adaptive_avg_pool2d(x, args[1]).shape[2 + i])
-                for i in range(2)
-            )
-            return rows @ x @ columns.T
+            ceil = given.get("ceil_mode", False)
+            if name.endswith("1d"):  # which cannot be told what to divide by
+                sizes = [_of_row(size, other) for size, other in zip(sizes, (1, 1, 0), strict=True)]
+                return F.avg_pool2d(x[:, :, None], *sizes, ceil, divisor_override=1)[:, :, 0]
+            pool = F.avg_pool3d if name.endswith("3d") else F.avg_pool2d
+            return pool(x, *sizes, ceil, divisor_override=1)
+        if name.startswith("adaptive_"):
+            sizes = func(x, args[1]).shape[2:]
+            for axis, size in enumerate(sizes, 2):
+                x = (_windows(x.shape[axis], size) @ x.movedim(axis, -2)).movedim(-2, axis)
+            return x
+        if name == "interpolate":
+            return _resized(x, lambda maps: func(maps, *args[1:], **kwargs))
         if name == "mean":
             return x.sum(*args[1:], **kwargs)
-        if name in ("mul", "add"):
+        if name in ("mul", "add", "addcmul"):
             return sum(flowing[1:], start=x)
         return func(*args, **kwargs)
+
+
+def _resized(x: torch.Tensor, resize: Callable) -> torch.Tensor:
+    """The sum of all positions that have a share in one of the resized map, as torch shows them."""
+    sizes = x.shape[2:]
+    unit = torch.eye(math.prod(sizes), dtype=torch.float64).view(1, -1, *sizes)
+    shares = resize(unit)[0]
+    found = x.flatten(2) @ (shares.flatten(1).abs() > 1e-9).double()
+    return found.view(*x.shape[:2], *shares.shape[1:])
+
+
+def _of_row(size: object, other: int) -> object:
+    """A size along one axis as that of rows and columns."""
+    if not size and other:  # no stride
+        return None
+    return (other, *size) if isinstance(size, tuple | list) else (other, size)
 
 
 def _windows(size: int, pooled: int) -> torch.Tensor:
@@ -88,12 +113,13 @@ def graph_flow(
     one position less).
     """
     inputs, outputs = graph.layers[0], graph.layers[-1]
-    channels, height, width = (*pushed.shape, 1, 1)[:3]
-    top, left = (inputs.height - height) // 2, (inputs.width - width) // 2
-    inside = (slice(None), slice(top, top + height), slice(left, left + width))
+    channels, *sizes = pushed.shape
+    sizes = (1, 1, 1, *sizes)[-3:]
+    shape = (channels, inputs.depth, inputs.height, inputs.width)
+    before = [(outer - size) // 2 for outer, size in zip(shape[1:], sizes, strict=True)]
+    inside = (slice(None), *(slice(b, b + size) for b, size in zip(before, sizes, strict=True)))
     along, against = np.zeros(graph.num_nodes), np.zeros(graph.num_nodes)
-    shape = (inputs.channels, inputs.height, inputs.width)
-    along[: inputs.stop].reshape(shape)[inside] = pushed.reshape(channels, height, width)
+    along[: inputs.stop].reshape(shape)[inside] = pushed.reshape(channels, *sizes)
     # A network may end in pooling: an output then stands for all positions of a channel.
     pooled = outputs.size // len(pulled)
     against[outputs.offset :] = np.repeat(pulled, pooled)

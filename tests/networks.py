@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,12 @@ from torch.nn import functional as F
 
 DENSITIES = (0.6, 0.3, 1.0, 0.1, 0.0)
 """Hypothesis draws the first ones more often."""
+
+
+WEIGHTED = (
+    *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear),
+    *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+)
 
 
 class Residual(nn.Module):
@@ -87,18 +94,29 @@ class ChannelsLast(nn.Module):
         return self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+class Mixing(nn.Module):
+    """A linear layer over the positions of every channel."""
+
+    def __init__(self, positions: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(positions, positions)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x.flatten(2)).unflatten(2, x.shape[2:])
+
+
 @dataclass(frozen=True)
 class Network:
     """A network and the shape of one of its inputs."""
 
     module: nn.Sequential
-    input_shape: tuple[int, int, int]
+    input_shape: tuple[int, ...]
 
 
 def sparsify(module: nn.Module, seed: int, densities: list[float]) -> None:
-    """Draw the weights of all Conv2d and Linear modules; layer i keeps about densities[i]."""
+    """Draw the weights of all convolutions and linear layers; layer i keeps about densities[i]."""
     rng = np.random.default_rng(seed)
-    layers = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    layers = [m for m in module.modules() if isinstance(m, WEIGHTED)]
     with torch.no_grad():
         for index, layer in enumerate(layers):
             shape = tuple(layer.weight.shape)
@@ -112,7 +130,7 @@ def numbered(network: Network) -> Network:
     count = 2
     with torch.no_grad():
         for layer in network.module.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
+            if isinstance(layer, WEIGHTED):
                 kept = layer.weight != 0
                 layer.weight[kept] = torch.arange(count, count + int(kept.sum())).float()
                 count += int(kept.sum())
@@ -245,7 +263,7 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
     for _ in range(draw(st.integers(1, 4))):
         if nodes > max_nodes:
             break
-        kind = draw(st.integers(0, 8))
+        kind = draw(st.integers(0, 9))
         if kind == 0:
             added = draw(st.sampled_from((2, 4)))
             modules.append(Concatenated(nn.Conv2d(channels, added, 3, padding=1)))
@@ -258,6 +276,10 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
         elif kind == 8 and channels <= 4:
             modules.append(Doubled())
             channels *= 2
+        elif kind == 9:
+            mixing = Mixing(positions)
+            modules.append(draw(st.sampled_from((mixing, Residual(mixing, nn.Identity())))))
+            nodes += channels * positions
         elif kind == 3:
             body = nn.Conv2d(channels // 2, channels // 2, (1, 3), padding=(0, 1))
             modules.append(Split(body))
@@ -286,6 +308,93 @@ def mixed_networks(draw, max_nodes: int = 120) -> Network:
     densities = draw(st.lists(st.sampled_from((0.6, 0.3, 1.0)), min_size=1, max_size=4))
     sparsify(module, draw(st.integers(0, 2**32 - 1)), densities)
     return Network(module, shape)
+
+
+@st.composite
+def networks_along(draw, dims: int, max_nodes: int = 150) -> Network:
+    """Networks over maps of one axis, as of sound, of two, or of three, as of films: also with
+    transposed convolutions and maps that are resized or shuffled."""
+    conv, norm = getattr(nn, f"Conv{dims}d"), getattr(nn, f"BatchNorm{dims}d")
+    pools = [getattr(nn, f"{kind}Pool{dims}d") for kind in ("Max", "Avg")]
+    some = st.sampled_from
+    channels, sizes = draw(st.integers(1, 2)), [draw(some(SIZES[dims])) for _ in range(dims)]
+    shape, nodes, modules = (channels, *sizes), channels * math.prod(sizes), []
+    for stage in range(draw(st.integers(1, 3))):
+        kind = draw(some(STAGES)) if stage else "convolution"
+        if kind == "convolution":
+            geometry = []
+            for axis, size in enumerate(sizes):
+                k, s, p = draw(some((2, 1, 3))), draw(some((1, 2))), draw(some((0, 1)))
+                d = draw(some((1, 2)))
+                if size + 2 * p < d * (k - 1) + 1:
+                    k = d = 1
+                geometry.append((k, s, p, d))
+                sizes[axis] = (size + 2 * p - d * (k - 1) - 1) // s + 1
+            groups = draw(some((1, channels)))
+            out = groups * draw(st.integers(1, 2))
+            modules += [conv(channels, out, *zip(*geometry, strict=True), groups), norm(out)]
+            channels = out
+        elif kind == "pooling":  # windows that overlap, or that drop a border
+            if draw(st.booleans()):
+                modules.append(draw(some(pools))(3, 1, 1))
+            else:
+                window = tuple(draw(some(range(1, 1 + min(2, size)))) for size in sizes)
+                sizes = [size // w for size, w in zip(sizes, window, strict=True)]
+                modules.append(draw(some(pools))(window))
+        elif kind == "transposed":
+            geometry = []
+            for axis, size in enumerate(sizes):
+                k, s, d = draw(some((2, 3, 1))), draw(some((2, 1, 3))), draw(some((1, 2)))
+                p = draw(some((0, 1)))
+                more = draw(some(range(max(s, d))))
+                if (size - 1) * s - 2 * p + d * (k - 1) + more + 1 < 1:
+                    p = 0
+                geometry.append((k, s, p, more, d))
+                sizes[axis] = (size - 1) * s - 2 * p + d * (k - 1) + more + 1
+            k, s, p, more, d = zip(*geometry, strict=True)
+            groups = draw(some((1, channels)))
+            out = groups * draw(st.integers(1, 2))
+            transposed = getattr(nn, f"ConvTranspose{dims}d")
+            modules.append(transposed(channels, out, k, s, p, more, groups, dilation=d))
+            channels = out
+        elif kind == "resized":
+            size = [draw(some((size, size + 1, 2 * size, max(size - 1, 1)))) for size in sizes]
+            mode, align = draw(some(["nearest", *MODES[dims]])), None
+            align = draw(st.booleans()) if mode.endswith(("linear", "cubic")) else None
+            modules += [
+                nn.Upsample(size, mode=mode, align_corners=align),
+                conv(channels, 2, 2, padding=1),
+            ]
+            channels, sizes = 2, [length + 1 for length in size]
+        elif kind == "shuffled" and dims == 2:
+            modules += [conv(channels, 4, 1), nn.PixelShuffle(2), conv(1, 2, 3, padding=1)]
+            nodes += 4 * math.prod(sizes)
+            channels, sizes = 2, [2 * length for length in sizes]
+        else:
+            body = conv(channels, channels, 3, padding=1)
+            modules.append(Residual(body, draw(some((nn.Identity(), conv(channels, channels, 1))))))
+        nodes += channels * math.prod(sizes)
+        if nodes > max_nodes:
+            break
+    head = draw(some(("convolution", "mean", "all")))
+    if head == "convolution":
+        modules.append(conv(channels, 2, 1))
+    else:
+        pool = [getattr(nn, f"AdaptiveAvgPool{dims}d")(1)] if head == "mean" else []
+        inputs = channels * (1 if pool else math.prod(sizes))
+        modules += [*pool, nn.Flatten(), nn.Linear(inputs, 3)]
+    module = nn.Sequential(*modules).eval()
+    sparsify(
+        module,
+        draw(st.integers(0, 2**32 - 1)),
+        draw(st.lists(some((0.6, 0.3, 1.0)), min_size=1, max_size=3)),
+    )
+    return Network(module, shape)
+
+
+STAGES = "convolution", "pooling", "residual", "transposed", "resized", "shuffled"
+SIZES = {1: (8, 5, 12), 2: (4, 3, 5), 3: (3, 2, 4)}
+MODES = {1: ["linear"], 2: ["bilinear", "bicubic", "area"], 3: ["trilinear", "area"]}
 
 
 @st.composite

@@ -13,6 +13,7 @@ from networks import (
     bipartite_matrices,
     mixed_networks,
     networks,
+    networks_along,
     sparsify,
 )
 from reference import ExplicitGraph, explicit_bipartite, explicit_graph
@@ -53,6 +54,7 @@ def pairs(max_nodes: int = 500, max_side: int = 12) -> st.SearchStrategy[Pair]:
     """Multipartite graphs of small networks in both wirings, and random bipartite graphs."""
     return st.one_of(
         networks(max_nodes).map(unrolled),
+        *(networks_along(dims, min(max_nodes, 150)).map(unrolled) for dims in (1, 2, 3)),
         strided_networks().map(lambda network: unrolled(network, "published")),
         bipartite_matrices(max_side).map(bipartite),
     )
@@ -60,7 +62,8 @@ def pairs(max_nodes: int = 500, max_side: int = 12) -> st.SearchStrategy[Pair]:
 
 def mixed_pairs(max_nodes: int = 120) -> st.SearchStrategy[Pair]:
     """Multipartite graphs of networks of all kinds, without and with identity shortcuts."""
-    return st.builds(unrolled, mixed_networks(max_nodes), st.sampled_from(("exact", "identity")))
+    some = st.one_of(mixed_networks(max_nodes), networks_along(2, max_nodes))
+    return st.builds(unrolled, some, st.sampled_from(("exact", "identity")))
 
 
 @st.composite

@@ -7,18 +7,31 @@ position of a layer for every kept weight. Slow, explicit, and the measure of ev
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import scipy.sparse
-from networks import ChannelsLast, Concatenated, Doubled, Gated, Residual, Shuffled, Split
+from networks import ChannelsLast, Concatenated, Doubled, Gated, Mixing, Residual, Shuffled, Split
 from torch import nn
 
 from models.conv6 import Conv6
 from models.resnet import Resnet
 from models.wide_resnet import WideResnet
+
+CONVOLUTIONS = nn.Conv1d, nn.Conv2d, nn.Conv3d
+TRANSPOSED = nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d
+MAXIMA, MEANS = (
+    (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+    (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
+)
+POOLING = MAXIMA + MEANS
+GLOBAL = nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d
+NORMS = nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ class _Edges:
 
 
 def explicit_graph(
-    model: nn.Module, input_shape: tuple[int, int, int], wiring: str = "exact"
+    model: nn.Module, input_shape: tuple[int, ...], wiring: str = "exact"
 ) -> ExplicitGraph:
     """Multipartite graph of a network that starts with a convolution or a flattening.
 
@@ -76,19 +89,19 @@ def explicit_graph(
     model : torch.nn.Module
         Made of the modules below and `Residual`, or one of the paper's networks.
     input_shape : tuple of int
-        Channels, height and width.
+        Channels and sizes.
     wiring : {"exact", "identity", "published"}
         ``identity`` joins the ends of identity shortcuts; ``published`` lays stride-2 3 x 3
         convolutions as the released code does.
     """
     model = _as_sequence(model)
     edges = _Edges()
-    first = next(m for m in model.modules() if isinstance(m, nn.Conv2d | nn.Flatten))
-    padding = first.padding if isinstance(first, nn.Conv2d) else (0, 0)
-    channels, height, width = input_shape
-    height, width = height + 2 * padding[0], width + 2 * padding[1]
-    start = edges.new_layer(channels * height * width)
-    _Walk(edges, wiring, first).walk(model, _map_of(start, channels, height, width))
+    first = next(m for m in model.modules() if isinstance(m, (*CONVOLUTIONS, nn.Flatten)))
+    channels, *sizes = input_shape
+    if isinstance(first, CONVOLUTIONS):
+        sizes = [size + 2 * before for size, before in zip(sizes, first.padding, strict=True)]
+    start = edges.new_layer(channels * math.prod(sizes))
+    _Walk(edges, wiring, first).walk(model, _map_of(start, channels, *sizes))
     return edges.graph()
 
 
@@ -105,10 +118,10 @@ def explicit_bipartite(matrix: np.ndarray) -> ExplicitGraph:
     return edges.graph()
 
 
-def _map_of(start: int, channels: int, height: int, width: int) -> np.ndarray:
+def _map_of(start: int, *shape: int) -> np.ndarray:
     """Feature map whose every position stands for one node: object array of lists of ids."""
-    positions = np.empty((channels, height, width), object)
-    for node, place in enumerate(np.ndindex(channels, height, width), start):
+    positions = np.empty(shape, object)
+    for node, place in enumerate(np.ndindex(shape), start):
         positions[place] = [node]
     return positions
 
@@ -130,7 +143,7 @@ class _Walk:
             if isinstance(module.shortcut, nn.Identity) and self.wiring == "identity":
                 for place, (node,) in np.ndenumerate(out):
                     self.edges.add(view[place], node, 1.0)
-            self.walk(module.shortcut, view, target=out[0, 0, 0][0])
+            self.walk(module.shortcut, view, target=out.flat[0][0])
             return out
         if isinstance(module, Concatenated):
             return np.concatenate([view, self.walk(module.body, view)])
@@ -147,67 +160,109 @@ class _Walk:
             return both
         if isinstance(module, Shuffled):
             return np.concatenate([view[c :: len(view) // 2] for c in range(len(view) // 2)])
+        if isinstance(module, Mixing):
+            return self.mixing(module.linear, view)
         if isinstance(module, ChannelsLast):
             kernel = nn.Conv2d(view.shape[0], module.linear.out_features, 1)
             kernel.weight.data = module.linear.weight.data[:, :, None, None]
             return self.convolution(kernel, view, target)
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, CONVOLUTIONS):
             return self.convolution(module, view, target)
+        if isinstance(module, TRANSPOSED):
+            return self.transposed(module, view)
+        if isinstance(module, nn.Upsample):
+            return _resized(view, module)
+        if isinstance(module, nn.PixelShuffle):
+            return _shuffled(view, module.upscale_factor)
         if isinstance(module, nn.Linear):
             return self.linear(module, view)
-        if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
-            if module.padding == 1:
+        if isinstance(module, POOLING):
+            if module.padding in (1, (1,)):
                 return _pooled_around(view)
             return _pooled(view, module.kernel_size)
-        if isinstance(module, nn.AdaptiveAvgPool2d):
+        if isinstance(module, GLOBAL):
             assert module.output_size == 1
             return _pooled(view, view.shape[1:])
         if isinstance(module, nn.Flatten):
             return view.reshape(-1, 1, 1)
-        assert isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.ReLU | nn.Identity), module
+        assert isinstance(module, (*NORMS, nn.ReLU, nn.Identity)), module
         return view
 
-    def convolution(self, layer: nn.Conv2d, view: np.ndarray, target: int | None) -> np.ndarray:
-        weight = layer.weight.detach().numpy()
-        (stride_y, stride_x), (dilation_y, dilation_x) = layer.stride, layer.dilation
+    def convolution(self, layer: nn.Module, view: np.ndarray, target: int | None) -> np.ndarray:
+        weight, dims = layer.weight.detach().numpy(), len(layer.kernel_size)
         # The padding of the network's input is made of nodes already.
-        padding_y, padding_x = (0, 0) if layer is self.first else layer.padding
+        padding = (0,) * dims if layer is self.first else layer.padding
         if layer.padding_mode == "circular":
-            view = np.pad(view, ((0, 0), (padding_y,) * 2, (padding_x,) * 2), mode="wrap")
-            padding_y = padding_x = 0
-        channels, height, width = view.shape
-        span_y = height + 2 * padding_y - dilation_y * (weight.shape[2] - 1)
-        span_x = width + 2 * padding_x - dilation_x * (weight.shape[3] - 1)
-        size = (len(weight), (span_y - 1) // stride_y + 1, (span_x - 1) // stride_x + 1)
+            view = np.pad(view, ((0, 0), *((p, p) for p in padding)), mode="wrap")
+            padding = (0,) * dims
+        channels, *sizes = view.shape
+        axes = [*zip(layer.stride, layer.dilation, padding, strict=True)]
+        size = [len(weight)]
+        for length, taps, (stride, dilation, pad) in zip(
+            sizes, weight.shape[2:], axes, strict=True
+        ):
+            size.append((length + 2 * pad - dilation * (taps - 1) - 1) // stride + 1)
         if target is None:
-            target = self.edges.new_layer(size[0] * size[1] * size[2])
+            target = self.edges.new_layer(math.prod(size))
         out = _map_of(target, *size)
         if self.wiring == "published" and self._is_miswired(layer):
             # One row and one column of positions fewer, but the numbering goes on without them:
             # the input's nodes are counted off in the smaller map, then come the output's.
             start = view[0, 0, 0][0]
-            height, width = height - 1, width - 1
-            view = _map_of(start, channels, height, width)
-            targets = _map_of(start + channels * height * width, *size)
+            sizes = [length - 1 for length in sizes]
+            view = _map_of(start, channels, *sizes)
+            targets = _map_of(start + channels * math.prod(sizes), *size)
         else:
             targets = out
-        for c_out, c_in, tap_y, tap_x in np.argwhere(weight):
-            value = abs(float(weight[c_out, c_in, tap_y, tap_x]))
+        for c_out, c_in, *taps in np.argwhere(weight):
+            value = abs(float(weight[(c_out, c_in, *taps)]))
             source_channel = c_in + c_out // (len(weight) // layer.groups) * weight.shape[1]
-            for y in range(size[1]):
-                source_y = stride_y * y + dilation_y * tap_y - padding_y
-                if not 0 <= source_y < height:
-                    continue
-                for x in range(size[2]):
-                    source_x = stride_x * x + dilation_x * tap_x - padding_x
-                    if 0 <= source_x < width:
-                        sources = view[source_channel, source_y, source_x]
-                        self.edges.add(sources, targets[c_out, y, x][0], value)
+            for place in np.ndindex(*size[1:]):
+                source = [
+                    stride * at + dilation * tap - pad
+                    for at, tap, (stride, dilation, pad) in zip(place, taps, axes, strict=True)
+                ]
+                if all(0 <= at < length for at, length in zip(source, sizes, strict=True)):
+                    sources = view[(source_channel, *source)]
+                    self.edges.add(sources, targets[(c_out, *place)][0], value)
+        return out
+
+    def transposed(self, layer: nn.Module, view: np.ndarray) -> np.ndarray:
+        """Every source position gives to those of the output under its kernel."""
+        weight = layer.weight.detach().numpy()
+        channels, *sizes = view.shape
+        given = layer.stride, layer.dilation, layer.padding, layer.output_padding
+        axes = [*zip(*given, strict=True)]
+        size = [weight.shape[1] * layer.groups]
+        for length, taps, (stride, dilation, pad, more) in zip(
+            sizes, weight.shape[2:], axes, strict=True
+        ):
+            size.append((length - 1) * stride - 2 * pad + dilation * (taps - 1) + more + 1)
+        out = _map_of(self.edges.new_layer(math.prod(size)), *size)
+        for c_in, c_out, *taps in np.argwhere(weight):
+            value = abs(float(weight[(c_in, c_out, *taps)]))
+            channel = c_out + c_in // (channels // layer.groups) * weight.shape[1]
+            for source in np.ndindex(*sizes):
+                place = [
+                    stride * at + dilation * tap - pad
+                    for at, tap, (stride, dilation, pad, _) in zip(source, taps, axes, strict=True)
+                ]
+                if all(0 <= at < length for at, length in zip(place, size[1:], strict=True)):
+                    self.edges.add(view[(c_in, *source)], out[(channel, *place)][0], value)
         return out
 
     def _is_miswired(self, layer: nn.Conv2d) -> bool:
         geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
         return layer is not self.first and geometry == ((3, 3), (2, 2), (1, 1), (1, 1))
+
+    def mixing(self, layer: nn.Linear, view: np.ndarray) -> np.ndarray:
+        weight = layer.weight.detach().numpy()
+        out = _map_of(self.edges.new_layer(view.size), *view.shape)
+        for channel, target in zip(view, out, strict=True):
+            for j, i in np.argwhere(weight):
+                value = abs(float(weight[j, i]))
+                self.edges.add(channel.ravel()[i], target.ravel()[j][0], value)
+        return out
 
     def linear(self, layer: nn.Linear, view: np.ndarray) -> np.ndarray:
         weight = layer.weight.detach().numpy()
@@ -217,24 +272,63 @@ class _Walk:
         return _map_of(start, len(weight), 1, 1)
 
 
-def _pooled(view: np.ndarray, window: int | tuple[int, int]) -> np.ndarray:
+def _pooled(view: np.ndarray, window: int | tuple[int, ...]) -> np.ndarray:
     """Every position stands for all nodes of its window; a border that fills none is dropped."""
-    rows, columns = (window, window) if isinstance(window, int) else window
-    channels, height, width = view.shape
-    pooled = np.empty((channels, height // rows, width // columns), object)
-    for c, y, x in np.ndindex(pooled.shape):
-        part = view[c, y * rows : (y + 1) * rows, x * columns : (x + 1) * columns]
-        pooled[c, y, x] = sorted({node for nodes in part.ravel() for node in nodes})
+    channels, *sizes = view.shape
+    window = (window,) * len(sizes) if isinstance(window, int) else window
+    pooled = np.empty((channels, *(s // w for s, w in zip(sizes, window, strict=True))), object)
+    for c, *place in np.ndindex(pooled.shape):
+        part = tuple(slice(at * w, (at + 1) * w) for at, w in zip(place, window, strict=True))
+        pooled[(c, *place)] = sorted({node for nodes in view[(c, *part)].ravel() for node in nodes})
     return pooled
 
 
 def _pooled_around(view: np.ndarray) -> np.ndarray:
-    """Windows of 3 x 3 around every position; a node that is in one twice is in it."""
+    """Windows of 3 around every position; a node that is in one twice is in it."""
     around = np.empty_like(view)
-    for c, y, x in np.ndindex(view.shape):
-        part = view[c, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
-        around[c, y, x] = sorted({node for nodes in part.ravel() for node in nodes})
+    for c, *place in np.ndindex(view.shape):
+        part = view[(c, *(slice(max(at - 1, 0), at + 2) for at in place))]
+        around[(c, *place)] = sorted({node for nodes in part.ravel() for node in nodes})
     return around
+
+
+def _resized(view: np.ndarray, layer: nn.Upsample) -> np.ndarray:
+    """Every position stands for all that it is interpolated from, by the formulas of the modes."""
+    channels, *sizes = view.shape
+    new = [layer.size] * len(sizes) if isinstance(layer.size, int) else layer.size
+    resized = np.empty((channels, *new), object)
+    for c, *place in np.ndindex(resized.shape):
+        axes = zip(place, sizes, new, strict=True)
+        near = [_neighbours(*axis, layer.mode, layer.align_corners) for axis in axes]
+        nodes = {node for at in product(*near) for node in view[(c, *at)]}
+        resized[(c, *place)] = sorted(nodes)
+    return resized
+
+
+def _neighbours(at: int, size: int, new: int, mode: str, align_corners: bool | None) -> set[int]:
+    """Positions of an axis with a share in one of the resized axis."""
+    if mode == "nearest":
+        return {at * size // new}
+    if mode == "area":
+        return set(range(at * size // new, -(-(at + 1) * size // new)))
+    if align_corners:
+        place = Fraction(at * (size - 1), max(new - 1, 1))
+    else:
+        place = (at + Fraction(1, 2)) * Fraction(size, new) - Fraction(1, 2)
+    if mode != "bicubic":
+        place = max(place, Fraction(0))
+    first = math.floor(place)
+    reach = [0] if place == first else [-1, 0, 1, 2] if mode == "bicubic" else [0, 1]
+    return {min(max(first + step, 0), size - 1) for step in reach}
+
+
+def _shuffled(view: np.ndarray, factor: int) -> np.ndarray:
+    channels, height, width = view.shape
+    out = np.empty((channels // factor**2, height * factor, width * factor), object)
+    for c, y, x in np.ndindex(out.shape):
+        phase = (c * factor + y % factor) * factor + x % factor
+        out[c, y, x] = view[phase, y // factor, x // factor]
+    return out
 
 
 def _as_sequence(model: nn.Module) -> nn.Module:

@@ -24,7 +24,6 @@ from .layout import (
     MAX_TABLE,
     PREFIX,
     VERSION,
-    WINDOWS,
 )
 from .stream import Reader
 
@@ -117,6 +116,7 @@ class GraphPlan(NamedTuple):
 
 
 LAYER = tuple(field.name for field in dataclasses.fields(NodeLayer))
+FLAT = LAYER[:-1]  # of a layer that is no volume: as in version 1
 AXIS = {  # the least value of each number
     "source_size": 1,
     "target_size": 1,
@@ -176,10 +176,15 @@ def _graph_plan(value: Any, where: str) -> GraphPlan:
 
 
 def _layer(value: Any, where: str) -> NodeLayer:
-    require_fields(value, LAYER, where)
+    is_volume = type(value) is dict and "depth" in value
+    require_fields(value, LAYER if is_volume else FLAT, where)
     require_text(value["name"], where)
-    for name in LAYER[1:]:
+    for name in FLAT[1:]:
         require_int(value[name], name != "offset", MAX_NODES, f"{where}: a layer's {name}")
+    if is_volume:
+        require_int(value["depth"], 2, value["channels"], f"{where}: a layer's depth")
+        if value["channels"] % value["depth"]:
+            raise Fault(f"{where}: a layer's channels are not of its depth")
     layer = NodeLayer(**value)
     require_int(layer.stop, 1, MAX_NODES, f"{where}: the number of nodes")
     return layer
@@ -208,7 +213,7 @@ def _require_weights(block: BlockPlan, encoding: str) -> None:
     """The numbers of weights behind a block are such as its entries can stand for."""
     entries, pairs = block.lengths["weight"], block.source.channels * block.target.channels
     kept, total = block.kept_weights, block.total_weights
-    fits = not kept or entries or bool(block.lengths.keys() & WINDOWS)  # merged, it may join none
+    fits = True  # merged, or between slices of volumes, it may join none
     if encoding == "rolled":
         fits = (kept, total) == (entries, pairs)
     elif encoding == "rolled-channel":

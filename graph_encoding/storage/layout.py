@@ -5,7 +5,10 @@ from __future__ import annotations
 import struct
 
 FORMAT = "topometrics graphs"
-VERSION = 1
+VERSION = 2
+"""The newest that is read. Version 2 knows of volumes; a file without any is written as version 1,
+which older programs read, too."""
+
 MAGIC = b"TOPOGRAF"
 PREFIX = struct.Struct("<8sIQ")  # magic, version, length of the header
 

@@ -71,7 +71,7 @@ def save(
             build(plan, group)
         compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
         with replacing(path) as file, compressor.stream_writer(file, closefd=False) as stream:
-            stream.write(PREFIX.pack(MAGIC, VERSION, len(text)))
+            stream.write(PREFIX.pack(MAGIC, _version_of(graphs), len(text)))
             stream.write(text)
             for group in arrays:
                 for array in group.values():
@@ -87,7 +87,7 @@ def _describe(
 
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": _version_of(graphs),
         "writer": {
             "python": platform.python_version(),
             "numpy": np.__version__,
@@ -108,8 +108,16 @@ def _describe(
     }
 
 
+def _version_of(graphs: Sequence[Graph]) -> int:
+    """The oldest version that can hold the graphs."""
+    volumes = any(layer.depth > 1 for graph in graphs for layer in graph.layers)
+    return VERSION if volumes else 1
+
+
 def _layer_fields(layer: NodeLayer) -> dict[str, Any]:
     fields = dataclasses.asdict(layer)
+    if layer.depth == 1:
+        del fields["depth"]
     return {"name": fields.pop("name")} | {name: int(value) for name, value in fields.items()}
 
 

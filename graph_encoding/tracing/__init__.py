@@ -10,6 +10,7 @@ runs), `follow` (the run).
 from __future__ import annotations
 
 from .follow import trace
+from .network import Connection
 from .result import Trace
 
-__all__ = ["Trace", "trace"]
+__all__ = ["Connection", "Trace", "trace"]

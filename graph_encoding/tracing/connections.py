@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -9,21 +11,25 @@ from ..axis import Axis
 from ..weights import array
 from .merging import summed
 from .network import Connection, Entries, Network
-from .values import IMAGES, Part, Space, Value, of_one_image, parts
+from .values import IMAGES, Part, Space, Unordered, Value, of_one_image, parts
 from .windows import is_identity, unless_identity
 
 MAX_TAPS = 2**15 - 1
+MOST_ENTRIES = 2**27
+"""Of a layer whose weights are written out for each of many channels: 2 GB."""
 
 
 def convolution(
     network: Network,
     value: Value,
     weight: torch.Tensor,
-    stride: tuple[int, int],
-    padding: list[tuple[int, int]],
-    dilation: tuple[int, int],
+    stride: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
     groups: int,
-    size: tuple[int, int],
+    size: Sequence[int],
+    pads_input: bool = True,
+    may_cut: bool = True,
 ) -> Value:
     """A new layer of nodes that read a map.
 
@@ -31,29 +37,35 @@ def convolution(
     ----------
     network : Network
     value : Value
-        (images, channels, height, width).
-    weight : torch.Tensor, shape (out channels, in channels / groups, taps_y, taps_x)
-    stride, dilation : tuple of int
-    padding : list of tuple of int
+        (images, channels, depth, height, width).
+    weight : torch.Tensor, shape (out channels, in channels / groups, taps_z, taps_y, taps_x)
+    stride, dilation : sequence of int
+    padding : sequence of tuple of int
         Positions before and after each axis.
     groups : int
-    size : tuple of int
-        Height and width of the output.
+    size : sequence of int
+        Depth, height and width of the output.
+    pads_input : bool
+        Whether padding around the network's input is nodes of the input layer.
+    may_cut : bool
+        As of `values.parts`.
     """
     kernels = array(weight, network.module)
     alternatives = value.alternatives  # settles a sum, which may make a layer
-    target, layer = network.new_layer(network.module, len(kernels), *size)
+    found = [parts(of_one_image(tensor), network.spaces, may_cut) for tensor in alternatives]
+    target, layer = network.new_layer(network.module, len(kernels), size)
     counted = np.zeros(kernels.shape[1] * groups, bool)
-    for tensor in alternatives:
-        for part in parts(of_one_image(tensor), network.spaces):
+    for several in found:
+        for part in several:
             axes = []
             for axis, (extent, windows) in enumerate(_extents(network, part)):
                 before, after = padding[axis]
-                if part.layer == 0:
+                pads = pads_input and part.layer == 0
+                if pads:
                     windows, before, after = _without_border(windows, extent, before, after)
                 if is_identity(windows, extent):
                     windows = None
-                    if part.layer == 0:
+                    if pads:
                         network.padding[axis] = np.maximum(network.padding[axis], [before, after])
                 taps = kernels.shape[2 + axis]
                 axes.append(
@@ -64,10 +76,60 @@ def convolution(
             entries, kept = _entries(kernels, part, groups, fresh)
             total = kernels[:, 0].size * int(fresh.sum()) // groups
             network.connect(
-                Connection(network.module, part.layer, target, entries, *axes, kept, total),
+                Connection(network.module, part.layer, target, entries, tuple(axes), kept, total),
                 part.space.bits(part.space_channels),
             )
     return layer
+
+
+def transposed_convolution(
+    network: Network,
+    value: Value,
+    weight: torch.Tensor,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output_padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    size: Sequence[int],
+) -> Value:
+    """A new layer of nodes to which those of a map give: a convolution's mirror image.
+
+    Source position y gives to ``stride * y + dilation * tap - padding``. So it is that of a
+    convolution with the mirrored kernel over the map with ``stride - 1`` holes after each position.
+    What `padding` takes from the output is no nodes.
+
+    Parameters
+    ----------
+    network : Network
+    value : Value
+        (images, channels, depth, height, width).
+    weight : torch.Tensor, shape (in channels, out channels / groups, taps_z, taps_y, taps_x)
+    stride, padding, output_padding, dilation : sequence of int
+    groups : int
+    size : sequence of int
+        Depth, height and width of the output.
+    """
+    sizes = value.shape[2:]
+    axes = zip(sizes, stride, output_padding, strict=True)
+    spread = [(length - 1) * step + 1 + more for length, step, more in axes]
+    places = tuple(
+        slice(0, (length - 1) * step + 1, step) for length, step in zip(sizes, stride, strict=True)
+    )
+
+    def with_holes(numbers: torch.Tensor) -> torch.Tensor:
+        found = torch.full((*numbers.shape[:2], *spread), -1)
+        found[(..., *places)] = numbers
+        return found
+
+    inputs, outputs, *taps = weight.shape
+    kernels = weight.reshape(groups, inputs // groups, outputs, *taps).transpose(1, 2)
+    kernels = kernels.reshape(groups * outputs, inputs // groups, *taps).flip(2, 3, 4)
+    sides = [(d * (k - 1) - p,) * 2 for d, k, p in zip(dilation, taps, padding, strict=True)]
+    one = (1, 1, 1)
+    return convolution(
+        network, value.changed(with_holes), kernels, one, sides, dilation, groups, size, False
+    )
 
 
 def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
@@ -93,67 +155,105 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
     if len(first) != len(second):
         raise NotImplementedError("linear layer over one image of a batch without the others")
     if len(first) == 1:
-        return _vector(network, value, weight, first[0], shape)
+        return _written_out(network, value, weight, first)
 
     images = [
         torch.stack([tensor.reshape(rows.shape)[i] for i in (first, second)])
         for tensor in value.alternatives
     ]
-    if len(shape) == 4 and shape[0] == IMAGES:
-        height, width = shape[1:3]
+    if 4 <= len(shape) <= 5 and shape[0] == IMAGES:
+        size = (1, *shape[1:-1])[-3:]
     else:
-        height, width = _grid(network, [tensor[0].numpy() >> 1 for tensor in images])
-    maps = tuple(
-        tensor.transpose(1, 2).reshape(IMAGES, shape[-1], height, width) for tensor in images
+        size = _grid(network, [tensor[0].numpy() >> 1 for tensor in images])
+    maps = Value(
+        tuple(tensor.transpose(1, 2).reshape(IMAGES, shape[-1], *size) for tensor in images)
     )
-    one = (1, 1)
-    layer = convolution(
-        network, Value(maps), weight[:, :, None, None], one, [(0, 0)] * 2, one, 1, (height, width)
-    )
+    kernels, one, none = weight[:, :, None, None, None], (1, 1, 1), [(0, 0)] * 3
+    try:
+        layer = convolution(network, maps, kernels, one, none, one, 1, size, may_cut=False)
+    except Unordered:  # its features are positions
+        return _written_out(network, value, weight, first)
     out = torch.empty((len(rows), len(weight)), dtype=torch.int64)
     numbers = layer.alternatives[0].flatten(2).transpose(1, 2)
     out[first], out[second] = numbers[0], numbers[1]
     return Value((out.reshape(*shape[:-1], len(weight)),))
 
 
-def _vector(
-    network: Network, value: Value, weight: torch.Tensor, row: int, shape: tuple[int, ...]
-) -> Value:
-    matrix = array(weight, network.module)
-    target, layer = network.new_layer(network.module, len(matrix), 1, 1)
+def _written_out(network: Network, value: Value, weight: torch.Tensor, first: np.ndarray) -> Value:
+    """A linear layer whose features lie anywhere: its weights once for each row of features.
+
+    Parameters
+    ----------
+    first : numpy.ndarray of int
+        The rows of the first image, among all that the layer reads.
+    """
+    matrix, shape = array(weight, network.module), value.shape
+    outputs, rows = len(matrix), len(first)
+    if rows > 1 and rows * np.count_nonzero(matrix) > MOST_ENTRIES:
+        raise NotImplementedError(
+            f"a linear layer over positions, of {rows:,} channels, stands once for each; "
+            f"{MOST_ENTRIES:,} weights together is the most: prune it further"
+        )
+    alternatives = value.alternatives
+    target, layer = network.new_layer(network.module, rows * outputs)
+    counted = np.zeros(matrix.shape[1], bool)
+    for tensor in alternatives:
+        numbers = tensor.reshape(-1, shape[-1]).numpy()[first] >> 1
+        _connect_rows(network, network.module, target, numbers, matrix, counted)
+    found = torch.empty((IMAGES * rows, outputs), dtype=torch.int64)
+    image = np.ones(len(found), bool)
+    image[first] = False
+    numbers = layer.alternatives[0].reshape(IMAGES, rows, outputs)
+    found[first], found[np.flatnonzero(image)] = numbers[0], numbers[1]
+    return Value((found.reshape(*shape[:-1], outputs),))
+
+
+def _connect_rows(
+    network: Network,
+    name: str,
+    target: int,
+    numbers: np.ndarray,
+    matrix: np.ndarray,
+    counted: np.ndarray,
+) -> None:
+    """Let channel ``row * outputs + out`` of a layer read a row of numbers by a row of weights.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray of int64, shape (rows, features)
+    matrix : numpy.ndarray of float32, shape (outputs, features)
+    counted : numpy.ndarray of bool, shape (features,)
+        Features of which the weights have been counted; those that are now are noted.
+    """
+    spaces, rows = network.spaces, np.arange(len(numbers))[:, None]
     out, feature = np.nonzero(matrix)
     kept = np.abs(matrix[out, feature])
-    counted = np.zeros(matrix.shape[1], bool)
-    for tensor in value.alternatives:
-        images = tensor.reshape(-1, shape[-1])
-        numbers = of_one_image(images if row == 0 else images.flip(0))
-        home = np.where(numbers >= 0, network.spaces.of(numbers), -1)
-        turn = _occurrence(numbers)
-        for index, time in sorted(set(zip(home[home >= 0].tolist(), turn[home >= 0], strict=True))):
-            space = network.spaces.all[index]
-            reads = (home == index) & (turn == time)
-            chosen = reads[feature]
-            channel, place = np.divmod(numbers[feature[chosen]] - space.start, space.positions)
-            tap_y, tap_x = np.divmod(place, len(space.columns))
-            if max(len(space.rows), len(space.columns)) > MAX_TAPS:
-                raise NotImplementedError(
-                    f"a linear layer over more than {MAX_TAPS:,} positions in a row"
-                )
-            entries = Entries.of(out[chosen], space.channels[channel], tap_y, tap_x, kept[chosen])
-            if len(np.unique(space.channels)) < len(space.channels):
-                entries = summed([entries])  # a channel that was pooled more than once
-            axes = [
-                Axis(extent, 1, len(windows), windows=unless_identity(windows, extent))
-                for extent, windows in _extents(network, space)
-            ]
-            fresh = reads & ~counted
-            counted |= reads
-            counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
-            network.connect(
-                Connection(network.module, space.layer, target, entries, *axes, *counts),
-                space.bits((numbers[reads] - space.start) // space.positions),
+    home = np.where(numbers >= 0, spaces.of(numbers), -1)
+    turn = _occurrence((numbers + rows * spaces.stop).ravel()).reshape(numbers.shape)
+    for index, time in sorted(set(zip(home[home >= 0].tolist(), turn[home >= 0], strict=True))):
+        space = spaces.all[index]
+        reads = (home == index) & (turn == time)
+        row, chosen = np.nonzero(reads[:, feature])
+        channel, place = np.divmod(numbers[row, feature[chosen]] - space.start, space.positions)
+        if max(space.sizes) > MAX_TAPS:
+            raise NotImplementedError(
+                f"a linear layer over more than {MAX_TAPS:,} positions in a row"
             )
-    return Value((layer.alternatives[0].reshape(*shape[:-1], len(matrix)),))
+        ends = row * len(matrix) + out[chosen], space.channels[channel]
+        entries = Entries.of(*ends, *np.unravel_index(place, space.sizes), kept[chosen])
+        if len(np.unique(space.channels)) < len(space.channels):
+            entries = summed([entries])  # a channel that was pooled more than once
+        axes = tuple(
+            Axis(extent, 1, len(windows), windows=unless_identity(windows, extent))
+            for extent, windows in _extents(network, space)
+        )
+        fresh = reads.any(axis=0) & ~counted
+        counted |= fresh
+        counts = int(fresh[feature].sum()), len(matrix) * int(fresh.sum())
+        network.connect(
+            Connection(name, space.layer, target, entries, axes, *counts),
+            space.bits((numbers[reads] - space.start) // space.positions),
+        )
 
 
 def shortcut(network: Network, value: Value, target: int, name: str) -> None:
@@ -163,46 +263,51 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
     ----------
     network : Network
     value : Value
-        (images, channels, height, width) of the target layer.
+        (images, channels, depth, height, width) of the target layer.
     target : int
         Key of the layer.
     name : str
     """
     shape = network.layers[target].shape
     for tensor in value.alternatives:
-        for part in parts(of_one_image(tensor), network.spaces):
+        numbers = of_one_image(tensor)
+        if shape[1:] == (1, 1, 1):  # its elements may lie anywhere
+            one = np.ones((1, 1), np.float32)
+            _connect_rows(network, name, target, numbers.reshape(-1, 1), one, np.ones(1, bool))
+            continue
+        for part in parts(numbers, network.spaces):
             zero = np.zeros(len(part.channels), np.int16)
-            entries = Entries.of(part.channels, part.layer_channels, zero, zero, zero + 1)
-            axes = [
+            entries = Entries.of(part.channels, part.layer_channels, *[zero] * 3, zero + 1)
+            axes = tuple(
                 Axis(extent, size, windows=unless_identity(windows, extent))
                 for size, (extent, windows) in zip(shape[1:], _extents(network, part), strict=True)
-            ]
+            )
             order = np.argsort(entries.target_channel, kind="stable")
             network.connect(
-                Connection(name, part.layer, target, entries.take(order), *axes, 0, 0),
+                Connection(name, part.layer, target, entries.take(order), axes, 0, 0),
                 part.space.bits(part.space_channels),
             )
 
 
 def _extents(network: Network, of: Space | Part) -> list[tuple[int, np.ndarray]]:
-    """Along both axes, positions of the layer behind a map, and those that the map stands for."""
-    extents = network.layers[of.layer].shape[1:]
-    return [*zip(extents, (of.rows, of.columns), strict=True)]
+    """Along each axis, positions of the layer behind a map, and those that the map stands for."""
+    return [*zip(network.layers[of.layer].sizes, of.windows, strict=True)]
 
 
 def _entries(
     kernels: np.ndarray, part: Part, groups: int, fresh: np.ndarray
 ) -> tuple[Entries, int]:
     """The kept weights that read a part of a value, and how many of them not counted before."""
-    out, inp, tap_y, tap_x = np.nonzero(kernels)
+    flat = kernels.reshape(-1)
+    found = np.flatnonzero(flat)
+    out, inp, *taps = np.unravel_index(found, kernels.shape)
     inputs = inp + out // (len(kernels) // groups) * kernels.shape[1]
     of_layer = np.full(kernels.shape[1] * groups, -1)
     of_layer[part.channels] = part.layer_channels
     is_fresh = np.zeros(len(of_layer), bool)
     is_fresh[part.channels] = fresh
     source = of_layer[inputs]
-    kept = np.abs(kernels[out, inp, tap_y, tap_x])
-    found = Entries.of(out, source, tap_y, tap_x, kept)
+    found = Entries.of(out, source, *taps, np.abs(flat[found]))
     if len(part.channels) < len(of_layer):
         found = found.take(np.flatnonzero(source >= 0))
     if len(np.unique(part.layer_channels)) < len(part.layer_channels):
@@ -223,15 +328,14 @@ def _without_border(
 
 
 def as_maps(network: Network, value: Value) -> Value:
-    """A value (images, channels, positions) with height and width again."""
+    """A value (images, channels, positions) with depth, height and width again."""
     rows = [tensor[0].numpy().T >> 1 for tensor in value.alternatives]
-    height, width = _grid(network, rows)
-    shape = (*value.shape[:2], height, width)
+    shape = (*value.shape[:2], *_grid(network, rows))
     return value.changed(lambda numbers: numbers.reshape(shape))
 
 
-def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int]:
-    """Height and width of a row of positions (positions, features), by the layer behind them."""
+def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int, int]:
+    """Depth, height and width of a row of positions (positions, features), by the layer behind."""
     length = len(alternatives[0])
     for numbers in alternatives:
         there = (numbers >= 0).any(axis=0)
@@ -239,11 +343,19 @@ def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int]:
             continue
         column = numbers[:, there.argmax()]
         space = network.spaces.holding(int(column.max()))
-        rows = (column - space.start) // len(space.columns)
-        width = int((rows == rows[0]).argmin()) or length
+        rows = (column - space.start) // space.sizes[2]
+        width = _run(rows)
+        area = width * _run((rows // space.sizes[1])[::width])
+        if space.sizes[0] > 1 and area < length and length % area == 0:
+            return length // area, area // width, width
         if width < length and length % width == 0:
-            return length // width, width
-    return 1, length
+            return 1, length // width, width
+    return 1, 1, length
+
+
+def _run(numbers: np.ndarray) -> int:
+    """How many are as the first one, at the beginning."""
+    return int((numbers == numbers[0]).argmin()) or len(numbers)
 
 
 def _occurrence(numbers: np.ndarray) -> np.ndarray:

@@ -36,7 +36,7 @@ def trace(
     model : torch.nn.Module
         Traced in evaluation mode, and left as it was.
     input_shape : tuple of int
-        Of one input: channels, height and width, or features.
+        Of one input: channels and one to three sizes, or features.
     identity_shortcuts : bool
         Whether a shortcut without weights becomes edges of weight 1.
 
@@ -49,10 +49,10 @@ def trace(
     UnsupportedNetwork
         Naming the module, the function and the line of code that has no multipartite graph.
     """
-    if not 1 <= len(input_shape) <= 3 or min(input_shape) < 1:
+    if not 1 <= len(input_shape) <= 4 or min(input_shape) < 1:
         raise UnsupportedNetwork(
-            f"an input of shape {tuple(input_shape)} is neither an image (channels, height, "
-            "width) nor a vector; it has no axis of images"
+            f"an input of shape {tuple(input_shape)} is neither an image (channels, and one "
+            "to three sizes) nor a vector; it has no axis of images"
         )
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
@@ -70,7 +70,7 @@ def trace(
 
 def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> None:
     channels, *sizes = input_shape
-    _, value = network.new_layer("input", channels, *(1, 1, *sizes)[-2:])
+    _, value = network.new_layer("input", channels, (1, 1, 1, *sizes)[-3:])
     network.layers[0].read = True  # nothing ends in it
     shape = (IMAGES, *input_shape)
     tensor = stand_in(network, value.changed(lambda numbers: numbers.reshape(shape)))

@@ -41,11 +41,13 @@ def merged(connections: Sequence[Connection]) -> Connection:
     """
     if len(connections) == 1 and _is_simple(connections[0]):
         return connections[0]
-    rows, row_taps = _joint_axis([connection.rows for connection in connections])
-    columns, column_taps = _joint_axis([connection.columns for connection in connections])
+    axes, taps = zip(
+        *map(_joint_axis, zip(*(connection.axes for connection in connections), strict=True)),
+        strict=True,
+    )
     found = [
-        _spread(connection.entries, row_taps[i], column_taps[i])
-        for i, connection in enumerate(connections)
+        _spread(connection.entries, new)
+        for connection, new in zip(connections, zip(*taps, strict=True), strict=True)
     ]
     names = dict.fromkeys(connection.name for connection in connections)
     first = connections[0]
@@ -54,21 +56,17 @@ def merged(connections: Sequence[Connection]) -> Connection:
         source=first.source,
         target=first.target,
         entries=summed(found),
-        rows=rows,
-        columns=columns,
+        axes=axes,
         kept_weights=sum(connection.kept_weights for connection in connections),
         total_weights=sum(connection.total_weights for connection in connections),
     )
 
 
 def _is_simple(connection: Connection) -> bool:
-    return all(
-        not axis.repeats_edges and not axis.has_gaps
-        for axis in (connection.rows, connection.columns)
-    )
+    return all(not axis.repeats_edges and not axis.has_gaps for axis in connection.axes)
 
 
-def _joint_axis(axes: list[Axis]) -> tuple[Axis, list[list[np.ndarray]]]:
+def _joint_axis(axes: Sequence[Axis]) -> tuple[Axis, list[list[np.ndarray]]]:
     """An axis with a tap for each signature, and for each old tap the new ones that it is in."""
     relations = np.concatenate([axis.relation for axis in axes]).astype(bool)
     _, source_size, target_size = relations.shape
@@ -122,18 +120,21 @@ def _cut(pairs: np.ndarray, side: int) -> list[np.ndarray]:
     return [pairs[run == number] for number in range(run.max(initial=-1) + 1)]
 
 
-def _spread(entries: Entries, row_taps: list[np.ndarray], column_taps: list[np.ndarray]) -> Entries:
-    """Each entry once for every new tap that its own is in."""
-    counts = np.array([len(new) for new in row_taps])[entries.tap_y]
-    counts = counts * np.array([len(new) for new in column_taps])[entries.tap_x]
+def _spread(entries: Entries, new_taps: Sequence[list[np.ndarray]]) -> Entries:
+    """Each entry once for every combination of the new taps, an axis each, that its own are in."""
+    fans = [
+        np.array([len(new) for new in lists])[tap]
+        for lists, tap in zip(new_taps, entries.taps, strict=True)
+    ]
+    counts = np.prod(fans, axis=0)
     old = np.repeat(np.arange(len(entries)), counts)
     place = np.arange(len(old)) - np.repeat(np.cumsum(counts) - counts, counts)
-    columns = np.array([len(new) for new in column_taps])[entries.tap_x[old]]
-    row, column = np.divmod(place, np.maximum(columns, 1))
-    tap_y = _table(row_taps)[entries.tap_y[old], row]
-    tap_x = _table(column_taps)[entries.tap_x[old], column]
+    taps = []
+    for lists, tap, fan in zip(reversed(new_taps), reversed(entries.taps), fans[::-1], strict=True):
+        place, turn = np.divmod(place, np.maximum(fan[old], 1))
+        taps.append(_table(lists)[tap[old], turn])
     one = entries.take(old)
-    return Entries.of(one.target_channel, one.source_channel, tap_y, tap_x, one.weight)
+    return Entries.of(one.target_channel, one.source_channel, *taps[::-1], one.weight)
 
 
 def _table(lists: list[np.ndarray]) -> np.ndarray:
@@ -147,7 +148,7 @@ def summed(found: Sequence[Entries]) -> Entries:
     """All entries, those of one pair of channels and one tap added up; sorted by target channel."""
     every = Entries(*map(np.concatenate, zip(*(vars(e).values() for e in found), strict=True)))
     key = every.target_channel.astype(np.int64)
-    for more in (every.source_channel, every.tap_y, every.tap_x):
+    for more in (every.source_channel, *every.taps):
         key = key * (int(more.max(initial=0)) + 1) + more
     order = np.argsort(key, kind="stable")
     first = np.flatnonzero(np.diff(key[order], prepend=-1))

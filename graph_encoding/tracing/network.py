@@ -26,7 +26,9 @@ class TracedLayer:
     Attributes
     ----------
     name : str
-    channels, height, width : int
+    channels : int
+    sizes : tuple of int
+        Depth, height and width: 1 along an axis that its map does not have.
     place : int
         Its turn in the order of node layers.
     members : frozenset of int
@@ -41,8 +43,7 @@ class TracedLayer:
 
     name: str
     channels: int
-    height: int
-    width: int
+    sizes: tuple[int, int, int]
     place: int
     members: frozenset[int]
     ancestors: int = 0
@@ -50,9 +51,9 @@ class TracedLayer:
     read: bool = False
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return self.channels, self.height, self.width
+    def shape(self) -> tuple[int, int, int, int]:
+        """Channels, depth, height, width."""
+        return self.channels, *self.sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Entries:
 
     target_channel: np.ndarray
     source_channel: np.ndarray
+    tap_z: np.ndarray
     tap_y: np.ndarray
     tap_x: np.ndarray
     weight: np.ndarray
@@ -68,11 +70,16 @@ class Entries:
     @classmethod
     def of(cls, *arrays: np.ndarray) -> Entries:
         """Entries from arrays of any types, in the order of the fields."""
-        types = (np.int32, np.int32, np.int16, np.int16, np.float32)
+        types = (np.int32, np.int32, *[np.int16] * 3, np.float32)
         return cls(*(array.astype(t, copy=False) for array, t in zip(arrays, types, strict=True)))
 
     def __len__(self) -> int:
         return len(self.weight)
+
+    @property
+    def taps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Along depth, height and width."""
+        return self.tap_z, self.tap_y, self.tap_x
 
     def take(self, index: np.ndarray) -> Entries:
         """Some of the entries, or all in another order."""
@@ -84,14 +91,14 @@ class Connection:
     """Kept weights between two traced layers, with their geometry.
 
     A weight that reads several values at once (a sum, a gate) is counted in one connection only.
+    The axes are depth, height and width.
     """
 
     name: str
     source: int
     target: int
     entries: Entries
-    rows: Axis
-    columns: Axis
+    axes: tuple[Axis, Axis, Axis]
     kept_weights: int
     total_weights: int
 
@@ -113,8 +120,8 @@ class Network:
         In the order in which the network computes them, the input first; keys are places in it.
     connections : list of Connection
     spaces : Spaces
-    padding : numpy.ndarray of int64, shape (2, 2)
-        Of the input, by what reads it: rows, columns; before, after.
+    padding : numpy.ndarray of int64, shape (3, 2)
+        Of the input, by what reads it: depth, height, width; before, after.
     read_alone : set of frozenset of int
         Members of layers that became part of another one, and that are also read alone.
     modules : list of tuple of str
@@ -131,7 +138,7 @@ class Network:
         self.layers: list[TracedLayer] = []
         self.connections: list[Connection] = []
         self.spaces = Spaces()
-        self.padding = np.zeros((2, 2), np.int64)
+        self.padding = np.zeros((3, 2), np.int64)
         self.read_alone: set[frozenset[int]] = set()
         self.modules = [(type(model).__name__, type(model).__name__)]
         self.weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
@@ -141,10 +148,12 @@ class Network:
         """Name of the module that runs."""
         return self.modules[-1][0]
 
-    def new_layer(self, name: str, channels: int, height: int, width: int) -> tuple[int, Value]:
+    def new_layer(
+        self, name: str, channels: int, sizes: Sequence[int] = (1, 1, 1)
+    ) -> tuple[int, Value]:
         """A new node layer, after all others: its key and its value."""
         place = 1 + max([layer.place for layer in self.layers], default=-1)
-        return self._add(TracedLayer(name, channels, height, width, place, frozenset({place})))
+        return self._add(TracedLayer(name, channels, tuple(sizes), place, frozenset({place})))
 
     def joint_layer(self, keys: Sequence[int]) -> tuple[int, Value]:
         """A node layer in place of the layers that end in it; they are no more read alone."""
@@ -153,7 +162,9 @@ class Network:
         members = frozenset().union(*(layer.members for layer in joined))
         if len(keys) == 1:  # with a shortcut, a member too: the sum is not taken for the branch
             members |= {-1 - len(self.layers)}
-        key, value = self._add(TracedLayer(last.name, *last.shape, last.place, members))
+        key, value = self._add(
+            TracedLayer(last.name, last.channels, last.sizes, last.place, members)
+        )
         for layer in joined:
             layer.joined = key
             self.layers[key].ancestors |= layer.ancestors

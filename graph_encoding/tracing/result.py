@@ -85,15 +85,11 @@ def trace_of(network: Network) -> Trace:
 
 def _with_padded_input(network: Network) -> list[Connection]:
     """Let the input layer hold the padding that convolutions add around it: nodes of their own."""
-    layer, (above, left) = network.layers[0], network.padding[:, 0]
-    layer.height += int(network.padding[0].sum())
-    layer.width += int(network.padding[1].sum())
+    layer, before = network.layers[0], network.padding[:, 0].tolist()
+    added = network.padding.sum(axis=1).tolist()
+    layer.sizes = tuple(size + more for size, more in zip(layer.sizes, added, strict=True))
     return [
-        replace(
-            connection,
-            rows=_moved(connection.rows, layer.height, int(above)),
-            columns=_moved(connection.columns, layer.width, int(left)),
-        )
+        replace(connection, axes=tuple(map(_moved, connection.axes, layer.sizes, before)))
         if connection.source == 0
         else connection
         for connection in network.connections

@@ -8,19 +8,28 @@ done by torch itself on the numbers. Only where weights read a value is its stru
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from .windows import widen
 
-UNORDERED = "the positions it reads are not rows and columns of a map"
+UNORDERED = (
+    "the positions it reads are not rows and columns of a map; let it read one as a layer made it"
+)
+
+MOST_PARTS = 256
+"""Into how many parts a map may be cut, as each channel holds positions of several of a layer."""
 
 IMAGES = 2
 """Images in the batch that is traced; element ``2 * number + image`` says which one it is of."""
+
+Windows = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Along depth, height and width, intervals as of `windows`."""
 
 MIXED = (
     f"the images of a batch, {IMAGES} here, are mixed; keep their axis, the first, as "
@@ -28,9 +37,13 @@ MIXED = (
 )
 
 
+class Unordered(NotImplementedError):
+    """What is read is no map of rows and columns."""
+
+
 @dataclass(frozen=True, eq=False)
 class Space:
-    """A run of numbers, one for every element of a map (channels, height, width).
+    """A run of numbers, one for every element of a map (channels, depth, height, width).
 
     Attributes
     ----------
@@ -40,8 +53,9 @@ class Space:
         Key of the node layer behind it.
     channels : numpy.ndarray of int
         The layer's channel behind each channel of the map.
-    rows, columns : numpy.ndarray of int64, shape (height, 2) and (width, 2)
-        Interval of the layer's rows (columns) that each row (column) stands for.
+    windows : tuple of three numpy.ndarray of int64, shape (size, 2)
+        Along depth, height and width: interval of the layer's positions that each position stands
+        for.
     whole : bool
         Whether it is the node layer itself.
     first_channel : int
@@ -51,15 +65,19 @@ class Space:
     start: int
     layer: int
     channels: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
+    windows: Windows
     whole: bool
     first_channel: int
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Depth, height and width."""
+        return tuple(map(len, self.windows))
+
+    @property
     def positions(self) -> int:
         """Elements a channel."""
-        return len(self.rows) * len(self.columns)
+        return math.prod(self.sizes)
 
     @property
     def stop(self) -> int:
@@ -99,22 +117,21 @@ class Value:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Channels of a value that are channels of one space, at the same rows and columns.
+    """Channels of a value that are channels of one space, at the same positions.
 
     Attributes
     ----------
     space : Space
     space_channels, channels : numpy.ndarray of int
         Which channels they are of the space, and of the value.
-    rows, columns : numpy.ndarray of int64, shape (height, 2) and (width, 2)
+    windows : tuple of three numpy.ndarray of int64, shape (size, 2)
         As in `Space`; empty intervals where it stands for no node.
     """
 
     space: Space
     space_channels: np.ndarray
     channels: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
+    windows: Windows
 
     @property
     def layer(self) -> int:
@@ -136,26 +153,19 @@ class Spaces:
         self.stop = 0
         self.channels = 0
 
-    def add(
-        self,
-        layer: int,
-        channels: np.ndarray,
-        rows: np.ndarray,
-        columns: np.ndarray,
-        whole: bool = False,
-    ) -> Space:
+    def add(self, layer: int, channels: np.ndarray, windows: Windows, whole: bool = False) -> Space:
         """A new space."""
-        space = Space(self.stop, layer, channels, rows, columns, whole, self.channels)
+        space = Space(self.stop, layer, channels, windows, whole, self.channels)
         self.all.append(space)
         self.starts.append(space.start)
         self.stop = space.stop
         self.channels += len(channels)
         return space
 
-    def of_layer(self, layer: int, shape: tuple[int, int, int]) -> Space:
+    def of_layer(self, layer: int, shape: tuple[int, ...]) -> Space:
         """The space of a node layer itself."""
-        channels, height, width = shape
-        return self.add(layer, np.arange(channels), _each(height), _each(width), whole=True)
+        channels, *sizes = shape
+        return self.add(layer, np.arange(channels), tuple(map(_each, sizes)), whole=True)
 
     def of(self, numbers: np.ndarray) -> np.ndarray:
         """Index of the space of each number (none may be negative)."""
@@ -189,8 +199,8 @@ class Spaces:
 
 
 def of_space(space: Space) -> Value:
-    """The value that a space describes, shape (images, channels, height, width)."""
-    shape = (len(space.channels), len(space.rows), len(space.columns))
+    """The value that a space describes, shape (images, channels, depth, height, width)."""
+    shape = (len(space.channels), *space.sizes)
     numbers = torch.arange(space.start, space.stop).view(shape)
     return Value((torch.stack([2 * numbers + image for image in range(IMAGES)]),))
 
@@ -212,12 +222,14 @@ def is_mixed(value: Value) -> bool:
     return bool(((image == 0).any(-1) & (image == 1).any(-1)).any())
 
 
-def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
-    """Find the channels, rows and columns of a map again.
+def parts(numbers: np.ndarray, spaces: Spaces, may_cut: bool = True) -> list[Part]:
+    """Find the channels and the positions along each axis of a map again.
 
     Parameters
     ----------
-    numbers : numpy.ndarray of int64, shape (channels, height, width)
+    numbers : numpy.ndarray of int64, shape (channels, depth, height, width)
+    may_cut : bool
+        Whether a channel may hold elements of several channels of a layer.
 
     Returns
     -------
@@ -226,9 +238,57 @@ def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
 
     Raises
     ------
-    NotImplementedError
-        If a channel is no grid of rows and columns of one layer's channel.
+    Unordered
+        If a channel is no grid of positions of one layer's channel.
     """
+    try:
+        return _parts(numbers, spaces)
+    except Unordered:
+        if not may_cut:
+            raise
+        apart, channels = _apart(numbers, spaces)
+        if len(apart) == len(numbers):
+            raise
+    found = _parts(apart, spaces)
+    if len(found) > MOST_PARTS:
+        raise Unordered(UNORDERED)
+    return [replace(part, channels=channels[part.channels]) for part in found]
+
+
+def _apart(numbers: np.ndarray, spaces: Spaces) -> tuple[np.ndarray, np.ndarray]:
+    """Channels that hold elements of several channels of spaces, one for each of these.
+
+    So it is after a pixel shuffle: every phase is a channel of its own, with holes.
+
+    Returns
+    -------
+    apart : numpy.ndarray of int64, shape (n, depth, height, width)
+        -1 where the map holds elements of another channel.
+    channels : numpy.ndarray of int64, shape (n,)
+        Which channel of the map each belongs to.
+    """
+    there = numbers >= 0
+    home = spaces.of(numbers[there])
+    first, start, positions = np.array(
+        [(space.first_channel, space.start, space.positions) for space in spaces.all]
+    ).T
+    of = np.full(numbers.shape, -1)
+    of[there] = first[home] + (numbers[there] - start[home]) // positions[home]
+    apart, channels = [], []
+    members = np.arange(len(numbers))
+    while len(members):
+        last = of[members].max(axis=(1, 2, 3))
+        members, last = members[last >= 0], last[last >= 0]
+        mine = of[members] == last[:, None, None, None]
+        apart.append(np.where(mine, numbers[members], -1))
+        channels.append(members)
+        of[members] = np.where(mine, -1, of[members])
+        if len(apart) > MOST_PARTS:
+            raise Unordered(UNORDERED)
+    return np.concatenate(apart), np.concatenate(channels)
+
+
+def _parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
     any_number = numbers.reshape(len(numbers), -1).max(axis=1, initial=-1)
     home = np.where(any_number >= 0, spaces.of(any_number), -1)
     found = []
@@ -242,60 +302,65 @@ def parts(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
 def _parts_of(
     space: Space, members: np.ndarray, numbers: np.ndarray, any_number: np.ndarray
 ) -> list[Part]:
-    height, width = len(space.rows), len(space.columns)
-    if numbers.shape == (len(space.channels), height, width):
+    if numbers.shape == (len(space.channels), *space.sizes):
         flat = numbers.reshape(-1)
         if flat[0] == space.start and (np.diff(flat) == 1).all():  # the space as it is
-            return [Part(space, np.arange(len(members)), members, space.rows, space.columns)]
+            return [Part(space, np.arange(len(members)), members, space.windows)]
     channel = (any_number - space.start) // space.positions
     base = space.start + channel * space.positions
-    place = numbers[members] - base[:, None, None]
-    absent = numbers[members] < 0
-    if (place[~absent] < 0).any():
-        raise NotImplementedError(UNORDERED)
+    place = numbers[members]
+    absent = place < 0
+    place -= base[:, None, None, None]
+    if ((place < 0) & ~absent).any() or (place[~absent] >= space.positions).any():
+        raise Unordered(UNORDERED)
     place[absent] = -1
-    y, x = place // width, np.where(place < 0, -1, place % width)
-    row, column = y.max(axis=2), x.max(axis=1)
-    there = (row >= 0)[:, :, None] & (column >= 0)[:, None, :]
-    grid = np.where(there, row[:, :, None] * width + column[:, None, :], -1)
-    if not np.array_equal(place, grid) or row.max() >= height:
-        raise NotImplementedError(UNORDERED)
-    kinds, kind = np.unique(np.hstack([row, column]), axis=0, return_inverse=True)
+    lines, there, grid, rest, stride = [], True, 0, place, 1
+    for axis, size in zip((3, 2, 1), reversed(space.sizes), strict=True):
+        others = tuple({1, 2, 3} - {axis})
+        if size > 1:
+            line = np.where(absent, -1, rest % size).max(axis=others, keepdims=True)
+        else:  # most maps have no depth
+            line = -absent.all(axis=others, keepdims=True).astype(np.int64)
+        lines.insert(0, line.reshape(len(line), -1))
+        there, grid = there & (line >= 0), grid + stride * line
+        rest, stride = rest // size if size > 1 else rest, stride * size
+    if not np.array_equal(place, np.where(there, grid, -1)):
+        raise Unordered(UNORDERED)
+    kinds, kind = np.unique(np.hstack(lines), axis=0, return_inverse=True)
     kind = kind.ravel()
+    cuts = np.cumsum([line.shape[1] for line in lines])[:-1]
     found = []
-    for number, lines in enumerate(kinds):
+    for number, of_axes in enumerate(kinds):
         of_kind = kind == number
-        rows, columns = lines[: row.shape[1]], lines[row.shape[1] :]
-        windows = _chosen(space.rows, rows), _chosen(space.columns, columns)
-        found.append(Part(space, channel[of_kind], members[of_kind], *windows))
+        windows = tuple(map(_chosen, space.windows, np.split(of_axes, cuts)))
+        found.append(Part(space, channel[of_kind], members[of_kind], windows))
     return found
 
 
-def pooled(
-    numbers: np.ndarray, spaces: Spaces, rows: np.ndarray, columns: np.ndarray
-) -> torch.Tensor:
+def pooled(numbers: np.ndarray, spaces: Spaces, windows: Windows) -> list[torch.Tensor]:
     """A map after pooling.
 
     Parameters
     ----------
-    numbers : numpy.ndarray of int64, shape (channels, height, width)
-    rows, columns : numpy.ndarray, shape (pooled height, 2) and (pooled width, 2)
-        Interval of the map's positions that each pooled position stands for.
+    numbers : numpy.ndarray of int64, shape (channels, depth, height, width)
+    windows : tuple of three numpy.ndarray, shape (pooled size, 2)
+        Along each axis, interval of the map's positions that each pooled position stands for.
 
     Returns
     -------
-    torch.Tensor of int64, shape (images, channels, pooled height, pooled width)
+    list of torch.Tensor of int64, shape (images, channels, pooled depth, height and width)
+        Alternatives: a window may hold elements of several channels of layers.
     """
-    result = torch.full((IMAGES, len(numbers), len(rows), len(columns)), -1)
+    shape = IMAGES, len(numbers), *map(len, windows)
+    results = [torch.full(shape, -1)]
     for part in parts(numbers, spaces):
-        space = spaces.add(
-            part.layer,
-            part.layer_channels,
-            widen(part.rows, rows),
-            widen(part.columns, columns),
-        )
-        result[:, torch.from_numpy(part.channels)] = of_space(space).alternatives[0]
-    return result
+        wide = tuple(map(widen, part.windows, windows))
+        space = spaces.add(part.layer, part.layer_channels, wide)
+        channels = torch.from_numpy(part.channels)
+        if bool((results[-1][0, channels] >= 0).any()):
+            results.append(torch.full(shape, -1))
+        results[-1][:, channels] = of_space(space).alternatives[0]
+    return results
 
 
 def _each(size: int) -> np.ndarray:

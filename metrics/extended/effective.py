@@ -27,7 +27,8 @@ def effective(graph: Graph) -> dict[str, int | float | None]:
         pruned among them; a weight of which some edge is on one is effective, be it the only one.
         It is exact where an edge stands for one weight, and a weight for edges between two node
         layers, as in the paper's networks and in rolled graphs. Where an edge stands for several
-        (rolled-channel, layers that meet), the weights of a block are taken to be spread evenly
+        (rolled-channel, layers that meet), or a weight for several entries (volumes: one for each
+        pair of slices), the weights of a block are taken to be spread evenly
         over its entries; of a weight that reads several node layers the first one counts.
         None without weights.
 
@@ -50,7 +51,7 @@ def effective(graph: Graph) -> dict[str, int | float | None]:
 
 def _effective_weights(block: Block, reached: np.ndarray, reaching: np.ndarray) -> float:
     """How many weights of a block have an effective edge."""
-    if not block.kept_weights:
+    if not block.kept_weights or not len(block.weight):  # of volumes, it may join no slices
         return 0.0
     entries = _effective_entries(
         block.source_channel,

@@ -5,8 +5,10 @@ import numpy as np
 import oracle
 import pytest
 from hypothesis import assume, given, settings
-from networks import Gated, mixed_networks
-from pairs import mixed_pairs
+from hypothesis import strategies as st
+from networks import Gated, mixed_networks, networks_along
+from pairs import mixed_pairs, pairs
+from reference import GLOBAL, POOLING
 from torch import nn
 
 import metrics
@@ -14,7 +16,7 @@ from graph_encoding import encode
 
 
 @settings(max_examples=100)
-@given(mixed_pairs())
+@given(st.one_of(mixed_pairs(), pairs(100)))
 def test_edges_and_layers_are_those_of_the_written_out_graph(pair):
     graph, explicit = pair
     assert [layer.offset for layer in graph.layers] == explicit.offsets[:-1]
@@ -46,11 +48,11 @@ def test_all_metrics_of_the_written_out_graph(pair):
 
 
 @settings(max_examples=40)
-@given(mixed_networks())
+@given(st.one_of(mixed_networks(), *map(networks_along, (1, 2, 3))))
 def test_linear_flow_of_drawn_networks(network):
     """A node that pooling meets twice counts once, in a flow twice: these networks are left out."""
-    many = [isinstance(m, Gated | nn.MaxPool2d | nn.AvgPool2d) for m in network.module]
-    pools = [isinstance(m, nn.AdaptiveAvgPool2d) or many[i] for i, m in enumerate(network.module)]
+    many = [isinstance(m, (Gated, nn.Upsample, *POOLING)) for m in network.module]
+    pools = [isinstance(m, GLOBAL) or many[i] for i, m in enumerate(network.module)]
     assume(not any(pools[1 + many.index(True) :] if any(many) else ()))
     (graph,) = encode(network.module, "unrolled", network.input_shape, "identity")
     found = flow.largest_difference(network.module, graph, network.input_shape)

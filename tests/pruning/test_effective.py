@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from networks import mixed_networks, networks, numbered
-from reference import explicit_graph
+from hypothesis import strategies as st
+from networks import mixed_networks, networks, networks_along, numbered
+from reference import CONVOLUTIONS, explicit_graph
 from torch import nn
 
 import models
@@ -33,11 +34,13 @@ def on_paths(explicit, inputs):
 
 def inner(module, shape):
     """Nodes of the first layer that are no padding."""
-    first = next(m for m in module.modules() if isinstance(m, nn.Conv2d))
-    (above, left), (channels, height, width) = first.padding, shape
-    nodes = np.arange(channels * (height + 2 * above) * (width + 2 * left))
-    maps = nodes.reshape(channels, height + 2 * above, width + 2 * left)
-    return maps[:, above : above + height, left : left + width].ravel().tolist()
+    first = next(m for m in module.modules() if isinstance(m, CONVOLUTIONS))
+    channels, *sizes = shape
+    axes = [*zip(sizes, first.padding, strict=True)]
+    outer = channels, *(size + 2 * before for size, before in axes)
+    maps = np.arange(np.prod(outer)).reshape(outer)
+    inside = (slice(before, before + size) for size, before in axes)
+    return maps[(slice(None), *inside)].ravel().tolist()
 
 
 def without_the_rest(module, shape):
@@ -59,8 +62,8 @@ def test_a_weight_is_effective_if_an_edge_of_it_is(network):
     assert found == expected - {1.0}  # of identity shortcuts
 
 
-@settings(max_examples=15)
-@given(mixed_networks())
+@settings(max_examples=20)
+@given(st.one_of(mixed_networks(), *map(networks_along, (1, 2, 3))))
 def test_what_is_removed_lies_on_no_path_and_what_is_left_does(network):
     module, shape = network.module, network.input_shape
     twin = without_the_rest(module, shape)

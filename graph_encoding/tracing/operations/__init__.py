@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Each registers its handlers.
-from . import arithmetic, data, elementwise, layout, pooling, weighted  # noqa: F401
+from . import arithmetic, data, elementwise, layout, pooling, resizing, weighted  # noqa: F401
 from .registry import Call, apply
 
 __all__ = ["Call", "apply"]

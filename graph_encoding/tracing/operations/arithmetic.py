@@ -34,6 +34,18 @@ def multiplied(call: Call, input: Any, other: Any, **kwargs: Any) -> Value:
     return values[0].changed(lambda numbers: numbers.masked_fill(zero, -1))
 
 
+@handles("addcmul")
+def product_added(call: Call, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:
+    """A product, as of a scale, added to something, as to a shift."""
+    shape = torch.broadcast_shapes(input.shape, tensor1.shape, tensor2.shape)
+    terms = [found] if (found := value_of(input)) is not None else []
+    if value_of(tensor1) is not None or value_of(tensor2) is not None:
+        terms.append(multiplied(call, tensor1, tensor2))
+    return sums.summed(
+        call.network, [term.changed(lambda numbers: numbers.broadcast_to(shape)) for term in terms]
+    )
+
+
 def _of_one_shape(*terms: Any) -> tuple[list[Value], torch.Size]:
     shape = torch.Size(np.broadcast_shapes(*(getattr(term, "shape", ()) for term in terms)))
     values = [value for term in terms if (value := value_of(term)) is not None]

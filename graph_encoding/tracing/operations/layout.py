@@ -97,12 +97,3 @@ def padded(call: Call, input: Any, pad: Any, mode: str = "constant", value: Any 
     if mode == "constant":
         return read(input).changed(lambda numbers: F.pad(numbers, pad, value=-1))
     return read(input).changed(lambda numbers: F.pad(numbers.double(), pad, mode).long())
-
-
-@handles("interpolate")
-def interpolated(call: Call, input: Any, *args: Any, **kwargs: Any) -> Value:
-    """Nearest neighbours; double precision, which torch needs here, holds the numbers exactly."""
-    mode = args[2] if len(args) > 2 else kwargs.get("mode", "nearest")
-    if mode not in ("nearest", "nearest-exact"):
-        raise NotImplementedError(f"interpolation mode {mode!r} has no multipartite graph")
-    return read(input).changed(lambda n: F.interpolate(n.double(), *args, **kwargs).long())

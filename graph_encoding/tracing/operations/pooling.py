@@ -13,13 +13,13 @@ from ..connections import as_maps
 from ..network import Network
 from ..values import IMAGES, Value, of_one_image, pooled
 from ..windows import adaptive_windows, is_identity, pooling_windows
-from .arguments import map_size, pair, read
+from .arguments import as_volume, each, map_size, read, three
 from .registry import Call, handles
 
 NO_IMAGES = "pooling needs a batch of images"
 
 
-@handles("max_pool2d")
+@handles("max_pool1d max_pool2d max_pool3d")
 def max_pooled(
     call: Call,
     input: Any,
@@ -33,20 +33,18 @@ def max_pooled(
     """Every position stands for its window."""
     if return_indices:
         raise NotImplementedError("max pooling that gives its indices depends on the data")
-    value = read(input)
-    if len(value.shape) != 4:
+    value, dims = read(input), int(call.name[-2])
+    if len(value.shape) != dims + 2:
         raise NotImplementedError(NO_IMAGES)
     geometry = {"kernel_size": kernel_size, "stride": stride or None, "padding": padding}
-    sizes = map_size(F.max_pool2d, value, dilation=dilation, ceil_mode=ceil_mode, **geometry)
-    axes = zip(
-        *(value.shape[2:], pair(kernel_size), pair(stride or kernel_size)),
-        *(pair(padding), pair(dilation), sizes),
-        strict=True,
-    )
-    return _with_windows(call.network, value, [pooling_windows(*axis) for axis in axes])
+    pool = getattr(F, f"max_pool{dims}d")
+    sizes = map_size(pool, value, dilation=dilation, ceil_mode=ceil_mode, **geometry)
+    given = kernel_size, stride or kernel_size, padding, dilation
+    axes = zip(value.shape[2:], *(each(of, dims) for of in given), sizes, strict=True)
+    return with_windows(call.network, value, [pooling_windows(*axis) for axis in axes])
 
 
-@handles("avg_pool2d")
+@handles("avg_pool1d avg_pool2d avg_pool3d")
 def average_pooled(
     call: Call,
     input: Any,
@@ -61,25 +59,40 @@ def average_pooled(
     return max_pooled(call, input, kernel_size, stride, padding, 1, ceil_mode)
 
 
-@handles("adaptive_avg_pool2d adaptive_max_pool2d")
+@handles(
+    """
+    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+    adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
+    """
+)
 def adaptively_pooled(
     call: Call, input: Any, output_size: Any, return_indices: bool = False
 ) -> Value:
     """Every position stands for its share of the map."""
+    dims = int(call.name[-2])
+    if input.dim() != dims + 2:
+        raise NotImplementedError(NO_IMAGES)
     windows = [
         adaptive_windows(size, size if new is None else new)
-        for size, new in zip(input.shape[2:], pair(output_size), strict=False)
+        for size, new in zip(input.shape[2:], each(output_size, dims), strict=True)
     ]
-    return _with_windows(call.network, read(input), windows)
+    return with_windows(call.network, read(input), windows)
 
 
-def _with_windows(network: Network, value: Value, windows: list[np.ndarray]) -> Value:
-    if len(value.shape) != 4 or len(windows) != 2:
-        raise NotImplementedError(NO_IMAGES)
-    sizes = value.shape[2:]
+def with_windows(network: Network, value: Value, windows: list[np.ndarray]) -> Value:
+    """A map of which every position stands for a window, given along each axis."""
+    sizes, new = value.shape[2:], tuple(map(len, windows))
     if all(is_identity(w, size) for w, size in zip(windows, sizes, strict=True)):
         return value
-    return value.changed(lambda numbers: pooled(of_one_image(numbers), network.spaces, *windows))
+    axes = three(windows, adaptive_windows(1, 1))
+
+    return Value(
+        tuple(
+            found.reshape(*found.shape[:2], *new)
+            for numbers in as_volume(value).alternatives
+            for found in pooled(of_one_image(numbers), network.spaces, axes)
+        )
+    )
 
 
 @handles("mean sum amax")
@@ -104,16 +117,16 @@ def over_axes(
     shape = [
         1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over
     ]
-    stacked = _is_of_all_images(value) if over == [0] else dims == 5 and len(over) == 1
+    stacked = _is_of_all_images(value) if over == [0] else dims >= 5 and len(over) == 1
     if stacked:
         slices = zip(*(numbers.unbind(over[0]) for numbers in value.alternatives), strict=True)
         terms = [Value(tuple(numbers.reshape(shape) for numbers in each)) for each in slices]
         return (sums.beside if call.name == "amax" else sums.summed)(call.network, terms)
-    if 0 in over or dims not in (3, 4) or not left:
+    if 0 in over or not 3 <= dims <= 5 or not left:
         raise NotImplementedError("a mean that is not over positions of images")
-    if dims == 4 and over == [1]:
+    if 1 in over and len(left) > 1:
         raise NotImplementedError("a mean or a sum over axis 1 of 4 cannot be followed")
-    if dims == 3 or len(over) == 2:  # all positions of a map, or of a row of them
+    if len(left) == 1:  # all positions of a map, or of a row of them
         rows = value.changed(lambda numbers: numbers.movedim(left[0], 1).flatten(2))
         maps = as_maps(call.network, rows)
         windows = [adaptive_windows(size, 1) for size in maps.shape[2:]]
@@ -122,7 +135,7 @@ def over_axes(
         windows = [
             adaptive_windows(size, 1 if d in over else size) for d, size in enumerate(input.shape)
         ][2:]
-    found = _with_windows(call.network, maps, windows)
+    found = with_windows(call.network, maps, windows)
     return found.changed(lambda numbers: numbers.reshape(shape))
 
 
