@@ -36,7 +36,10 @@ ONE = [name for name in IDENTITY if name not in (*POINT, "training")]
 
 
 def read(
-    files: Sequence[Path], sparsity: float | None = None, wiring: str | None = None
+    files: Sequence[Path],
+    sparsity: float | None = None,
+    wiring: str | None = None,
+    pruning: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Read the rows of trainings that were measured at several moments.
 
@@ -48,6 +51,8 @@ def read(
         Take only networks of this one, and those that the others are compared with.
     wiring : str, optional
         Take only graphs of this one.
+    pruning : sequence of str
+        Take only networks of these; of all by default.
 
     Returns
     -------
@@ -69,6 +74,8 @@ def read(
         table = table[(table["sparsity"] == sparsity) | table["pruning"].isin(baselines)]
     if len(table) and wiring is not None:
         table = table[table["wiring"] == wiring]
+    if len(table) and pruning:
+        table = table[table["pruning"].isin(pruning)]
     if len(table):
         moments = table.groupby([*POINT[:2], *ONE], dropna=False)["epoch"].transform("nunique")
         table = table[moments > 1]
@@ -189,6 +196,7 @@ def main(argv: Sequence[str]) -> None:
         metavar="NAME",
         help="columns to draw beside the accuracy (default: all that change while training)",
     )
+    p.add_argument("--pruning", nargs="+", metavar="NAME", help="methods to draw (default: all)")
     p.add_argument("--sparsity", type=fraction, help="where a file has several")
     p.add_argument("--wiring", help="where a file has several")
     p.add_argument(
@@ -200,7 +208,7 @@ def main(argv: Sequence[str]) -> None:
     )
     options = p.parse_args(argv)
     check_file(options.output)
-    table = read(options.files, options.sparsity, options.wiring)
+    table = read(options.files, options.sparsity, options.wiring, options.pruning or ())
     for name in options.metrics or ():
         if name not in table or name in POINT:
             known = [name for name in table if name not in POINT]
