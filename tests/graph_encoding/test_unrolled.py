@@ -159,9 +159,9 @@ def test_identity_shortcuts_add_no_edges():
 @pytest.mark.parametrize(
     ("module", "named"),
     [
-        (nn.Sequential(nn.Conv2d(1, 1, 1), nn.ConvTranspose2d(1, 1, 2)), "ConvTranspose2d"),
+        (nn.Sequential(nn.Conv2d(1, 1, 1), nn.ConvTranspose2d(2, 1, 2)), "of 2 channels reads 1"),
         (nn.Sequential(nn.Conv2d(1, 1, 9)), "[Kk]ernel size"),
-        (nn.Sequential(nn.Linear(4, 2)), "0"),
+        (nn.Sequential(nn.Linear(5, 2)), "of 5 features reads 4"),
         (nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2, 1, 0, 2)), "holes"),
     ],
 )
