@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -225,15 +226,19 @@ def save_graphs(measurement: Measurement, made: Made, _: Report) -> None:
 
 
 def measure(measurement: Measurement, made: Made, report: Report) -> None:
-    """Measure the graphs: one row each."""
-    made.rows = measuring.measure(
-        measurement,
-        made.graphs,
-        configuration(made.run.network, measurement) | made.known,
-        threads=compute.threads(made.options.threads),
-        device=made.options.device,
-        progress=report,
-    )
+    """Measure the graphs: one row each. What metrics warn of is said of the network."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", RuntimeWarning)
+        made.rows = measuring.measure(
+            measurement,
+            made.graphs,
+            configuration(made.run.network, measurement) | made.known,
+            threads=compute.threads(made.options.threads),
+            device=made.options.device,
+            progress=report,
+        )
+    for message in dict.fromkeys(str(warning.message) for warning in heard):
+        made.stages.warning(f"{made.run.network}: {message}")
 
 
 def write(measurement: Measurement, made: Made, _: Report) -> None:
