@@ -42,7 +42,7 @@ def check(options: argparse.Namespace) -> None:
     if options.rounds and not set(after) & set(options.pruning):
         raise UserError(f"--rounds is of --pruning {' or '.join(after)}: add it, or leave it out")
     options.rounds = options.rounds or 1
-    for flag in ("epochs", "batch_size", "lr", "compile"):
+    for flag in ("epochs", "batch_size", "lr", "compile", "single_precision"):
         if getattr(options, flag) not in (None, False) and not trained:
             raise UserError(f"--{flag.replace('_', '-')} has no effect without --training: add it")
     if options.input_shape:

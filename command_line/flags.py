@@ -321,6 +321,12 @@ def parser() -> Parser:
         "rounded otherwise (default: no)",
     )
     group.add_argument(
+        "--single-precision",
+        action="store_true",
+        help="train in float32 on a GPU, too: slower, and without the bounds of float16, which "
+        "masks that change at high sparsities may cross (default: mixed precision there)",
+    )
+    group.add_argument(
         "--threads",
         type=whole_number(1, 2**15),
         metavar="N",

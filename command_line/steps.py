@@ -154,6 +154,7 @@ def train(until: int | None, made: Made, _: Report) -> None:
         device=options.device,
         graphed=network.source is None,  # one of ours, which does the same for all images
         compile=options.compile,
+        mixed=False if options.single_precision else None,
         classes=datasets.about(network.dataset).classes,
         progress=bar,
     )

@@ -209,7 +209,7 @@ def train(
             loss, train_accuracy = _train_epoch(
                 compute, advance, train_loader, device, bar, accuracy
             )
-            _require_finite(epoch, loss, trained)
+            _require_finite(epoch, loss, trained, mixed)
             scheduler.step()
             accuracy = evaluate(model, test_loader, device)
             _show(bar, loss, train_accuracy, accuracy)
@@ -263,12 +263,16 @@ def _require_outputs(
         )
 
 
-def _require_finite(epoch: int, loss: torch.Tensor, weights: Iterable[torch.Tensor]) -> None:
+def _require_finite(
+    epoch: int, loss: torch.Tensor, weights: Iterable[torch.Tensor], mixed: bool
+) -> None:
     """Stop a training that has diverged."""
     finite = [tensor.isfinite().all() for tensor in (loss, *weights)]
     if not torch.stack(finite).all():
+        remedy = ", or --single-precision: float16 ends at 65,504" if mixed else ""
         raise TrainingError(
-            f"training diverged in epoch {epoch + 1} (loss {float(loss):.3g}): give a smaller --lr"
+            f"training diverged in epoch {epoch + 1} (loss {float(loss):.3g}): "
+            f"give a smaller --lr{remedy}"
         )
 
 

@@ -95,6 +95,17 @@ def test_removed_weights_are_zero_after_every_step():
         assert (weight != before[name])[mask].all()
 
 
+@pytest.mark.parametrize(
+    ("mixed", "remedy"), [(False, "--lr$"), (True, "--lr, or --single-precision: .*65,504$")]
+)
+def test_the_remedy_of_a_training_that_diverges(mixed, remedy):
+    """Where float16 may be to blame, that is said."""
+    model, settings = small_network(), SETTINGS | {"lr": 1e30, "mixed": mixed}
+    loaders = batches(random_images(), 8), [whole(random_images(8))]
+    with pytest.raises(TrainingError, match=remedy):
+        train(model, random_masks(model), *loaders, epochs=2, **settings)
+
+
 def test_removed_weights_are_zero_even_when_training_diverges():
     model = small_network()
     masks = random_masks(model)
