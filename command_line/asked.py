@@ -12,7 +12,6 @@ from pathlib import Path
 
 import datasets
 import graph_encoding
-import models
 import pruning
 from models import saved
 from runs import records, results
@@ -58,16 +57,17 @@ def images(
 
 
 def data_sets(options: argparse.Namespace) -> tuple[list[str], str | None]:
-    """The data sets of the networks, and why they are not the default one, if they are not."""
+    """The data sets of the networks, and why they are not the default one, if they are not.
+
+    Where none is named, networks that are given no images have others (`sweep.plan.runs`).
+    """
     if options.dataset is not None:
         return options.dataset, None
     pruners = [pruning.PRUNERS[name] for name in options.pruning]
     if options.training or any(pruner.needs_data or pruner.trains for pruner in pruners):
         name, why = datasets.choose_default(options.data_root)
         return [name], why
-    # Nothing of it is opened: it only sets the number of classes, not those of own networks.
-    known = any(name in models.MODELS for name in options.model)
-    return [datasets.DEFAULT if known else datasets.NONE], None
+    return [datasets.DEFAULT], None
 
 
 def undone(runs: Sequence[Run], options: argparse.Namespace) -> list[Run]:

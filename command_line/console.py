@@ -69,7 +69,8 @@ def run_with_warning(
     warning = f"main.py: warning: the {names[0]} stand in for {datasets.DEFAULT}: {why}"
     if why:
         print(warning, file=sys.stderr, flush=True)
-    failed = run_all(options, plan.runs(options, names), work)
+    runs = plan.runs(options, names, unnamed=options.dataset is None)
+    failed = run_all(options, runs, work)
     if why:
         sys.stdout.flush()
         print(warning, file=sys.stderr)

@@ -102,8 +102,8 @@ def parser() -> Parser:
         nargs="+",
         choices=[*DATASETS, ALL],
         help=f"images (default: {DEFAULT} when it is on disk or can be downloaded, otherwise the "
-        f"{STAND_IN} that come with scikit-learn; a run that opens no data is written as "
-        f"{DEFAULT})",
+        f"{STAND_IN} that come with scikit-learn; a network that opens no images is written as "
+        f"{DEFAULT}, whatever else is listed)",
     )
     group.add_argument(
         "--seed",

@@ -530,6 +530,20 @@ def test_without_network_the_digits_stand_in_with_two_warnings(job, offline):
     assert {row["dataset"] for row in rows} == {"digits"}
 
 
+def test_without_network_what_opens_no_images_goes_by_its_own_data_set(job, offline):
+    argv = ["--encoding=rolled-channel", "--pruning", "uniform"]
+    assert job(*argv)[0] == 0
+    file = Path("results/graph_metrics/rolled-channel/rolled-channel-CIFAR-10-Resnet-20.csv")
+    before = file.read_bytes()
+    status, out, err = job(*argv, "snip")
+    assert status == 0
+    assert "1 done, 1 skipped" in out
+    assert file.read_bytes() == before
+    assert err.count("the digits stand in") == 2
+    rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
+    assert {row["pruning"] for row in rows} == {"snip"}
+
+
 def test_download_that_fails_after_all_gives_digits_too(job, monkeypatch):
     import datasets
 
