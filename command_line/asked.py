@@ -137,6 +137,8 @@ def one_line(error: BaseException, options: argparse.Namespace) -> str | None:
     line = program.one_line(error)
     if not isinstance(error, OSError):
         return line
+    if error.filename and os.fsdecode(error.filename) in map(str, options.snn or ()):
+        return f"--snn {line}; give the path of a network that --save-snn saved"
     given = [place for place in PLACES if getattr(options, place)]
     given = [place for place in given if _is_within(error, getattr(options, place))] or given
     others = " or ".join(f"--{place.replace('_', '-')}" for place in given)

@@ -24,6 +24,7 @@ from system.arguments import (
     whole_number,
     with_hyphens,
 )
+from system.text import choose
 
 from . import as_released, combinations
 
@@ -43,7 +44,7 @@ def model(text: str) -> str:
     """A name, or where a function lives."""
     if text not in (*MODELS, ALL) and not all(text.partition(":")):
         raise argparse.ArgumentTypeError(
-            f"{text!r}: choose from {', '.join(MODELS)}, {ALL}, or give package.module:function"
+            f"{text!r}: {choose(text, [*MODELS, ALL])}, or give package.module:function"
         )
     return text
 

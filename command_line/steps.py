@@ -76,6 +76,7 @@ def open_data(made: Made, _: Report) -> None:
     """Open the images that the pruner needs."""
     compute.import_libraries()  # within a stage, so that their time is seen
     network, bar = made.run.network, made.stages.terminal
+    own.require(network.origin, getattr(made.options, "folder", None))
     if network.needs_images:
         augment = network.is_released("batches")
         images = asked.images(made.options, network, bar, train=True, augment=augment)

@@ -104,15 +104,17 @@ def encode(
     if not isinstance(encoding, str):
         encoding, input_shape = DEFAULT, _shape_of(encoding)
     if encoding not in ENCODINGS:
-        raise ValueError(f"unknown encoding {encoding!r}: choose from {', '.join(ENCODINGS)}")
+        raise ValueError(f"unknown encoding {encoding!r}: {text.choose(encoding, ENCODINGS)}")
     kind = ENCODINGS[encoding]
     if wiring not in (wirings := WIRINGS if kind.bipartite else kind.wirings):
-        raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(wirings)}")
+        raise ValueError(f"unknown wiring {wiring!r}: {text.choose(wiring, wirings)}")
     model = getattr(model, "_orig_mod", model)  # of torch.compile
     if empty := models.without_values(model):
         raise ValueError(
             f"{empty[0]} has no values (a lazy module, or device meta): run or load the network"
         )
+    if coarse := models.quantised(model):
+        raise UnsupportedNetwork(models.QUANTISED.format(coarse[0]))
     encoder = kind.encoder
     if kind.bipartite:
         wiring = kind.wirings[0]

@@ -12,12 +12,24 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from .weighted import prunable, weight_of, without_values
+from system.text import choose
+
+from .weighted import QUANTISED, prunable, quantised, weight_of, without_values
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["IMAGE_SIZE", "MODELS", "Model", "build", "prunable", "weight_of", "without_values"]
+__all__ = [
+    "IMAGE_SIZE",
+    "MODELS",
+    "QUANTISED",
+    "Model",
+    "build",
+    "prunable",
+    "quantised",
+    "weight_of",
+    "without_values",
+]
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ def build(
         If `name` is unknown or a size is not positive.
     """
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}: choose from {', '.join(MODELS)}")
+        raise ValueError(f"unknown model {name!r}: {choose(name, MODELS)}")
     if num_classes < 1 or in_channels < 1:
         raise ValueError(f"a model needs classes and channels, not {num_classes} and {in_channels}")
     import torch

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from system.errors import Fault, UserError
 from system.reading import regular
-from system.text import file_name, one_line
+from system.text import choose, file_name, one_line
 
-from . import MODELS, prunable, without_values
+from . import MODELS, QUANTISED, prunable, quantised, without_values
 from .importing import PLACE, resolve
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def build(
                 f"--model {source.model} gives {type(model).__name__}, not a torch.nn.Module"
             )
         model = getattr(model, "_orig_mod", model)  # of torch.compile
+    if coarse := quantised(model):
+        raise OwnNetworkError(f"--model {source.model}: {QUANTISED.format(coarse[0])}")
     if not prunable(model):
         raise OwnNetworkError(f"--model {source.model} has no convolution and no Linear layer")
     if empty := without_values(model):
@@ -121,6 +123,24 @@ def build(
         load_weights(model, folder / source.weights, source.digest)
     _remove_parametrizations(model)
     return model
+
+
+def require(source: Source, folder: str | Path | None = None) -> None:
+    """Look for the function of a network before anything else is opened.
+
+    Parameters
+    ----------
+    source : Source
+    folder : str or Path, optional
+        As for `build`.
+
+    Raises
+    ------
+    OwnNetworkError
+        If it is not to be found.
+    """
+    if source.model not in MODELS:
+        _function(source.model, Path(folder or Path.cwd()))
 
 
 def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) -> None:
@@ -209,11 +229,19 @@ def _function(name: str, folder: str | Path) -> Any:
     try:
         return resolve(name, folder)
     except (ImportError, AttributeError, ValueError) as error:
+        hint = f" ({close})" if (close := _close(error)) else ""
         raise OwnNetworkError(
-            f"--model {name} is not to be found: {_line(error)}; give package.module:function"
+            f"--model {name} is not to be found: {_line(error)}{hint}; give package.module:function"
         ) from error
     except (Exception, SystemExit) as error:
         raise OwnNetworkError(f"--model {name} fails on import: {_named(error)}") from error
+
+
+def _close(error: BaseException) -> str:
+    """Which name of a module is like the one that it has not."""
+    if not isinstance(error, AttributeError) or error.name is None:
+        return ""
+    return choose(error.name, dir(error.obj)).rpartition("choose from")[0].strip()
 
 
 def _named(error: BaseException) -> str:

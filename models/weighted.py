@@ -38,6 +38,30 @@ def without_values(model: nn.Module) -> list[str]:
     return [name for name, tensor in tensors if is_lazy(tensor) or tensor.is_meta]
 
 
+QUANTISED = "{}: its weights are quantised; give the network as it was before, or dequantised"
+"""What is said of the first of `quantised`."""
+
+
+def quantised(model: nn.Module) -> list[str]:
+    """Names and types of modules whose weights are whole numbers with a scale.
+
+    Those of torch, of torchao and of bitsandbytes are known.
+    """
+    import torch
+
+    kinds = "torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "bitsandbytes"
+
+    def is_coarse(module: nn.Module) -> bool:
+        weight = getattr(module, "weight", None)
+        return type(module).__module__.startswith(kinds) or (
+            isinstance(weight, torch.Tensor)
+            and (weight.is_quantized or type(weight.data).__module__.startswith("torchao"))
+        )
+
+    found = {name: module for name, module in model.named_modules() if is_coarse(module)}
+    return [f"{name or 'the network'} ({type(module).__name__})" for name, module in found.items()]
+
+
 def weight_of(layer: nn.Module) -> torch.Tensor:
     """A layer's weight as its forward pass uses it.
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from system.later import later
+from system.text import choose
 
 from .error import PruningError
 from .pruner import CHEAP, Change, Cost, Pruner, Released
@@ -274,7 +275,7 @@ def prune(
         by a mask or a parametrization.
     """
     if name not in PRUNERS:
-        raise PruningError(f"unknown pruner {name!r}, choose from {', '.join(PRUNERS)}")
+        raise PruningError(f"unknown pruner {name!r}, {choose(name, PRUNERS)}")
     try:
         fraction = float(sparsity)
     except (TypeError, ValueError):

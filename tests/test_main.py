@@ -143,6 +143,11 @@ def test_the_papers_spelling_of_ramanujan():
     ("argv", "message"),
     [
         ("--model Resnet-21", "--model.*'Resnet-21'.*Resnet-20.*Resnet-32"),
+        ("--model resnet20", r"--model.*'resnet20': did you mean Resnet-20\?"),
+        ("--model CONV-6 wideresnet-28-2", r"did you mean Wide-Resnet-28-2\?"),
+        ("--dataset cifar100", r"--dataset.*'cifar100'.*did you mean CIFAR-100\?"),
+        ("--pruning erk synflwo", r"--pruning.*'synflwo'.*did you mean synflow\?"),
+        ("--snn here.pt", "here.pt: No such file or directory; give the path of a network[^;]*$"),
         ("--dataset MNIST", "--dataset.*'MNIST'.*digits"),
         ("--pruning largest", "--pruning.*'largest'.*synflow"),
         ("--encoding folded", "--encoding.*'folded'.*rolled-channel"),

@@ -306,6 +306,14 @@ def test_what_is_wrong_is_said_in_one_line(job, flags, said):
     assert "Traceback" not in err
 
 
+def test_a_wrong_name_is_said_before_images_are_opened(job, monkeypatch):
+    monkeypatch.setattr("datasets.load", lambda *_, **__: pytest.fail("images are opened"))
+    status, _out, err = job("--model", "nets:smal", "--pruning", "snip", "--dataset", "digits")
+    assert status == 2
+    assert "nets:smal is not to be found" in err
+    assert "did you mean small?" in err
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_a_picture_and_a_report_of_one_network(job, suffix):
     flags = ("--model", "nets:small", "--pruning", "uniform", "--sparsity", "0.5")
