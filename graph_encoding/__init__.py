@@ -83,8 +83,8 @@ def encode(
     Returns
     -------
     list of Graph
-        One graph for ``unrolled``, otherwise one for every convolution and Linear layer in
-        ``named_modules()`` order.
+        One graph for ``unrolled``, otherwise one for every layer of `models.matrices`: of
+        convolutions and Linear, of attention's projections, of recurrent gates, of embeddings.
 
     Raises
     ------
@@ -119,8 +119,7 @@ def encode(
     if kind.bipartite:
         wiring = kind.wirings[0]
         graphs = [
-            encoder(text.name(name), array(models.weight_of(layer), name))
-            for name, layer in models.prunable(model).items()
+            encoder(text.name(name), array(weight, name)) for name, weight in models.matrices(model)
         ]
     else:
         graphs = [encoder(model, _sizes(input_shape), wiring)]

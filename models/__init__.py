@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from system.later import later
 from system.text import choose
 
 from .weighted import QUANTISED, prunable, quantised, weight_of, without_values
@@ -19,12 +20,15 @@ from .weighted import QUANTISED, prunable, quantised, weight_of, without_values
 if TYPE_CHECKING:
     from torch import nn
 
+    from .layers import matrices
+
 __all__ = [
     "IMAGE_SIZE",
     "MODELS",
     "QUANTISED",
     "Model",
     "build",
+    "matrices",
     "prunable",
     "quantised",
     "weight_of",
@@ -79,6 +83,8 @@ MODELS: dict[str, Model] = {
     ),
 }
 IMAGE_SIZE = (32, 32)
+
+__getattr__ = later(__name__, {"matrices": "models.layers"})
 
 
 def build(

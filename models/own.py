@@ -112,7 +112,10 @@ def build(
     if coarse := quantised(model):
         raise OwnNetworkError(f"--model {source.model}: {QUANTISED.format(coarse[0])}")
     if not prunable(model):
-        raise OwnNetworkError(f"--model {source.model} has no convolution and no Linear layer")
+        raise OwnNetworkError(
+            f"--model {source.model} has no convolution and no Linear layer, which pruners need; "
+            "graph_encoding.encode takes other weights from a notebook"
+        )
     if empty := without_values(model):
         raise OwnNetworkError(
             f"--model {source.model}: {empty[0]} has no values (a lazy module, or device meta): "
