@@ -13,7 +13,7 @@ from pathlib import Path
 import datasets
 import graph_encoding
 import pruning
-from models import saved
+from models import own, saved
 from runs import records, results
 from runs.columns import columns
 from runs.run import Measurement, Network, Run
@@ -23,6 +23,7 @@ from system import program
 from system.errors import UserError
 from system.files import check_file, check_folder
 
+from . import flags
 from .saved_network import moment_of, network_of
 
 PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report", "log_file")
@@ -103,6 +104,28 @@ def saved_runs(options: argparse.Namespace) -> list[Run]:
         measured = (replace(each, epoch=epoch) for each in plan.measurements(options))
         runs[network.key, epoch] = Run(network, tuple(measured))
     return list(runs.values())
+
+
+def labelled_run(options: argparse.Namespace) -> Run:
+    """The network of ``--weights`` that ``--label`` says the making of.
+
+    It goes by what it is said to be: that is checked as if the command line made it.
+    """
+    model, (dataset,) = options.model[0], options.dataset
+    argv = [f"--{each}" for each in options.label]
+    try:
+        said = flags.parse([f"--model={model}", f"--dataset={dataset}", *argv])
+    except UserError as error:
+        raise UserError(f"--label: {error}") from None
+    said.input_shape = options.input_shape
+    found = plan.runs(said, [dataset])
+    if len(found) > 1:
+        raise UserError("--label is of one network: give one value of each name")
+    digest = own.digest_of(options.weights)
+    shape = options.input_shape or datasets.about(dataset).shape
+    source = own.Source(model, options.weights, shape, digest, options.weights_trust)
+    network = replace(found[0].network, source=source, file=options.weights)
+    return Run(network, tuple(plan.measurements(options)))
 
 
 def check_files(options: argparse.Namespace, runs: Sequence[Run]) -> None:

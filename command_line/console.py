@@ -49,10 +49,15 @@ def run(options: argparse.Namespace, work: Callable[..., None]) -> int:
         Number of networks of a sweep that failed. A network that runs alone raises its error.
     """
     check_folder(options.output_dir)
+    if options.weights_trust:
+        text = f"--weights-trust runs what code {options.weights} holds"
+        print(f"main.py: warning: {text}", file=sys.stderr, flush=True)
     compute.use_threads(options.threads)
     compute.require_device(options.device)
     if options.snn:
         return run_all(options, asked.saved_runs(options), work)
+    if options.label:
+        return run_all(options, [asked.labelled_run(options)], work)
     names, why = asked.data_sets(options)
     try:
         return run_with_warning(options, names, why, work)

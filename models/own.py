@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from system.errors import Fault, UserError
-from system.reading import regular
 from system.text import choose, file_name, one_line
 
 from . import MODELS, QUANTISED, prunable, quantised, without_values
-from .importing import PLACE, resolve
+from .importing import PLACE, findable, resolve
 
 if TYPE_CHECKING:
     from torch import nn
 
 INPUT_SHAPE = (3, 32, 32)
 """Of the project's networks, and of others unless the user says otherwise."""
-
-GIVE = "give a file that torch.save wrote"
 
 
 class OwnNetworkError(UserError, ValueError):
@@ -37,18 +35,21 @@ class Source:
     model : str
         A key of `models.MODELS`, or ``package.module:function`` of a function without arguments.
     weights : str, optional
-        Path of a file that ``torch.save`` wrote.
+        Path of a file or a folder (`load_weights`).
     input_shape : tuple of int
         Of one input.
     digest : str, optional
         Of the weights (`digest_of`): a file that holds others by the time they are loaded is
         refused.
+    trust : bool
+        Whether the file of weights may run code.
     """
 
     model: str
     weights: str | None = None
     input_shape: tuple[int, ...] = INPUT_SHAPE
     digest: str | None = None
+    trust: bool = False
 
     @property
     def label(self) -> str:
@@ -123,7 +124,10 @@ def build(
         )
     _remove_masks(model)
     if source.weights:
-        load_weights(model, folder / source.weights, source.digest)
+        trust = {"trust": True} if source.trust else {}
+        if source.trust:
+            findable(folder)
+        load_weights(model, folder / source.weights, source.digest, **trust)
     _remove_parametrizations(model)
     return model
 
@@ -146,7 +150,9 @@ def require(source: Source, folder: str | Path | None = None) -> None:
         _function(source.model, Path(folder or Path.cwd()))
 
 
-def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) -> None:
+def load_weights(
+    model: nn.Module, file: str | Path, digest: str | None = None, *, trust: bool = False
+) -> None:
     """Load a state dictionary, without running or believing what a file may hold.
 
     Parameters
@@ -154,11 +160,15 @@ def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) 
     model : torch.nn.Module
         Changed in place.
     file : str or Path
-        A state dictionary, perhaps inside a checkpoint, with prefixes before its names
-        (`weights_file.PREFIXES`), or with the masks of ``torch.nn.utils.prune``, which are applied.
-        What else a checkpoint holds may be plain data, tensors, and NumPy's numbers and arrays.
+        A state dictionary that ``torch.save`` wrote, perhaps inside a checkpoint, with prefixes
+        before its names (`weights_file.PREFIXES`), or with the masks of ``torch.nn.utils.prune``,
+        which are applied. What else a checkpoint holds may be plain data, tensors, and NumPy's
+        numbers and arrays. Or a file of safetensors, or a folder (`given.WHOLE`), perhaps of
+        shards.
     digest : str, optional
-        SHA-256 of what the file must hold.
+        SHA-256 of what it must hold (`digest_of`).
+    trust : bool
+        Whether the file may run code: only so a whole network can be loaded that was pickled.
 
     Raises
     ------
@@ -166,22 +176,15 @@ def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) 
         If it cannot be read, is damaged or another one, or its names, shapes or numbers are not
         the network's.
     """
-    from . import weights_file
+    from . import given, weights_file
 
-    try:
-        with regular(file, GIVE) as opened:
-            data = opened.read()
-        if digest not in (None, hashlib.sha256(data).hexdigest()):
-            raise OwnNetworkError(
-                f"--weights {file} was replaced after this run began, which is named after what it "
-                "held: run again"
-            )
-        state = weights_file.state_of(data)
-    except Fault as fault:
-        raise OwnNetworkError(f"--weights {file} cannot be loaded: {fault}") from None
-    except OSError as error:
-        raise OwnNetworkError(f"--weights {file}: {error.strerror}") from error
-    del data
+    with _said_of(file, " cannot be loaded"):
+        state, found = given.read(file, trust)
+    if digest not in (None, found):
+        raise OwnNetworkError(
+            f"--weights {file} was replaced after this run began, which is named after what it "
+            "held: run again"
+        )
     try:
         model.load_state_dict(weights_file.fitted(state, model.state_dict()))
     except (Fault, RuntimeError) as error:
@@ -189,14 +192,21 @@ def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) 
 
 
 def digest_of(file: str | Path) -> str:
-    """SHA-256 of a file of weights, which tells it from all others; errors as `load_weights`."""
+    """SHA-256 of weights, which tells them from all others; errors as `load_weights`."""
+    from . import given
+
+    with _said_of(file):
+        return given.digest_of(file)
+
+
+@contextlib.contextmanager
+def _said_of(file: str | Path, what: str = "") -> Iterator[None]:
     try:
-        with regular(file, GIVE) as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        yield
     except Fault as fault:
-        raise OwnNetworkError(f"--weights {file}: {fault}") from None
+        raise OwnNetworkError(f"--weights {file}{what}: {fault}") from None
     except OSError as error:
-        raise OwnNetworkError(f"--weights {file}: {error.strerror}") from error
+        raise OwnNetworkError(f"--weights {error.filename or file}: {error.strerror}") from error
 
 
 def _remove_masks(model: nn.Module) -> None:

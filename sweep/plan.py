@@ -41,7 +41,8 @@ def runs(
     digest = digest_of(options.weights) if options.weights else None
     for dataset, model in product(dict.fromkeys([*datasets, DEFAULT, NONE]), options.model):
         shape = about(dataset).shape
-        source = Source(model, options.weights, options.input_shape or shape, digest)
+        shape_given, trust = options.input_shape or shape, options.weights_trust
+        source = Source(model, options.weights, shape_given, digest, trust)
         # The project's networks, as they are, go by their names alone.
         is_known = model in MODELS and source == Source(model, None, shape)
         sources[dataset, model] = (model, None) if is_known else (source.label, source)
