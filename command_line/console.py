@@ -196,9 +196,10 @@ def run_sweep(
                 bar.update()
         log(_counted(counts))
         if warned:
-            text = "networks with layers without a weight or classes that no input reaches"
+            text = "networks with layers without a weight, classes that no input reaches"
+            text += ", or removed weights that come back"
             file = options.output_dir / "runs.csv"
-            log(f"main.py: warning: {text}: {warned}; {file} has which", show=True)
+            log(f"main.py: warning: {text}: {warned}; {file} and the log have which", show=True)
     print(_counted(counts) + f"; results in {options.output_dir}")
     if counts[FAILED]:
         print(f"what failed, and why: {options.output_dir / 'failures.csv'}", file=sys.stderr)

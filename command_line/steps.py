@@ -146,6 +146,10 @@ def note_gaps(made: Made) -> None:
     made.gaps = pruning.gaps(made.model, made.masks, made.run.network.input_shape)
     if made.gaps.warning and made.gaps.warning != before:
         made.stages.warning(f"{made.run.network}: {made.gaps.warning}")
+    if made.run.network.source and before is None:  # the project's layers use what they hold
+        found = pruning.returned(made.model, made.masks, made.run.network.input_shape)
+        if found:
+            made.stages.warning(f"{made.run.network}: {pruning.back_again(found)}")
 
 
 def train(until: int | None, made: Made, _: Report) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pruning.collapse import Gaps, gaps
+    from pruning.coming_back import back_again, returned
     from pruning.effective import effective_masks
     from pruning.masks import Masks, achieved_sparsity, apply_masks, removed, without_zeros
     from pruning.overlap import moved
@@ -43,11 +44,13 @@ __all__ = [
     "achieved_sparsity",
     "apply_masks",
     "at_initialisation",
+    "back_again",
     "effective_masks",
     "gaps",
     "moved",
     "prune",
     "removed",
+    "returned",
     "without_zeros",
 ]
 
@@ -62,6 +65,8 @@ __getattr__ = later(
         "gaps": "pruning.collapse",
         "moved": "pruning.overlap",
         "removed": "pruning.masks",
+        "back_again": "pruning.coming_back",
+        "returned": "pruning.coming_back",
         "without_zeros": "pruning.masks",
     },
 )
