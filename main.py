@@ -91,6 +91,8 @@ def story(run: Run, options: argparse.Namespace) -> Iterator[tuple[str, str, ste
         yield "data", network.dataset if network.needs_images else "none needed", steps.open_data
         yield "model", f"{network.model} for {network.dataset}", steps.build
         yield "prune", f"{network.pruning}, sparsity {network.sparsity}", steps.prune
+    if options.evaluate and (network.file or not network.training):
+        yield "evaluate", network.dataset, steps.evaluate
     for epoch, graphs in run.by_moment():
         if network.training and not network.file:
             when = "" if epoch is None else f", until epoch {epoch} of {network.epochs}"

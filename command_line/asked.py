@@ -12,9 +12,8 @@ from pathlib import Path
 
 import datasets
 import graph_encoding
-import models
 import pruning
-from models import saved
+from models import own, saved
 from runs import records, results
 from runs.columns import columns
 from runs.run import Measurement, Network, Run
@@ -24,6 +23,7 @@ from system import program
 from system.errors import UserError
 from system.files import check_file, check_folder
 
+from . import flags
 from .saved_network import moment_of, network_of
 
 PLACES = ("output_dir", "data_root", "save_snn", "save_graph", "figure", "report", "log_file")
@@ -58,16 +58,17 @@ def images(
 
 
 def data_sets(options: argparse.Namespace) -> tuple[list[str], str | None]:
-    """The data sets of the networks, and why they are not the default one, if they are not."""
+    """The data sets of the networks, and why they are not the default one, if they are not.
+
+    Where none is named, networks that are given no images have others (`sweep.plan.runs`).
+    """
     if options.dataset is not None:
         return options.dataset, None
     pruners = [pruning.PRUNERS[name] for name in options.pruning]
     if options.training or any(pruner.needs_data or pruner.trains for pruner in pruners):
         name, why = datasets.choose_default(options.data_root)
         return [name], why
-    # Nothing of it is opened: it only sets the number of classes, not those of own networks.
-    known = any(name in models.MODELS for name in options.model)
-    return [datasets.DEFAULT if known else datasets.NONE], None
+    return [datasets.DEFAULT], None
 
 
 def undone(runs: Sequence[Run], options: argparse.Namespace) -> list[Run]:
@@ -105,6 +106,28 @@ def saved_runs(options: argparse.Namespace) -> list[Run]:
     return list(runs.values())
 
 
+def labelled_run(options: argparse.Namespace) -> Run:
+    """The network of ``--weights`` that ``--label`` says the making of.
+
+    It goes by what it is said to be: that is checked as if the command line made it.
+    """
+    model, (dataset,) = options.model[0], options.dataset
+    argv = [f"--{each}" for each in options.label]
+    try:
+        said = flags.parse([f"--model={model}", f"--dataset={dataset}", *argv])
+    except UserError as error:
+        raise UserError(f"--label: {error}") from None
+    said.input_shape = options.input_shape
+    found = plan.runs(said, [dataset])
+    if len(found) > 1:
+        raise UserError("--label is of one network: give one value of each name")
+    digest = own.digest_of(options.weights)
+    shape = options.input_shape or datasets.about(dataset).shape
+    source = own.Source(model, options.weights, shape, digest, options.weights_trust)
+    network = replace(found[0].network, source=source, file=options.weights)
+    return Run(network, tuple(plan.measurements(options)))
+
+
 def check_files(options: argparse.Namespace, runs: Sequence[Run]) -> None:
     """Make sure, before long work, that every file can take what will be written into it."""
     files = {
@@ -137,6 +160,8 @@ def one_line(error: BaseException, options: argparse.Namespace) -> str | None:
     line = program.one_line(error)
     if not isinstance(error, OSError):
         return line
+    if error.filename and os.fsdecode(error.filename) in map(str, options.snn or ()):
+        return f"--snn {line}; give the path of a network that --save-snn saved"
     given = [place for place in PLACES if getattr(options, place)]
     given = [place for place in given if _is_within(error, getattr(options, place))] or given
     others = " or ".join(f"--{place.replace('_', '-')}" for place in given)

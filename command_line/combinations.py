@@ -61,7 +61,7 @@ def check(options: argparse.Namespace) -> None:
     own = options.weights or options.input_shape or not set(options.model) <= set(MODELS)
     if own and options.save_snn:
         raise UserError("--save-snn holds networks that --model names: it needs none of your own")
-    if own and options.wiring == PUBLISHED:
+    if own and options.wiring == PUBLISHED and not _is_labelled_one_of_ours(options):
         raise UserError("--wiring published is that of the paper's networks: use exact")
     _require_one_graph(options)
     if options.edges and not options.save_graph:
@@ -69,6 +69,10 @@ def check(options: argparse.Namespace) -> None:
     if options.scheduler and (options.jobs > 1 or options.timeout):
         what = "--jobs is" if options.jobs > 1 else "--timeout is"
         raise UserError(f"{what} for this machine, --scheduler for a cluster: give one of them")
+
+
+def _is_labelled_one_of_ours(options: argparse.Namespace) -> bool:
+    return bool(options.label and options.model[0] in MODELS and not options.input_shape)
 
 
 def bipartite() -> list[str]:

@@ -49,10 +49,15 @@ def run(options: argparse.Namespace, work: Callable[..., None]) -> int:
         Number of networks of a sweep that failed. A network that runs alone raises its error.
     """
     check_folder(options.output_dir)
+    if options.weights_trust:
+        text = f"--weights-trust runs what code {options.weights} holds"
+        print(f"main.py: warning: {text}", file=sys.stderr, flush=True)
     compute.use_threads(options.threads)
     compute.require_device(options.device)
     if options.snn:
         return run_all(options, asked.saved_runs(options), work)
+    if options.label:
+        return run_all(options, [asked.labelled_run(options)], work)
     names, why = asked.data_sets(options)
     try:
         return run_with_warning(options, names, why, work)
@@ -69,7 +74,8 @@ def run_with_warning(
     warning = f"main.py: warning: the {names[0]} stand in for {datasets.DEFAULT}: {why}"
     if why:
         print(warning, file=sys.stderr, flush=True)
-    failed = run_all(options, plan.runs(options, names), work)
+    runs = plan.runs(options, names, unnamed=options.dataset is None)
+    failed = run_all(options, runs, work)
     if why:
         sys.stdout.flush()
         print(warning, file=sys.stderr)
@@ -190,9 +196,10 @@ def run_sweep(
                 bar.update()
         log(_counted(counts))
         if warned:
-            text = "networks with layers without a weight or classes that no input reaches"
+            text = "networks with layers without a weight, classes that no input reaches"
+            text += ", or removed weights that come back"
             file = options.output_dir / "runs.csv"
-            log(f"main.py: warning: {text}: {warned}; {file} has which", show=True)
+            log(f"main.py: warning: {text}: {warned}; {file} and the log have which", show=True)
     print(_counted(counts) + f"; results in {options.output_dir}")
     if counts[FAILED]:
         print(f"what failed, and why: {options.output_dir / 'failures.csv'}", file=sys.stderr)

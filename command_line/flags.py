@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,8 +23,9 @@ from system.arguments import (
     whole_number,
     with_hyphens,
 )
+from system.text import choose
 
-from . import as_released, combinations
+from . import as_released, combinations, given_weights
 
 PAGES = (".html", ".htm")
 ALL = "all"
@@ -43,7 +43,7 @@ def model(text: str) -> str:
     """A name, or where a function lives."""
     if text not in (*MODELS, ALL) and not all(text.partition(":")):
         raise argparse.ArgumentTypeError(
-            f"{text!r}: choose from {', '.join(MODELS)}, {ALL}, or give package.module:function"
+            f"{text!r}: {choose(text, [*MODELS, ALL])}, or give package.module:function"
         )
     return text
 
@@ -81,14 +81,7 @@ def parser() -> Parser:
         help=f"networks: {', '.join([*MODELS, ALL])}, or package.module:function of your own, such "
         "as torchvision.models:resnet18, called without arguments (default: Resnet-20)",
     )
-    group.add_argument(
-        "--weights",
-        type=os.path.expanduser,
-        metavar="FILE",
-        help="state_dict that the network starts from; with --pruning dense it is measured as it "
-        "is, zeros and masks of torch.nn.utils.prune being what is removed (default: drawn by "
-        "--seed)",
-    )
+    given_weights.add_to(group)
     group.add_argument(
         "--input-shape",
         nargs="+",
@@ -102,8 +95,8 @@ def parser() -> Parser:
         nargs="+",
         choices=[*DATASETS, ALL],
         help=f"images (default: {DEFAULT} when it is on disk or can be downloaded, otherwise the "
-        f"{STAND_IN} that come with scikit-learn; a run that opens no data is written as "
-        f"{DEFAULT})",
+        f"{STAND_IN} that come with scikit-learn; a network that opens no images is written as "
+        f"{DEFAULT}, whatever else is listed)",
     )
     group.add_argument(
         "--seed",
@@ -355,7 +348,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     SystemExit
         After ``--help`` or ``--list``, which is printed.
     """
-    options = parser().parse_args([with_hyphens(argument) for argument in argv])
+    known = parser()
+    options = known.parse_args([with_hyphens(argument) for argument in argv])
     if options.list:
         print("\n".join(REGISTRIES[options.list]))
         raise SystemExit
@@ -370,5 +364,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         if ALL in (getattr(options, flag) or ()):
             named = [name for name in getattr(options, flag) if name != ALL]
             setattr(options, flag, list(dict.fromkeys((*every, *named))))
+    given_weights.check(options, known.get_default)
     combinations.check(options)
     return options

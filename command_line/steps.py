@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PRUNING_BATCH = 128  # a pruner puts batches together as it needs
 TEST_BATCH = 128
+NEAR = 0.005  # sparsities that are said to be the same
 
 
 @dataclass
@@ -62,8 +63,11 @@ Step = Callable[[Made, Report], None]
 
 
 def load(made: Made, _: Report) -> None:
-    """Load a saved network."""
+    """Load a saved network, or one from weights that are labelled."""
     compute.import_libraries()
+    if made.run.network.source:
+        load_labelled(made)
+        return
     found = saved.load(made.run.network.file)
     made.model, made.masks = found.model, found.masks
     if network_of(made.run.network.file, found.configuration) != made.run.network:
@@ -73,10 +77,33 @@ def load(made: Made, _: Report) -> None:
     note_gaps(made)
 
 
+def load_labelled(made: Made) -> None:
+    """Load a network whose making ``--label`` says; zeros are what is removed."""
+    network = made.run.network
+    made.model = own.build(network.source, datasets.about(network.dataset).classes, network.seed)
+    nothing = pruning.prune(pruning.BASELINE, made.model, 0.0)
+    made.masks = pruning.without_zeros(made.model, nothing)
+    found = made.known["achieved_sparsity"] = pruning.achieved_sparsity(made.masks)
+    if abs(found - network.sparsity) > NEAR:
+        made.stages.warning(
+            f"{network}: {found:.4f} of its weights are zero, and --label says {network.sparsity:g}"
+        )
+    note_gaps(made)
+
+
+def evaluate(made: Made, _: Report) -> None:
+    """Classify the test images."""
+    network, options = made.run.network, made.options
+    images = asked.images(options, network, made.stages.terminal, train=False)
+    batches = datasets.batches(images, TEST_BATCH, shuffle=False)
+    made.known["accuracy"] = training.evaluate(made.model, batches, options.device)
+
+
 def open_data(made: Made, _: Report) -> None:
     """Open the images that the pruner needs."""
     compute.import_libraries()  # within a stage, so that their time is seen
     network, bar = made.run.network, made.stages.terminal
+    own.require(network.origin, getattr(made.options, "folder", None))
     if network.needs_images:
         augment = network.is_released("batches")
         images = asked.images(made.options, network, bar, train=True, augment=augment)
@@ -120,6 +147,10 @@ def note_gaps(made: Made) -> None:
     made.gaps = pruning.gaps(made.model, made.masks, made.run.network.input_shape)
     if made.gaps.warning and made.gaps.warning != before:
         made.stages.warning(f"{made.run.network}: {made.gaps.warning}")
+    if made.run.network.source and before is None:  # the project's layers use what they hold
+        found = pruning.returned(made.model, made.masks, made.run.network.input_shape)
+        if found:
+            made.stages.warning(f"{made.run.network}: {pruning.back_again(found)}")
 
 
 def train(until: int | None, made: Made, _: Report) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from datasets.schedule import Schedule
 from datasets.unavailable import DataUnavailable
 from system.later import later
+from system.text import choose
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
@@ -152,7 +153,7 @@ def load(
         If the dataset cannot be had; the message is one line that says why and what can be done.
     """
     if name not in DATASETS:
-        raise ValueError(f"unknown dataset {name!r}: choose from {', '.join(DATASETS)}")
+        raise ValueError(f"unknown dataset {name!r}: {choose(name, DATASETS)}")
     if augment and not train:
         raise ValueError("test images are never augmented")
     kind = DATASETS[name]

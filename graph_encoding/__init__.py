@@ -83,8 +83,8 @@ def encode(
     Returns
     -------
     list of Graph
-        One graph for ``unrolled``, otherwise one for every convolution and Linear layer in
-        ``named_modules()`` order.
+        One graph for ``unrolled``, otherwise one for every layer of `models.matrices`: of
+        convolutions and Linear, of attention's projections, of recurrent gates, of embeddings.
 
     Raises
     ------
@@ -104,21 +104,22 @@ def encode(
     if not isinstance(encoding, str):
         encoding, input_shape = DEFAULT, _shape_of(encoding)
     if encoding not in ENCODINGS:
-        raise ValueError(f"unknown encoding {encoding!r}: choose from {', '.join(ENCODINGS)}")
+        raise ValueError(f"unknown encoding {encoding!r}: {text.choose(encoding, ENCODINGS)}")
     kind = ENCODINGS[encoding]
     if wiring not in (wirings := WIRINGS if kind.bipartite else kind.wirings):
-        raise ValueError(f"unknown wiring {wiring!r}: choose from {', '.join(wirings)}")
+        raise ValueError(f"unknown wiring {wiring!r}: {text.choose(wiring, wirings)}")
     model = getattr(model, "_orig_mod", model)  # of torch.compile
     if empty := models.without_values(model):
         raise ValueError(
             f"{empty[0]} has no values (a lazy module, or device meta): run or load the network"
         )
+    if coarse := models.quantised(model):
+        raise UnsupportedNetwork(models.QUANTISED.format(coarse[0]))
     encoder = kind.encoder
     if kind.bipartite:
         wiring = kind.wirings[0]
         graphs = [
-            encoder(text.name(name), array(models.weight_of(layer), name))
-            for name, layer in models.prunable(model).items()
+            encoder(text.name(name), array(weight, name)) for name, weight in models.matrices(model)
         ]
     else:
         graphs = [encoder(model, _sizes(input_shape), wiring)]

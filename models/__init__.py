@@ -12,12 +12,28 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from .weighted import prunable, weight_of, without_values
+from system.later import later
+from system.text import choose
+
+from .weighted import QUANTISED, prunable, quantised, weight_of, without_values
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["IMAGE_SIZE", "MODELS", "Model", "build", "prunable", "weight_of", "without_values"]
+    from .layers import matrices
+
+__all__ = [
+    "IMAGE_SIZE",
+    "MODELS",
+    "QUANTISED",
+    "Model",
+    "build",
+    "matrices",
+    "prunable",
+    "quantised",
+    "weight_of",
+    "without_values",
+]
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,8 @@ MODELS: dict[str, Model] = {
 }
 IMAGE_SIZE = (32, 32)
 
+__getattr__ = later(__name__, {"matrices": "models.layers"})
+
 
 def build(
     name: str,
@@ -105,7 +123,7 @@ def build(
         If `name` is unknown or a size is not positive.
     """
     if name not in MODELS:
-        raise ValueError(f"unknown model {name!r}: choose from {', '.join(MODELS)}")
+        raise ValueError(f"unknown model {name!r}: {choose(name, MODELS)}")
     if num_classes < 1 or in_channels < 1:
         raise ValueError(f"a model needs classes and channels, not {num_classes} and {in_channels}")
     import torch

@@ -47,12 +47,17 @@ def resolve(name: str, folder: str | Path) -> Any:
     ImportError, AttributeError, ValueError
         If there is no such thing; and whatever its module raises when it is imported.
     """
+    return resolve_name(_placed(name, findable(folder)))
+
+
+def findable(folder: str | Path) -> str:
+    """Let modules in a folder be found, also by a pickle; the package below which they may be."""
     own = _folders(folder)
     place = PLACE + hashlib.sha256("\0".join(own).encode()).hexdigest()[:8]
     if place not in sys.modules:
         _open(place, own)
     sys.path += [path for path in own if path not in sys.path]
-    return resolve_name(_placed(name, place))
+    return place
 
 
 def _folders(folder: str | Path) -> list[str]:

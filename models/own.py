@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from system.errors import Fault, UserError
-from system.reading import regular
-from system.text import file_name, one_line
+from system.text import choose, file_name, one_line
 
-from . import MODELS, prunable, without_values
-from .importing import PLACE, resolve
+from . import MODELS, QUANTISED, prunable, quantised, without_values
+from .importing import PLACE, findable, resolve
 
 if TYPE_CHECKING:
     from torch import nn
 
 INPUT_SHAPE = (3, 32, 32)
 """Of the project's networks, and of others unless the user says otherwise."""
-
-GIVE = "give a file that torch.save wrote"
 
 
 class OwnNetworkError(UserError, ValueError):
@@ -37,18 +35,21 @@ class Source:
     model : str
         A key of `models.MODELS`, or ``package.module:function`` of a function without arguments.
     weights : str, optional
-        Path of a file that ``torch.save`` wrote.
+        Path of a file or a folder (`load_weights`).
     input_shape : tuple of int
         Of one input.
     digest : str, optional
         Of the weights (`digest_of`): a file that holds others by the time they are loaded is
         refused.
+    trust : bool
+        Whether the file of weights may run code.
     """
 
     model: str
     weights: str | None = None
     input_shape: tuple[int, ...] = INPUT_SHAPE
     digest: str | None = None
+    trust: bool = False
 
     @property
     def label(self) -> str:
@@ -109,8 +110,13 @@ def build(
                 f"--model {source.model} gives {type(model).__name__}, not a torch.nn.Module"
             )
         model = getattr(model, "_orig_mod", model)  # of torch.compile
+    if coarse := quantised(model):
+        raise OwnNetworkError(f"--model {source.model}: {QUANTISED.format(coarse[0])}")
     if not prunable(model):
-        raise OwnNetworkError(f"--model {source.model} has no convolution and no Linear layer")
+        raise OwnNetworkError(
+            f"--model {source.model} has no convolution and no Linear layer, which pruners need; "
+            "graph_encoding.encode takes other weights from a notebook"
+        )
     if empty := without_values(model):
         raise OwnNetworkError(
             f"--model {source.model}: {empty[0]} has no values (a lazy module, or device meta): "
@@ -118,12 +124,35 @@ def build(
         )
     _remove_masks(model)
     if source.weights:
-        load_weights(model, folder / source.weights, source.digest)
+        trust = {"trust": True} if source.trust else {}
+        if source.trust:
+            findable(folder)
+        load_weights(model, folder / source.weights, source.digest, **trust)
     _remove_parametrizations(model)
     return model
 
 
-def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) -> None:
+def require(source: Source, folder: str | Path | None = None) -> None:
+    """Look for the function of a network before anything else is opened.
+
+    Parameters
+    ----------
+    source : Source
+    folder : str or Path, optional
+        As for `build`.
+
+    Raises
+    ------
+    OwnNetworkError
+        If it is not to be found.
+    """
+    if source.model not in MODELS:
+        _function(source.model, Path(folder or Path.cwd()))
+
+
+def load_weights(
+    model: nn.Module, file: str | Path, digest: str | None = None, *, trust: bool = False
+) -> None:
     """Load a state dictionary, without running or believing what a file may hold.
 
     Parameters
@@ -131,11 +160,15 @@ def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) 
     model : torch.nn.Module
         Changed in place.
     file : str or Path
-        A state dictionary, perhaps inside a checkpoint, with prefixes before its names
-        (`weights_file.PREFIXES`), or with the masks of ``torch.nn.utils.prune``, which are applied.
-        What else a checkpoint holds may be plain data, tensors, and NumPy's numbers and arrays.
+        A state dictionary that ``torch.save`` wrote, perhaps inside a checkpoint, with prefixes
+        before its names (`weights_file.PREFIXES`), or with the masks of ``torch.nn.utils.prune``,
+        which are applied. What else a checkpoint holds may be plain data, tensors, and NumPy's
+        numbers and arrays. Or a file of safetensors, or a folder (`given.WHOLE`), perhaps of
+        shards.
     digest : str, optional
-        SHA-256 of what the file must hold.
+        SHA-256 of what it must hold (`digest_of`).
+    trust : bool
+        Whether the file may run code: only so a whole network can be loaded that was pickled.
 
     Raises
     ------
@@ -143,22 +176,15 @@ def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) 
         If it cannot be read, is damaged or another one, or its names, shapes or numbers are not
         the network's.
     """
-    from . import weights_file
+    from . import given, weights_file
 
-    try:
-        with regular(file, GIVE) as opened:
-            data = opened.read()
-        if digest not in (None, hashlib.sha256(data).hexdigest()):
-            raise OwnNetworkError(
-                f"--weights {file} was replaced after this run began, which is named after what it "
-                "held: run again"
-            )
-        state = weights_file.state_of(data)
-    except Fault as fault:
-        raise OwnNetworkError(f"--weights {file} cannot be loaded: {fault}") from None
-    except OSError as error:
-        raise OwnNetworkError(f"--weights {file}: {error.strerror}") from error
-    del data
+    with _said_of(file, " cannot be loaded"):
+        state, found = given.read(file, trust)
+    if digest not in (None, found):
+        raise OwnNetworkError(
+            f"--weights {file} was replaced after this run began, which is named after what it "
+            "held: run again"
+        )
     try:
         model.load_state_dict(weights_file.fitted(state, model.state_dict()))
     except (Fault, RuntimeError) as error:
@@ -166,14 +192,21 @@ def load_weights(model: nn.Module, file: str | Path, digest: str | None = None) 
 
 
 def digest_of(file: str | Path) -> str:
-    """SHA-256 of a file of weights, which tells it from all others; errors as `load_weights`."""
+    """SHA-256 of weights, which tells them from all others; errors as `load_weights`."""
+    from . import given
+
+    with _said_of(file):
+        return given.digest_of(file)
+
+
+@contextlib.contextmanager
+def _said_of(file: str | Path, what: str = "") -> Iterator[None]:
     try:
-        with regular(file, GIVE) as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        yield
     except Fault as fault:
-        raise OwnNetworkError(f"--weights {file}: {fault}") from None
+        raise OwnNetworkError(f"--weights {file}{what}: {fault}") from None
     except OSError as error:
-        raise OwnNetworkError(f"--weights {file}: {error.strerror}") from error
+        raise OwnNetworkError(f"--weights {error.filename or file}: {error.strerror}") from error
 
 
 def _remove_masks(model: nn.Module) -> None:
@@ -209,11 +242,19 @@ def _function(name: str, folder: str | Path) -> Any:
     try:
         return resolve(name, folder)
     except (ImportError, AttributeError, ValueError) as error:
+        hint = f" ({close})" if (close := _close(error)) else ""
         raise OwnNetworkError(
-            f"--model {name} is not to be found: {_line(error)}; give package.module:function"
+            f"--model {name} is not to be found: {_line(error)}{hint}; give package.module:function"
         ) from error
     except (Exception, SystemExit) as error:
         raise OwnNetworkError(f"--model {name} fails on import: {_named(error)}") from error
+
+
+def _close(error: BaseException) -> str:
+    """Which name of a module is like the one that it has not."""
+    if not isinstance(error, AttributeError) or error.name is None:
+        return ""
+    return choose(error.name, dir(error.obj)).rpartition("choose from")[0].strip()
 
 
 def _named(error: BaseException) -> str:

@@ -38,6 +38,37 @@ def without_values(model: nn.Module) -> list[str]:
     return [name for name, tensor in tensors if is_lazy(tensor) or tensor.is_meta]
 
 
+QUANTISED = "{}: its weights are quantised; give the network as it was before, or dequantised"
+"""What is said of the first of `quantised`."""
+
+
+def quantised(model: nn.Module) -> list[str]:
+    """Names and types of modules whose weights are whole numbers with a scale.
+
+    Those of torch, of torchao and of bitsandbytes are known.
+    """
+    import torch
+
+    kinds = "torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "bitsandbytes"
+
+    def is_coarse(module: nn.Module) -> bool:
+        weight = getattr(module, "weight", None)
+        return type(module).__module__.startswith(kinds) or (
+            isinstance(weight, torch.Tensor)
+            and (weight.is_quantized or type(weight.data).__module__.startswith("torchao"))
+        )
+
+    found = {name: module for name, module in model.named_modules() if is_coarse(module)}
+    return [f"{name or 'the network'} ({type(module).__name__})" for name, module in found.items()]
+
+
+def masked(layer: nn.Module, name: str) -> torch.Tensor:
+    """A weight under its mask of ``torch.nn.utils.prune``, if it has one."""
+    if hasattr(layer, f"{name}_mask") and hasattr(layer, f"{name}_orig"):
+        return getattr(layer, f"{name}_orig") * getattr(layer, f"{name}_mask")
+    return getattr(layer, name)
+
+
 def weight_of(layer: nn.Module) -> torch.Tensor:
     """A layer's weight as its forward pass uses it.
 
@@ -52,9 +83,7 @@ def weight_of(layer: nn.Module) -> torch.Tensor:
     torch.Tensor, shape (out, in, ...)
         Detached; of groups, ``in`` is the inputs of one.
     """
-    weight = layer.weight
-    if hasattr(layer, "weight_mask") and hasattr(layer, "weight_orig"):
-        weight = layer.weight_orig * layer.weight_mask
+    weight = masked(layer, "weight")
     if getattr(layer, "transposed", False):  # (in, out of a group, ...)
         weight = weight.unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
     return weight.detach()

@@ -20,6 +20,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 
 MOST = 16  # wrappers around the weights, and prefixes of their names
 SAVE = "save a state_dict with torch.save"
+OR_TRUST = f"{SAVE}, or, if you trust who made it, add --weights-trust, which runs that code"
 
 
 def state_of(data: bytes) -> dict[str, torch.Tensor]:
@@ -41,9 +42,13 @@ def state_of(data: bytes) -> dict[str, torch.Tensor]:
     Fault
         If it is damaged, or holds anything else.
     """
-    content = read(io.BytesIO(data), Contents)
+    return within(read(io.BytesIO(data), Contents))
+
+
+def within(content: Any) -> dict[str, torch.Tensor]:
+    """The state dictionary that a checkpoint is, or holds."""
     for _ in range(MOST):
-        if type(content) is not dict:
+        if not isinstance(content, dict):
             break
         if content and all(isinstance(value, torch.Tensor) for value in content.values()):
             if all(type(name) is str for name in content):
@@ -66,14 +71,20 @@ def fitted(state: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> dict
     Returns
     -------
     dict of str to torch.Tensor
-        Names and shapes that the network has not are left as they are.
+        Names and shapes that the network has not are left as they are. Biases of layers that have
+        none there are left out if they are zero, and weights that the network shares are shared.
 
     Raises
     ------
     Fault
         If a number is not what the network could hold.
     """
-    found = _with_masks(_without_prefixes(state, own), own)
+    found = _without_zero_biases(_with_masks(_without_prefixes(state, own), own), own)
+    places = {tensor.data_ptr(): name for name, tensor in own.items() if name in found}
+    for name in own.keys() - found.keys():
+        other = places.get(own[name].data_ptr()) if own[name].numel() else None
+        if other is not None and own[other].shape == own[name].shape:
+            found[name] = found[other]
     return {
         name: _cast(name, tensor, own[name].dtype)
         if name in own and tensor.shape == own[name].shape
@@ -114,6 +125,22 @@ def _with_masks(
         if not bool(((mask == 0) | (mask == 1)).all()):
             raise Fault(f"{base}_mask holds something other than 0 and 1", SAVE)
         found[base] = tensor * mask
+    return found
+
+
+def _without_zero_biases(
+    state: dict[str, torch.Tensor], own: dict[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """The state without biases that add nothing, as CONV-6 has them in the paper's code."""
+    found = dict(state)
+    for name in state.keys() - own.keys():
+        if name.endswith("bias") and f"{name.removesuffix('bias')}weight" in own:
+            if bool(state[name].any()):
+                raise Fault(
+                    f"{name} is not zero, and the network's layer has no bias",
+                    "give a --model whose layer has one",
+                )
+            del found[name]
     return found
 
 
@@ -230,7 +257,7 @@ class Contents(Description):
 
     def unknown(self, name: str) -> Fault:
         """A class of the user's, most likely."""
-        return Fault(f"it holds {name}, which is no plain data and could run code", SAVE)
+        return Fault(f"it holds {name}, which is no plain data and could run code", OR_TRUST)
 
     def set_items(self, items: list[Any]) -> None:
         """Of a dictionary; what is not made keeps none."""

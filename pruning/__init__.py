@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from system.later import later
+from system.text import choose
 
 from .error import PruningError
 from .pruner import CHEAP, Change, Cost, Pruner, Released
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from pruning.collapse import Gaps, gaps
+    from pruning.coming_back import back_again, returned
     from pruning.effective import effective_masks
     from pruning.masks import Masks, achieved_sparsity, apply_masks, removed, without_zeros
     from pruning.overlap import moved
@@ -42,11 +44,13 @@ __all__ = [
     "achieved_sparsity",
     "apply_masks",
     "at_initialisation",
+    "back_again",
     "effective_masks",
     "gaps",
     "moved",
     "prune",
     "removed",
+    "returned",
     "without_zeros",
 ]
 
@@ -61,6 +65,8 @@ __getattr__ = later(
         "gaps": "pruning.collapse",
         "moved": "pruning.overlap",
         "removed": "pruning.masks",
+        "back_again": "pruning.coming_back",
+        "returned": "pruning.coming_back",
         "without_zeros": "pruning.masks",
     },
 )
@@ -274,7 +280,7 @@ def prune(
         by a mask or a parametrization.
     """
     if name not in PRUNERS:
-        raise PruningError(f"unknown pruner {name!r}, choose from {', '.join(PRUNERS)}")
+        raise PruningError(f"unknown pruner {name!r}, {choose(name, PRUNERS)}")
     try:
         fraction = float(sparsity)
     except (TypeError, ValueError):

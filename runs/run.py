@@ -10,7 +10,7 @@ from pathlib import Path
 from datasets import about
 from graph_encoding import ENCODINGS, EXACT
 from models.own import Source
-from pruning import PRUNERS
+from pruning import BASELINE, PRUNERS
 from training.places import places
 
 from . import naming
@@ -34,7 +34,7 @@ class Network:
         Of a trained network; the rest of its schedule follows from model and data set
         (`training.schedules`).
     file : str, optional
-        A saved network that is loaded and not made anew.
+        A saved network that is loaded and not made anew, or with a `source` its weights.
     source : Source, optional
         Where a network comes from that is not just one of `models.MODELS`; `model` is its label.
     as_released : str
@@ -70,6 +70,11 @@ class Network:
     def needs_images(self) -> bool:
         """Whether images are opened; otherwise the data set only sets the number of classes."""
         return not self.file and (self.training or PRUNERS[self.pruning].needs_data)
+
+    @property
+    def pruner(self) -> str:
+        """Which pruner removes weights here: none from a labelled network's, which are given."""
+        return BASELINE if self.file and self.source else self.pruning
 
     @property
     def settings(self) -> dict[str, float | None]:

@@ -89,7 +89,7 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
     network = run.network
     released = network.is_released("pruner")
     found = (known or size)(
-        network.origin, network.dataset, network.pruning, network.sparsity, released
+        network.origin, network.dataset, network.pruner, network.sparsity, released
     )
     if found is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
 
-from datasets import about
+from datasets import DEFAULT, NONE, about
 from graph_encoding import ENCODINGS
 from models import MODELS
 from models.own import Source, digest_of
@@ -18,7 +18,9 @@ from runs.run import Measurement, Network, Run
 from training.schedules import schedule
 
 
-def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
+def runs(
+    options: argparse.Namespace, datasets: Iterable[str], *, unnamed: bool = False
+) -> list[Run]:
     """All networks that a command line asks for, each once.
 
     Parameters
@@ -26,20 +28,25 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
     options : argparse.Namespace
         From `command_line.flags.parse`.
     datasets : iterable of str
+    unnamed : bool
+        Whether the command line names no data set, so that these are only of networks that are
+        given images. The others go by the same data set wherever and beside whatever they run.
 
     Returns
     -------
     list of Run
     """
+    datasets = list(datasets)
     sources = {}
     digest = digest_of(options.weights) if options.weights else None
-    for dataset, model in product(datasets, options.model):
+    for dataset, model in product(dict.fromkeys([*datasets, DEFAULT, NONE]), options.model):
         shape = about(dataset).shape
-        source = Source(model, options.weights, options.input_shape or shape, digest)
+        shape_given, trust = options.input_shape or shape, options.weights_trust
+        source = Source(model, options.weights, shape_given, digest, trust)
         # The project's networks, as they are, go by their names alone.
         is_known = model in MODELS and source == Source(model, None, shape)
         sources[dataset, model] = (model, None) if is_known else (source.label, source)
-    combinations = product(sources, options.pruning, options.sparsity, options.seed)
+    combinations = product(datasets, options.model, options.pruning, options.sparsity, options.seed)
     networks = [
         # Dense networks are one and the same at any sparsity.
         Network(
@@ -54,15 +61,26 @@ def runs(options: argparse.Namespace, datasets: Iterable[str]) -> list[Run]:
             rounds=_rounds(options, pruner),
             **(_schedule(options, label, dataset) if trained else {}),
         )
-        for (dataset, model), pruner, s, seed in combinations
-        for label, source in [sources[dataset, model]]
+        for named, model, pruner, s, seed in combinations
         for trained in [options.training or PRUNERS[pruner].trains]
+        for dataset in [(_unopened(model, pruner, trained) if unnamed else None) or named]
+        for label, source in [sources[dataset, model]]
     ]
     measured = measurements(options)
     return [
         Run(network, at_moments(measured, _every(options, network), network.epochs))
         for network in dict.fromkeys(networks)
     ]
+
+
+def _unopened(model: str, pruner: str, trained: bool) -> str | None:
+    """The data set of a network that is given no images; None of others.
+
+    Nothing of it is opened: it only sets the number of classes, not those of own networks.
+    """
+    if trained or PRUNERS[pruner].needs_data:
+        return None
+    return DEFAULT if model in MODELS else NONE
 
 
 def _every(options: argparse.Namespace, network: Network) -> int | None:

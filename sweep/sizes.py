@@ -58,7 +58,7 @@ def known(
     for run in runs:
         network = run.network
         released = network.is_released("pruner")
-        made = Made(network.origin, network.dataset, network.pruning, released)
+        made = Made(network.origin, network.dataset, network.pruner, released)
         wanted[made].add(network.sparsity)
     tasks = [(made, at) for made, every in wanted.items() for at in _spread(sorted(every))]
     found: dict[Made, dict[float, estimate.Size]] = collections.defaultdict(dict)

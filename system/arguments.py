@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from .errors import UserError
+from .text import choose
 
 MOST = (2 - 2**-23) * 2.0**127  # of a float32
 TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -16,6 +17,12 @@ TRUE, FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are exceptions with a one-line message."""
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Refuse what is not among a flag's choices, and say which is closest."""
+        if action.choices is not None and value not in action.choices:
+            known = map(str, action.choices)
+            raise argparse.ArgumentError(action, f"no {value!r} is known: {choose(value, known)}")
 
     def error(self, message: str) -> NoReturn:
         """Raise `UserError` instead of printing the usage and leaving."""

@@ -19,6 +19,7 @@ class Fault(Exception):
 
     def __init__(self, what: str, remedy: str = AGAIN) -> None:
         super().__init__(f"{what}; {remedy}")
+        self.what, self.remedy = what, remedy
 
 
 @contextlib.contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
 FORMULA = ("=", "+", "-", "@")
 """How a cell begins that spreadsheets compute."""
@@ -44,6 +46,36 @@ def one_line(text: object, most: int | None = None) -> str:
     """
     line = printable(" ".join(str(text).split()))
     return line if most is None or len(line) <= most else line[: most - 3] + "..."
+
+
+def choose(name: object, known: Iterable[str]) -> str:
+    """What to give in place of a name that is not known, the closest one first.
+
+    Parameters
+    ----------
+    name : object
+        As the user gave it; letters of any case and missing hyphens make no difference.
+    known : iterable of str
+
+    Returns
+    -------
+    str
+        Of one line, to go on after a colon.
+
+    Examples
+    --------
+    >>> choose("resnet20", ["CONV-6", "Resnet-20"])
+    'did you mean Resnet-20? choose from CONV-6, Resnet-20'
+    """
+    known = list(known)
+    plain = {_plain(each): each for each in known}
+    close = difflib.get_close_matches(_plain(str(name)), plain, n=1)
+    hint = f"did you mean {plain[close[0]]}? " if close else ""
+    return f"{hint}choose from {', '.join(known)}"
+
+
+def _plain(text: str) -> str:
+    return re.sub("[-_ ]", "", text).lower()
 
 
 def name(text: str) -> str:

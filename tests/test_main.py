@@ -143,6 +143,11 @@ def test_the_papers_spelling_of_ramanujan():
     ("argv", "message"),
     [
         ("--model Resnet-21", "--model.*'Resnet-21'.*Resnet-20.*Resnet-32"),
+        ("--model resnet20", r"--model.*'resnet20': did you mean Resnet-20\?"),
+        ("--model CONV-6 wideresnet-28-2", r"did you mean Wide-Resnet-28-2\?"),
+        ("--dataset cifar100", r"--dataset.*'cifar100'.*did you mean CIFAR-100\?"),
+        ("--pruning erk synflwo", r"--pruning.*'synflwo'.*did you mean synflow\?"),
+        ("--snn here.pt", "here.pt: No such file or directory; give the path of a network[^;]*$"),
         ("--dataset MNIST", "--dataset.*'MNIST'.*digits"),
         ("--pruning largest", "--pruning.*'largest'.*synflow"),
         ("--encoding folded", "--encoding.*'folded'.*rolled-channel"),
@@ -528,6 +533,20 @@ def test_without_network_the_digits_stand_in_with_two_warnings(job, offline):
     assert err.count("the digits stand in") == 2
     rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
     assert {row["dataset"] for row in rows} == {"digits"}
+
+
+def test_without_network_what_opens_no_images_goes_by_its_own_data_set(job, offline):
+    argv = ["--encoding=rolled-channel", "--pruning", "uniform"]
+    assert job(*argv)[0] == 0
+    file = Path("results/graph_metrics/rolled-channel/rolled-channel-CIFAR-10-Resnet-20.csv")
+    before = file.read_bytes()
+    status, out, err = job(*argv, "snip")
+    assert status == 0
+    assert "1 done, 1 skipped" in out
+    assert file.read_bytes() == before
+    assert err.count("the digits stand in") == 2
+    rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
+    assert {row["pruning"] for row in rows} == {"snip"}
 
 
 def test_download_that_fails_after_all_gives_digits_too(job, monkeypatch):

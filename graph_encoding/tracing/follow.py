@@ -10,7 +10,9 @@ other parametrizations are applied.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -70,6 +72,7 @@ def trace(
 
 def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> None:
     channels, *sizes = input_shape
+    _require_one_input(model, network)
     _, value = network.new_layer("input", channels, (1, 1, 1, *sizes)[-3:])
     network.layers[0].read = True  # nothing ends in it
     shape = (IMAGES, *input_shape)
@@ -96,6 +99,30 @@ def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> No
         end_with(network, values_in(out))
     except NotImplementedError as error:
         raise network.refusal(str(error)) from error
+
+
+def _require_one_input(model: nn.Module, network: Network) -> None:
+    """Refuse a forward pass that cannot be called with one tensor."""
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):  # of no Python function: whatever it takes
+        return
+    try:
+        signature.bind(None)
+    except TypeError:
+        needed = [
+            each.name
+            for each in signature.parameters.values()
+            if each.default is each.empty
+            and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        ]
+        code = getattr(inspect.unwrap(model.forward), "__code__", None)
+        where = f" (line {code.co_firstlineno} of {Path(code.co_filename).name})" if code else ""
+        raise network.refusal(
+            f"its forward takes {len(needed)} inputs ({', '.join(needed)}), and here it is given "
+            "one tensor; wrap it in a module that takes one and makes the others of it or holds "
+            f"them{where}"
+        ) from None
 
 
 class Mode(TorchFunctionMode):

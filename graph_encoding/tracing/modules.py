@@ -14,16 +14,18 @@ from torch import nn
 
 from system import text
 
-from .network import Network
+from .network import ONE_BY_ONE, Network
 
-OPAQUE = (
-    nn.RNNBase,
-    nn.RNNCellBase,
-    nn.MultiheadAttention,
-    nn.Transformer,
-    nn.TransformerEncoderLayer,
-    nn.TransformerDecoderLayer,
-)
+ATTENTION = f"which nodes attention joins depends on the data; {ONE_BY_ONE}"
+RECURRENT = f"it reads its own outputs again, step by step; {ONE_BY_ONE}"
+OPAQUE = {
+    nn.RNNBase: RECURRENT,
+    nn.RNNCellBase: RECURRENT,
+    nn.MultiheadAttention: ATTENTION,
+    nn.Transformer: ATTENTION,
+    nn.TransformerEncoderLayer: ATTENTION,
+    nn.TransformerDecoderLayer: ATTENTION,
+}
 """Modules refused by their name, which says more than the functions that they are made of."""
 
 
@@ -73,8 +75,9 @@ def named(model: nn.Module, network: Network) -> Iterator[None]:
     def enter(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any) -> None:
             network.modules.append((name, type(module).__name__))
-            if isinstance(module, OPAQUE):
-                raise network.refusal("has no multipartite graph: its edges depend on the data")
+            for kind, why in OPAQUE.items():
+                if isinstance(module, kind):
+                    raise network.refusal(f"has no multipartite graph: {why}")
 
         return hook
 

@@ -18,6 +18,9 @@ from .values import Spaces, Value, of_space
 OURS = (Path(torch.__file__).parent, Path(__file__).parents[1])
 """Folders whose lines are not the network's code."""
 
+ONE_BY_ONE = "the encodings rolled and rolled-channel take its layers one by one"
+"""What there is of a network that has no multipartite graph."""
+
 
 @dataclass
 class TracedLayer:

@@ -251,7 +251,7 @@ def test_numbers_of_numpy_beside_the_weights(job, beside):
 )
 def test_a_file_that_is_no_state_dict_is_told_what_it_holds(job, content, said):
     torch.save(content, "w.pt")
-    with pytest.raises(own.OwnNetworkError, match=f"^--weights w.pt .*{said}.*save .* torch.save$"):
+    with pytest.raises(own.OwnNetworkError, match=f"^--weights w.pt .*{said}.*save .* torch.save"):
         own.load_weights(small(), "w.pt")
 
 
@@ -304,6 +304,14 @@ def test_what_is_wrong_is_said_in_one_line(job, flags, said):
     assert status == 2
     assert said in err.splitlines()[-1]
     assert "Traceback" not in err
+
+
+def test_a_wrong_name_is_said_before_images_are_opened(job, monkeypatch):
+    monkeypatch.setattr("datasets.load", lambda *_, **__: pytest.fail("images are opened"))
+    status, _out, err = job("--model", "nets:smal", "--pruning", "snip", "--dataset", "digits")
+    assert status == 2
+    assert "nets:smal is not to be found" in err
+    assert "did you mean small?" in err
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

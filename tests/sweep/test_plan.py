@@ -35,6 +35,30 @@ def write(folder, network, measurement, **changes):
     results.append(file, CONFIGURATION, [row])
 
 
+@pytest.mark.parametrize("images", ["CIFAR-10", "digits"])
+@pytest.mark.parametrize("flags_of_all", ["", "--measure-every 2"])
+def test_a_network_has_one_data_set_whatever_is_listed_beside_it(images, flags_of_all):
+    """Networks without images never go by the images that others are given on this machine."""
+
+    def labels(models, pruners):
+        argv = f"--model {' '.join(models)} --pruning {' '.join(pruners)} {flags_of_all}"
+        found = plan.runs(flags.parse(argv.split()), [images], unnamed=True)
+        return {(run.network.model, run.network.pruning): run.network.dataset for run in found}
+
+    models = ["Resnet-20", "tests.networks:small"]
+    pruners = ["erk", "snip", "dense", "rigl"]
+    alone = {}
+    for pair in product(models, pruners):
+        alone |= labels(*([each] for each in pair))
+    assert labels(models, pruners) == alone
+    if not flags_of_all:
+        assert alone["Resnet-20", "erk"] == alone["Resnet-20", "dense"] == "CIFAR-10"
+        assert alone["tests.networks.small", "erk"] == "none"
+        assert alone["Resnet-20", "snip"] == alone["tests.networks.small", "rigl"] == images
+    else:
+        assert set(alone.values()) == {images}
+
+
 def test_one_network_by_default():
     (task,) = tasks()
     assert task.network == Network("Resnet-20", "CIFAR-10", "snip", 0.98, 0, False)

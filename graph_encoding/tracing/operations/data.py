@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 import torch
 
+from ..network import ONE_BY_ONE
+from ..tensors import values_in
 from ..values import Value
 from .registry import Call, handles
 
@@ -19,6 +21,26 @@ from .registry import Call, handles
 def refused(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     """Control flow and selection that depend on the data."""
     raise NotImplementedError(f"{call.name} depends on the data, so it is no fixed graph")
+
+
+@handles("matmul mm bmm baddbmm einsum scaled_dot_product_attention multi_head_attention_forward")
+def product(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
+    """A product of two values, as in attention, or of one with weights."""
+    if len(values_in((args, kwargs))) > 1:
+        why = "it multiplies two values, as attention does, so what it joins depends on the data"
+        raise NotImplementedError(f"{call.name} has no multipartite graph: {why}; {ONE_BY_ONE}")
+    raise NotImplementedError(
+        f"{call.name} has no multipartite graph here; torch.nn.functional.linear has one"
+    )
+
+
+@handles("embedding embedding_bag")
+def looked_up(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
+    """Rows of a table, by numbers that are the input."""
+    raise NotImplementedError(
+        f"{call.name} looks rows up by numbers that are data; leave it out, so that the input is "
+        f"what it gives, or {ONE_BY_ONE}"
+    )
 
 
 @handles("zeros_like ones_like full_like empty_like rand_like randn_like")

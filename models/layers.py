@@ -1,0 +1,84 @@
+"""The weights of every layer of a network, each a matrix from inputs to outputs.
+
+No forward pass is asked for: what a layer's weights join is told by its type alone. So there are
+more layers than `prunable`, which can be followed through a network: projections of attention, the
+gates of recurrent layers, embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from .weighted import masked, prunable, weight_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GATES = {
+    nn.LSTM: "ifgo",
+    nn.LSTMCell: "ifgo",
+    nn.GRU: "rzn",
+    nn.GRUCell: "rzn",
+}
+"""In the order in which torch has them one below the other (its documentation names them so)."""
+
+
+def matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The layers of a network, with their weights as the forward pass uses them.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+
+    Yields
+    ------
+    name : str
+        Of the module; with what part of it the weights are where it has several (``attention.q``,
+        ``lstm.weight_ih_l0.f``). In ``named_modules()`` order.
+    weight : torch.Tensor, shape (out, in, ...)
+        Detached. An embedding is a layer whose inputs are the rows of its table.
+    """
+    plain = prunable(model)
+    for name, module in model.named_modules():
+        if name in plain:
+            yield name, weight_of(module)
+            continue
+        for part, weight in _parts(module):
+            yield ".".join(filter(None, (name, part))), weight.detach()
+
+
+def _parts(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(module, nn.MultiheadAttention):
+        if module._qkv_same_embed_dim:
+            yield from zip("qkv", masked(module, "in_proj_weight").chunk(3), strict=True)
+        else:
+            for part in "qkv":
+                yield part, masked(module, f"{part}_proj_weight")
+    elif isinstance(module, nn.RNNBase | nn.RNNCellBase):
+        yield from _of_recurrent(module)
+    elif isinstance(module, nn.Embedding | nn.EmbeddingBag) or _is_transposed_linear(module):
+        yield "", masked(module, "weight").T
+
+
+def _of_recurrent(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    gates = next((gates for kind, gates in GATES.items() if isinstance(module, kind)), "")
+    for name in getattr(module, "_flat_weights_names", ("weight_ih", "weight_hh")):
+        if not name.startswith("weight"):
+            continue
+        weight = masked(module, name)
+        if not gates or name.startswith("weight_hr"):  # the projection of an LSTM has no gates
+            yield name, weight
+        else:
+            for gate, part in zip(gates, weight.chunk(len(gates)), strict=True):
+                yield f"{name}.{gate}", part
+
+
+def _is_transposed_linear(module: nn.Module) -> bool:
+    """Whether it is the layer of GPT-2 in ``transformers``: a linear one, (in, out)."""
+    weight = getattr(module, "weight", None)
+    is_named = type(module).__name__ == "Conv1D" and hasattr(module, "nf")
+    return is_named and isinstance(weight, torch.Tensor) and weight.dim() == 2

@@ -1,0 +1,111 @@
+"""What has no multipartite graph is refused by its module and line, with what to do instead."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import graph_encoding
+from graph_encoding import UnsupportedNetwork
+
+
+class Net(nn.Module):
+    """A network of one line."""
+
+    def __init__(self, forward, **modules):
+        super().__init__()
+        self.line = forward
+        for name, module in modules.items():
+            setattr(self, name, module)
+
+    def forward(self, x):
+        return self.line(self, x)
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, image, mask, *, scale=1.0):
+        return self.fc(image + scale * mask)
+
+
+def attention(net, x):
+    q, k, v = net.qkv(x).chunk(3, -1)
+    return (q @ k.transpose(-1, -2)).softmax(-1) @ v
+
+
+def fused(net, x):
+    return F.scaled_dot_product_attention(*net.qkv(x).chunk(3, -1))
+
+
+def quantised():
+    layer = torch.ao.nn.quantized.dynamic.Linear(4, 3)
+    return nn.Sequential(nn.Identity(), layer)
+
+
+ONE_BY_ONE = "rolled and rolled-channel take its layers one by one"
+REFUSED = {
+    "attention": (
+        lambda: Net(attention, qkv=nn.Linear(4, 12)),
+        (7, 4),
+        r"Net: matmul .* two values, as attention does.*line \d+ of test_refusals.py: return \(q @",
+    ),
+    "fused attention": (
+        lambda: Net(fused, qkv=nn.Linear(4, 12)),
+        (7, 4),
+        f"scaled_dot.*{ONE_BY_ONE}",
+    ),
+    "recurrent": (
+        lambda: Net(lambda net, x: net.cell(x)[0], cell=nn.LSTM(4, 3)),
+        (7, 4),
+        rf"cell \(LSTM\): .*its own outputs again.*{ONE_BY_ONE}.*line \d+",
+    ),
+    "two inputs": (
+        TwoInputs,
+        (4,),
+        r"TwoInputs: its forward takes 2 inputs \(image, mask\), .*wrap it.*line \d+ of test_ref",
+    ),
+    "embedding": (
+        lambda: Net(
+            lambda net, x: net.fc(net.table(x)), table=nn.Embedding(9, 4), fc=nn.Linear(4, 3)
+        ),
+        (5,),
+        r"table \(Embedding\): embedding looks rows up.*leave it out.*line \d+",
+    ),
+    "a dictionary": (
+        lambda: Net(lambda net, x: net.fc(x["pixels"]), fc=nn.Linear(4, 3)),
+        (4,),
+        r"Net: it reads its input by the name 'pixels'.*wrap it.*line \d+",
+    ),
+    "a product with weights": (
+        lambda: Net(lambda net, x: x @ net.fc.weight.T, fc=nn.Linear(4, 3)),
+        (4,),
+        r"matmul.*torch.nn.functional.linear has one",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_name_the_module_the_line_and_what_to_do(name):
+    make, shape, message = REFUSED[name]
+    with pytest.raises(UnsupportedNetwork, match=message) as caught:
+        graph_encoding.encode(make(), input_shape=shape)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.ao.quantization")
+@pytest.mark.filterwarnings("ignore:torch.q")
+@pytest.mark.parametrize("encoding", graph_encoding.ENCODINGS)
+def test_quantised_weights_are_refused_by_every_encoding(encoding):
+    message = re.escape("1 (Linear): its weights are quantised; give the network as it was before")
+    with pytest.raises(UnsupportedNetwork, match=message):
+        graph_encoding.encode(quantised(), encoding, (4,))
+
+
+def test_an_unknown_encoding_is_told_the_closest():
+    with pytest.raises(ValueError, match=r"'rolled_channel': did you mean rolled-channel\?"):
+        graph_encoding.encode(nn.Linear(3, 2), "rolled_channel")
