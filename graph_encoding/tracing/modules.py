@@ -14,17 +14,18 @@ from torch import nn
 
 from system import text
 
+from .attention import REFUSED
 from .network import Network
 
-OPAQUE = (
-    nn.RNNBase,
-    nn.RNNCellBase,
+CELLS = (nn.RNNBase, nn.RNNCellBase)
+ATTENTION = (
     nn.MultiheadAttention,
     nn.Transformer,
     nn.TransformerEncoderLayer,
     nn.TransformerDecoderLayer,
 )
-"""Modules refused by their name, which says more than the functions that they are made of."""
+"""Modules refused by their name, which says more than the functions that they are made of: these
+unless attention is followed."""
 
 
 @contextlib.contextmanager
@@ -73,8 +74,10 @@ def named(model: nn.Module, network: Network) -> Iterator[None]:
     def enter(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any) -> None:
             network.modules.append((name, type(module).__name__))
-            if isinstance(module, OPAQUE):
+            if isinstance(module, CELLS):
                 raise network.refusal("has no multipartite graph: its edges depend on the data")
+            if isinstance(module, ATTENTION) and not network.attends:
+                raise network.refusal(REFUSED)
 
         return hook
 
