@@ -3,14 +3,21 @@
 import math
 
 import flow
+import numpy as np
+import oracle
 import pytest
+import scipy.sparse
 import torch
-from networks import sparsify
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import DENSITIES, sparsify
+from reference import ExplicitGraph
 from torch import nn
 from torch.nn import functional as F
 
+import metrics
 from datasets.torchvision_import import import_torchvision
-from graph_encoding import encode
+from graph_encoding import encode, load, save
 
 
 class Scaled(nn.Module):
@@ -110,10 +117,28 @@ def padded(length):
     return (torch.arange(length) >= length - 2).expand(length, length)
 
 
+class Crossed(nn.Module):
+    """Every position reads a shorter row of other ones, as in decoders; positions come first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.short, self.stem = nn.Conv1d(2, 6, 2, 2), nn.Conv1d(2, 6, 1)
+        self.attend, self.head = nn.MultiheadAttention(6, 2), nn.Linear(6, 2)
+        self.register_buffer("mask", torch.zeros(6, 3).masked_fill(hidden(6)[:, :3], -1e4))
+
+    def forward(self, x):
+        queries, keys = (f(x).permute(2, 0, 1) for f in (self.stem, self.short))
+        x, _ = self.attend(queries, keys, keys, attn_mask=self.mask)
+        return self.head(x).permute(1, 2, 0)
+
+
 def of_torch():
     layer = nn.TransformerEncoderLayer(6, 3, 5, batch_first=True, norm_first=True)
     return nn.Sequential(
-        nn.Conv1d(2, 6, 1), Turned(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)), nn.Flatten(), nn.Linear(30, 2)
+        nn.Conv1d(2, 6, 1),
+        Turned(nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)),
+        nn.Flatten(),
+        nn.Linear(30, 2),
     )
 
 
@@ -144,6 +169,7 @@ NETWORKS = {
     "class token": (lambda: Vision("packed"), (3, 4, 6)),
     "class token, softmax": (lambda: Vision("plain"), (3, 4, 6)),
     "torch": (of_torch, (2, 5)),
+    "crossed": (Crossed, (2, 6)),
     "vit": (vit, (3, 8, 8)),
     "swin": (swin, (3, 16, 16)),
 }
@@ -167,3 +193,144 @@ def test_linear_flow_of_attention(name):
     assert graph.is_regular
     assert graph.num_edges == graph.to_scipy().nnz
     assert flow.largest_difference(model, graph, shape) < 1e-6
+
+
+def test_weights_are_counted_and_queries_and_keys_lead_nowhere():
+    model, shape = built("class token")
+    (graph,) = encode(model, "unrolled", shape, attention="tokens")
+    weights = [m.weight for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert graph.kept_weights == sum(int(weight.count_nonzero()) for weight in weights)
+    assert graph.total_weights == sum(weight.numel() for weight in weights)
+    out = np.diff(graph.to_scipy().tocsr().indptr)
+    for layer in graph.layers:
+        if layer.name.endswith("qkv"):
+            queries, keys, values = np.split(out[layer.offset : layer.stop], 3)
+            assert not queries.any() and not keys.any() and values.all()
+
+
+def written_out(model: Body, length: int, causal: bool) -> ExplicitGraph:
+    """The graph of a body of one layer, by Kronecker products: channels of weights, positions."""
+    layer, own = model.layers[0], np.eye(length)
+    reads = np.triu(np.ones((length, length))) if causal else np.ones((length, length))
+    weights = [
+        linear.weight.detach().abs().numpy().T.astype(float)
+        for linear in (layer.attend.qkv, layer.attend.out, layer.one, layer.two, model.head)
+    ]
+    weights[1] = np.vstack([np.zeros((8, 4)), weights[1]])  # values come last
+    at_positions = [own, reads, own, own, np.ones((length, 1))]
+    blocks = [np.kron(*pair) for pair in zip(weights, at_positions, strict=True)]
+    sizes = [len(blocks[0]), *(block.shape[1] for block in blocks)]
+    offsets = [0, *np.cumsum(sizes).tolist()]
+    matrix = np.zeros((offsets[-1], offsets[-1]))
+    for block, start, middle in zip(blocks, offsets, offsets[1:], strict=False):
+        matrix[start:middle, middle : middle + block.shape[1]] = block
+    return ExplicitGraph(scipy.sparse.csr_array(matrix), offsets)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(2, 6),
+    st.booleans(),
+    st.lists(st.sampled_from(DENSITIES), min_size=1, max_size=5),
+    st.integers(0, 9),
+)
+def test_metrics_agree_with_the_written_out_graph(length, causal, densities, seed):
+    model = Body(length, 4, "packed", hidden(length) if causal else None)
+    model.layers = model.layers[:1]
+    sparsify(model, seed, densities)
+    (graph,) = encode(Turned(model), "unrolled", (4, length), attention="tokens")
+    explicit = written_out(model, length, causal)
+    np.testing.assert_array_equal(graph.to_scipy().toarray(), explicit.matrix.toarray())
+    values = metrics.topometrics(graph)
+    expected = oracle.local_connectivity(explicit) | oracle.global_connectivity(explicit)
+    expected |= {
+        "nodes": explicit.num_nodes,
+        "edges": explicit.matrix.nnz,
+        "1-hop": oracle.reached(explicit, 1),
+        "2-hop": oracle.reached(explicit, 2),
+        "motifs": oracle.motifs(explicit),
+        "k-core": np.mean(oracle.core_numbers(explicit)),
+        "strength": oracle.strength(explicit),
+        "spectral-gap": oracle.spectral_gap(explicit),
+        "spectral-radius": oracle.spectral_radius(explicit),
+    }
+    assert {name: values[name] for name in expected} == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("wiring", ["exact", "identity"])
+def test_an_input_of_positions_and_features_is_laid_as_one_of_features_and_positions(wiring):
+    model = Body(5, 4, "packed", hidden(5))
+    sparsify(model, 0, [0.5])
+    (turned,) = encode(Turned(model), "unrolled", (4, 5), wiring, "tokens")
+    (graph,) = encode(model, "unrolled", (5, 4), wiring, "tokens")
+    assert [layer.shape for layer in graph.layers] == [layer.shape for layer in turned.layers]
+    assert (graph.to_scipy() != turned.to_scipy()).nnz == 0
+
+
+def test_a_saved_graph_says_that_attention_is_followed(tmp_path):
+    model, shape = built("swin")
+    (graph,) = encode(model, "unrolled", shape, attention="tokens")
+    save(tmp_path / "swin.graph.zst", [graph])
+    (found,) = load(tmp_path / "swin.graph.zst")
+    assert found.wiring == "exact+tokens"
+    assert (found.to_scipy() != graph.to_scipy()).nnz == 0
+
+
+class Changed(nn.Module):
+    """Attention of one head in which something is unusual."""
+
+    def __init__(self, change) -> None:
+        super().__init__()
+        self.change, self.stem, self.out = change, nn.Conv1d(2, 3, 1), nn.Linear(3, 2)
+
+    def forward(self, x):
+        x = self.stem(x).transpose(1, 2)
+        return self.out(self.change(x))
+
+
+def shares(x):
+    return F.softmax(x @ x.transpose(1, 2), -1)
+
+
+def over_images(x):
+    x = x.flatten(0, 1)
+    return F.scaled_dot_product_attention(x, x, x)
+
+
+def every_other(x):
+    return x.matmul(x.mT).masked_fill(torch.arange(6) % 2 == 0, -torch.inf).softmax(-1) @ x
+
+
+@pytest.mark.parametrize("name", ["sdpa", "softmax", "torch", "vit", "swin"])
+def test_without_the_flag_attention_is_refused_and_the_flag_is_named(name):
+    model, shape = built(name)
+    with pytest.raises(ValueError, match=r"--attention tokens .*\(line \d+ of [a-z_]+.py: "):
+        encode(model, "unrolled", shape)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda x: x @ x.transpose(1, 2) @ x, "without softmax"),
+        (lambda x: F.softmax(x @ x.transpose(1, 2), 1) @ x, "another axis"),
+        (lambda x: F.softmax(x @ x.transpose(1, 2) + (x @ x.mT), -1) @ x, "something else"),
+        (lambda x: (shares(x) + 1) @ x, "add of attention's scores"),
+        (lambda x: torch.sigmoid(x @ x.transpose(1, 2)) @ x, "sigmoid of attention's scores"),
+        (lambda x: F.linear(shares(x), torch.ones(4, 6)) @ x[:, :4], "linear of attention's"),
+        (lambda x: x * shares(x).mean(1, keepdim=True).mT, "mean of attention's scores"),
+        (over_images, "mixed"),
+        (every_other, "no rows and columns"),
+    ],
+)
+def test_what_is_no_attention_to_a_rectangle_is_named(change, reason):
+    model = Changed(change)
+    with pytest.raises(ValueError, match=f"{reason}.*line .* of test_attention.py"):
+        encode(model, "unrolled", (2, 6), attention="tokens")
+
+
+def test_what_cannot_be_asked_for_is_refused():
+    model = nn.Sequential(nn.Linear(3, 2))
+    with pytest.raises(ValueError, match="unknown attention 'heads': choose from refuse, tokens"):
+        encode(model, "unrolled", (3,), attention="heads")
+    with pytest.raises(ValueError, match="wiring published"):
+        encode(model, "unrolled", (3,), "published", "tokens")
