@@ -52,7 +52,7 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
             first, second = first[order], second[order]
             numbers = _at_positions(network, value, weight, (first, second))
         except Unordered:  # its features are positions
-            if network.attends and _are_of_the_input(network, value):
+            if network.attends and _are_of_the_input(network, value, len(first)):
                 raise TokensFirst from None
             first, second = np.sort(first), np.sort(second)
             return _written_out(network, value, weight, first, second)
@@ -90,14 +90,13 @@ def _at_positions(
     return layer.alternatives[0].flatten(2).transpose(1, 2)
 
 
-def _are_of_the_input(network: Network, value: Value) -> bool:
+def _are_of_the_input(network: Network, value: Value, positions: int) -> bool:
     """Whether features are positions of an input (positions, features)."""
     channels, *sizes = network.layers[0].shape
     return (
         not network.tokens_first
         and network.spaces.layers(value) == {0}
-        and tuple(value.shape[1:]) == (channels, sizes[-1])
-        and sizes[:-1] == [1, 1]
+        and (positions, 1, 1, value.shape[-1]) == (channels, *sizes)
     )
 
 
