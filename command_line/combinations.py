@@ -6,7 +6,7 @@ import argparse
 
 from datasets import DEFAULT, about
 from graph_encoding import DEFAULT as ENCODING
-from graph_encoding import ENCODINGS, PUBLISHED
+from graph_encoding import ENCODINGS, PUBLISHED, TOKENS
 from models import MODELS
 from pruning import PRUNERS
 from runs.measures import MEASURES
@@ -63,6 +63,8 @@ def check(options: argparse.Namespace) -> None:
         raise UserError("--save-snn holds networks that --model names: it needs none of your own")
     if own and options.wiring == PUBLISHED and not _is_labelled_one_of_ours(options):
         raise UserError("--wiring published is that of the paper's networks: use exact")
+    if options.attention == TOKENS and options.wiring == PUBLISHED:
+        raise UserError("--attention tokens has no published wiring: use --wiring exact")
     _require_one_graph(options)
     if options.edges and not options.save_graph:
         raise UserError("--edges has no effect without --save-graph: add it")
@@ -96,6 +98,8 @@ def _require_graphs(options: argparse.Namespace) -> None:
                 f"--encoding {name} has no {options.wiring} wiring: give --wiring "
                 + " or ".join(kind.wirings)
             )
+        if not kind.bipartite and options.attention not in kind.attention:
+            raise UserError(f"--encoding {name} cannot follow --attention {options.attention}")
 
 
 def _require_one_graph(options: argparse.Namespace) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from datasets import DATASETS, DEFAULT, STAND_IN
 from figures.style import FORMATS
+from graph_encoding import ATTENTION, ENCODINGS, EXACT, REFUSE, WIRINGS, WITH_SHORTCUTS
 from graph_encoding import DEFAULT as ENCODING
-from graph_encoding import ENCODINGS, EXACT, WIRINGS, WITH_SHORTCUTS
 from models import MODELS
 from pruning import PRUNERS, at_initialisation
 from runs.measures import MEASURES, SPELLINGS
@@ -184,6 +184,14 @@ def parser() -> Parser:
         action="store_const",
         const=WITH_SHORTCUTS,
         help="the same as --wiring identity",
+    )
+    group.add_argument(
+        "--attention",
+        choices=ATTENTION,
+        default=REFUSE,
+        help="tokens: follow softmax attention; a position of its output stands for the values of "
+        "all positions that it attends to, and the rows say +tokens under wiring; for multipartite "
+        "graphs only" + default,
     )
     group.add_argument(
         "--effective",

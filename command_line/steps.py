@@ -237,7 +237,11 @@ def encode(measurement: Measurement, made: Made, _: Report) -> None:
         made.encoded = copy.deepcopy(made.model)
         pruning.apply_masks(made.encoded, pruning.effective_masks(made.model, shape))
     made.graphs = graph_encoding.encode(
-        made.encoded, measurement.encoding, shape, measurement.graph_wiring
+        made.encoded,
+        measurement.encoding,
+        shape,
+        measurement.graph_wiring,
+        measurement.attention,
     )
 
 
@@ -301,7 +305,12 @@ def write_page(measurement: Measurement, made: Made, _: Report) -> None:
     from figures import page
 
     shape, groups = made.run.network.input_shape, MEASURES[measurement.graph_metrics].groups
-    (flow,) = graph_encoding.encode(made.encoded, input_shape=shape, wiring=WITH_SHORTCUTS)
+    (flow,) = graph_encoding.encode(
+        made.encoded,
+        input_shape=shape,
+        wiring=WITH_SHORTCUTS,
+        attention=made.options.attention,
+    )
     text = page.network_page(made.rows[0], groups, made.graphs[0], flow, shape)
     with replacing(made.options.report) as file:
         file.write(text.encode())

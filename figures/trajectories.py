@@ -91,6 +91,10 @@ def read(
             found = ", ".join(map(str, sorted(common[name].unique())))
             remedy = f"give --{name}" if name in ("sparsity", "wiring") else "give other files"
             raise UserError(f"a picture is of one {name}, and there are {found}: {remedy}")
+    made = common.iloc[0]
+    fixed = [name for name in ONE if name != "sparsity"]  # which the baselines do not share
+    alike = (table[fixed] == made[fixed]) | (table[fixed].isna() & made[fixed].isna())
+    table = table[alike.all(axis=1)]
     numbers = [name for name in table if name not in {*CONFIGURATION, *LAYER}]
     numbers = [ACCURACY, MOVED, *numbers]
     values = table[POINT].join(table[numbers].apply(pd.to_numeric).astype(float))

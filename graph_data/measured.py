@@ -150,7 +150,7 @@ def _refuse_two_kinds(place: Path, tables: Iterable[pd.DataFrame]) -> None:
 
 def _refuse_two_schedules(file: Path, table: pd.DataFrame, key: list[str]) -> None:
     """Refuse one network trained in two ways: the study would not know which accuracy to take."""
-    trained = table.drop_duplicates([*key, "epochs", "batch_size", "lr"])
+    trained = table.drop_duplicates([*key, "rounds", "epochs", "batch_size", "lr"])
     again = trained[trained.duplicated(key)]
     if len(again):
         what = ", ".join(str(again.iloc[0][name]) for name in key)

@@ -21,12 +21,16 @@ from system import text
 
 from .block import Block
 from .encodings import (
+    ATTENTION,
     DEFAULT,
     ENCODINGS,
     EXACT,
     PUBLISHED,
+    REFUSE,
+    TOKENS,
     WIRINGS,
     WITH_SHORTCUTS,
+    WITH_TOKENS,
     Encoding,
 )
 from .graph import Graph
@@ -39,12 +43,16 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
+    "ATTENTION",
     "DEFAULT",
     "ENCODINGS",
     "EXACT",
     "PUBLISHED",
+    "REFUSE",
+    "TOKENS",
     "WIRINGS",
     "WITH_SHORTCUTS",
+    "WITH_TOKENS",
     "Block",
     "Encoding",
     "Graph",
@@ -64,6 +72,7 @@ def encode(
     encoding: str | torch.Tensor = DEFAULT,
     input_shape: tuple[int, ...] = (3, 32, 32),
     wiring: str = EXACT,
+    attention: str = REFUSE,
 ) -> list[Graph]:
     """Encode a sparse network as graphs.
 
@@ -79,6 +88,10 @@ def encode(
     wiring : {"exact", "identity", "published"}
         Used by ``unrolled`` only. ``identity`` adds identity shortcuts as edges of weight 1;
         ``published`` is for the paper's networks.
+    attention : {"refuse", "tokens"}
+        Used by ``unrolled`` only. With ``tokens``, a position of the output of softmax attention
+        stands for the values of all positions that it attends to; queries and keys are read by
+        nothing. The graph's wiring then ends with ``+tokens``.
 
     Returns
     -------
@@ -108,6 +121,12 @@ def encode(
     kind = ENCODINGS[encoding]
     if wiring not in (wirings := WIRINGS if kind.bipartite else kind.wirings):
         raise ValueError(f"unknown wiring {wiring!r}: {text.choose(wiring, wirings)}")
+    if attention not in (known := ATTENTION if kind.bipartite else kind.attention):
+        raise ValueError(f"unknown attention {attention!r}: {text.choose(attention, known)}")
+    if attention == TOKENS and wiring == PUBLISHED and not kind.bipartite:
+        raise ValueError(
+            f"wiring {PUBLISHED} is that of the paper's networks, without attention: use {EXACT}"
+        )
     model = getattr(model, "_orig_mod", model)  # of torch.compile
     if empty := models.without_values(model):
         raise ValueError(
@@ -122,7 +141,9 @@ def encode(
             encoder(text.name(name), array(weight, name)) for name, weight in models.matrices(model)
         ]
     else:
-        graphs = [encoder(model, _sizes(input_shape), wiring)]
+        told = (attention,) if len(kind.attention) > 1 else ()
+        graphs = [encoder(model, _sizes(input_shape), wiring, *told)]
+        wiring += WITH_TOKENS if attention == TOKENS else ""
     return [replace(graph, encoding=encoding, wiring=wiring) for graph in graphs]
 
 

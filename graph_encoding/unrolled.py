@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from .block import Block
-from .encodings import EXACT, PUBLISHED, WITH_SHORTCUTS
+from .encodings import EXACT, PUBLISHED, REFUSE, TOKENS, WITH_SHORTCUTS
 from .graph import Graph
 from .grid import NodeLayer
 from .published import published
@@ -14,7 +14,10 @@ from .tracing import trace
 
 
 def unrolled(
-    model: nn.Module, input_shape: tuple[int, ...] = (3, 32, 32), wiring: str = EXACT
+    model: nn.Module,
+    input_shape: tuple[int, ...] = (3, 32, 32),
+    wiring: str = EXACT,
+    attention: str = REFUSE,
 ) -> Graph:
     """Multipartite graph of a network.
 
@@ -30,6 +33,8 @@ def unrolled(
     wiring : {"exact", "identity", "published"}
         ``identity`` adds identity shortcuts as edges of weight 1; ``published`` reproduces the
         released code's graph at stride-2 3 x 3 convolutions.
+    attention : {"refuse", "tokens"}
+        With ``tokens`` a position of attention's output stands for all that it attends to.
 
     Returns
     -------
@@ -43,7 +48,12 @@ def unrolled(
     ValueError
         If a weight is not finite.
     """
-    traced = trace(model, input_shape, identity_shortcuts=wiring == WITH_SHORTCUTS)
+    traced = trace(
+        model,
+        input_shape,
+        identity_shortcuts=wiring == WITH_SHORTCUTS,
+        attends=attention == TOKENS,
+    )
     layers: list[NodeLayer] = []
     for layer in traced.layers:
         offset = layers[-1].stop if layers else 0

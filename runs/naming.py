@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from datasets import NONE
-from graph_encoding import ENCODINGS
+from graph_encoding import ENCODINGS, WITH_TOKENS
 from system import text
 
 from .cells import format_cell
@@ -74,7 +74,9 @@ def heading(row: Configuration) -> str:
     released = f"as released ({row['as_released']}), " if row.get("as_released") else ""
     released += f"{row['rounds']} rounds, " if row.get("rounds") else ""
     is_bipartite = ENCODINGS[row["encoding"]].bipartite
-    graphs = "graphs" if is_bipartite else f"graph, {row['wiring'].removesuffix(EFFECTIVE)} wiring"
+    wiring = row["wiring"].removesuffix(EFFECTIVE)
+    graphs = "graphs" if is_bipartite else f"graph, {wiring.removesuffix(WITH_TOKENS)} wiring"
+    graphs += ", attention followed" * wiring.endswith(WITH_TOKENS)
     graphs += ", effective weights only" * row["wiring"].endswith(EFFECTIVE)
     return (
         f"{network_of(row)}, {row['pruning']}, sparsity {row['sparsity']} "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datasets import about
-from graph_encoding import ENCODINGS, EXACT
+from graph_encoding import ENCODINGS, EXACT, REFUSE, TOKENS, WITH_TOKENS
 from models.own import Source
 from pruning import BASELINE, PRUNERS
 from training.places import places
@@ -123,7 +123,8 @@ class Measurement:
     ----------
     encoding : str
     wiring : str
-        One of the encoding's; with `EFFECTIVE` after it, of the network's effective weights alone.
+        One of the encoding's; with `WITH_TOKENS` after it, attention is followed; with `EFFECTIVE`
+        at the end, of the network's effective weights alone.
     graph_metrics : str
     epoch : int, optional
         After how many epochs of its training the network is measured, 0 for before; by default as
@@ -143,7 +144,12 @@ class Measurement:
     @property
     def graph_wiring(self) -> str:
         """The wiring, as `graph_encoding.encode` has it."""
-        return self.wiring.removesuffix(EFFECTIVE)
+        return self.wiring.removesuffix(EFFECTIVE).removesuffix(WITH_TOKENS)
+
+    @property
+    def attention(self) -> str:
+        """What becomes of attention, as `graph_encoding.encode` has it."""
+        return TOKENS if self.wiring.removesuffix(EFFECTIVE).endswith(WITH_TOKENS) else REFUSE
 
     @property
     def is_effective(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import product
 
 from datasets import DEFAULT, NONE, about
-from graph_encoding import ENCODINGS
+from graph_encoding import ENCODINGS, TOKENS, WITH_TOKENS
 from models import MODELS
 from models.own import Source, digest_of
 from pruning import PRUNERS
@@ -137,10 +137,11 @@ def measurements(options: argparse.Namespace) -> tuple[Measurement, ...]:
     out for others.
     """
     suffix = EFFECTIVE if options.effective else ""
+    attention = WITH_TOKENS if options.attention == TOKENS else ""
     found = []
     for encoding, metrics in product(options.encoding, options.graph_metrics):
         kind = ENCODINGS[encoding]
-        wiring = kind.wirings[0] if kind.bipartite else options.wiring
+        wiring = kind.wirings[0] if kind.bipartite else options.wiring + attention
         if kind.bipartite or not MEASURES[metrics].bipartite_only:
             found.append(Measurement(encoding, wiring + suffix, metrics))
     return tuple(dict.fromkeys(found))

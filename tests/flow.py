@@ -61,11 +61,42 @@ class LinearFlow(TorchFunctionMode):
             return x
         if name == "interpolate":
             return _resized(x, lambda maps: func(maps, *args[1:], **kwargs))
+        if name == "multi_head_attention_forward":
+            return _heads(*args, **kwargs)
+        if name == "scaled_dot_product_attention":
+            return _uniform(*args, **kwargs)
+        if name == "matmul":  # scores know no data, shares are what masks leave of them
+            if len(flowing) > 1:
+                return torch.zeros(*x.shape[:-1], args[1].shape[-1], dtype=torch.float64)
+            return (args[0] > 1e-9).double() @ x
         if name == "mean":
             return x.sum(*args[1:], **kwargs)
         if name in ("mul", "add", "addcmul"):
             return sum(flowing[1:], start=x)
         return func(*args, **kwargs)
+
+
+def _uniform(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, **_) -> torch.Tensor:
+    """Attention that sums up all values that a mask leaves."""
+    reads = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool)
+    if is_causal:
+        reads = reads.tril()
+    if attn_mask is not None:
+        reads = reads & (attn_mask if attn_mask.dtype == torch.bool else attn_mask > -50)
+    return reads.double() @ v
+
+
+def _heads(query, key, value, size, heads, weight, bias, *rest, **kwargs) -> tuple:
+    """`F.multi_head_attention_forward` of one matrix of projections, the same way."""
+    out, mask = rest[4], kwargs["attn_mask"]
+    v = F.linear(value, weight.double().abs()[-size:])
+    if mask is not None:
+        mask = ~mask if mask.dtype == torch.bool else mask > -50
+    apart = [
+        each.view(len(each), -1, heads, size // heads).permute(1, 2, 0, 3) for each in (query, v)
+    ]
+    found = _uniform(apart[0], apart[1], apart[1], mask).permute(2, 0, 1, 3).reshape(query.shape)
+    return F.linear(found, out.double().abs()), None
 
 
 def _resized(x: torch.Tensor, resize: Callable) -> torch.Tensor:

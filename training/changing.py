@@ -47,7 +47,7 @@ class Changing:
     Raises
     ------
     TrainingError
-        If the training is so short that no mask would change.
+        If no mask would change: the training is too short, or all layers are frozen.
     """
 
     def __init__(
@@ -70,6 +70,11 @@ class Changing:
         self.total, self.epoch, self.seed = total, epoch, seed
         weights = {name: model.get_parameter(name) for name in masks}
         self.weights = {name: weight for name, weight in weights.items() if weight.requires_grad}
+        if not self.weights:
+            raise TrainingError(
+                "all layers that are pruned are frozen, so that no mask can change: take a pruner "
+                "at initialisation"
+            )
         self.masks = {
             name: masks[name].to(weight.device, torch.bool, copy=True)
             for name, weight in weights.items()

@@ -36,7 +36,8 @@ SWAPS = 9_999
 """Of the two methods within pairs, besides none at all."""
 
 GROWTH = (("itop-gradient", "itop"), ("rigl", "set"))
-"""Growth by gradient, and at random. The first two are the same but for that."""
+"""Growth by gradient, and at random. The first two are the same but for that, if the training has at
+most 30,000 steps."""
 
 
 def tasks(networks: Networks, seed: int) -> list:
@@ -70,7 +71,8 @@ def tasks(networks: Networks, seed: int) -> list:
 
 def kinds(networks: Networks) -> dict[str, np.ndarray]:
     """Members of all networks, and of those whose masks stay and change, by name."""
-    changes = networks.runs["pruning"].map(lambda name: PRUNERS[name].change is not None)
+    changing = {name for name, pruner in PRUNERS.items() if pruner.change}
+    changes = networks.runs["pruning"].isin(changing)
     found = {ALL: np.ones(len(changes), dtype=bool)}
     if changes.any() and not changes.all():
         found |= {STAYING: ~changes.to_numpy(), CHANGING: changes.to_numpy()}
@@ -208,7 +210,8 @@ def _of_moments(tables: Tables) -> str:
     said = between.set_index(["networks_of", "known", "estimator"])[name]
     return f"""Do topometrics of the multipartite graph predict accuracy better as the network is
 initialised, or as it ends? R2 on configurations not seen with each, on the networks that have both,
-and the difference. {BOTH} {_verdict(between)}
+and the difference. (Methods that start alike have the same graph at initialisation, and may be on
+both sides of a split.) {BOTH} {_verdict(between)}
 
 {markdown(wide.join(said).reset_index(), DIGITS)}"""
 
@@ -257,9 +260,10 @@ def _of_growth(growth: pd.DataFrame) -> str:
     ).pivot_table(index="metric", columns="pair", values="value", aggfunc="first", sort=False)
     return f"""Does growth by gradient lead to other graphs than random growth? Differences at the
 end are relative, (a - b) by the mean of |a| and |b|, of networks of one model, data set, sparsity
-and seed. Intervals are Student's, of the configurations' means, and hold for all topometrics at
-once with 95 %. p is of the hypothesis that within a pair it makes no difference which method is
-which, for all topometrics at once.
+and seed. Pairs are those in which both trainings have ended; the others are no random sample.
+Intervals are Student's, of the configurations' means, and hold for all topometrics at once with
+95 %. p is of the hypothesis that within a pair it makes no difference which method is which, for
+all topometrics at once.
 
 {chr(10).join(said)}
 

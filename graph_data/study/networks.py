@@ -229,7 +229,10 @@ def load(
                 known[name] = table
         kept.append(known)
     features, further = kept
-    at_first = {} if of_paper else _at_first(folder, wiring, aggregation, features, keys)
+    at_first = {}
+    if not of_paper:
+        at_first, left_out = _at_first(folder, wiring, aggregation, features, keys)
+        notes += left_out
     features[SPARSITY] = runs[[ACHIEVED]].copy()
     return Networks(runs, features, wiring, tuple(notes), further, at_first)
 
@@ -240,17 +243,32 @@ def _at_first(
     aggregation: str,
     features: dict[str, pd.DataFrame],
     keys: pd.MultiIndex,
-) -> dict[str, pd.DataFrame]:
-    """What `features` has of the trained networks, of the same ones before the first epoch."""
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """What `features` has of the trained networks, of the same ones before the first epoch.
+
+    And notes: which networks were measured then and not at the end.
+    """
     tables = measured.read_all(folder, wiring, moments=True)
     first = {name: table[table["epoch"] == 0] for name, table in tables.items()}
     first = {name: table for name, table in first.items() if len(table)}
     found, _ = sets.features(folder, first, aggregation)
-    return {
+    ended = pd.concat([table[table["epoch"] == table["epochs"]][RUN] for table in tables.values()])
+    begun = pd.concat([table[RUN] for table in first.values()] or [ended[:0]]).drop_duplicates()
+    lost = begun[~pd.MultiIndex.from_frame(begun).isin(pd.MultiIndex.from_frame(ended))]
+    notes = []
+    if len(lost):
+        counts = lost.groupby(["pruning", "sparsity"], sort=True).size()
+        which = ", ".join(f"{pruner} {s:g} ({n})" for (pruner, s), n in counts.items())
+        notes.append(
+            f"{len(lost)} networks were measured before training and not at its end (it diverged, "
+            f"or is under way); they are no random sample: {which}."
+        )
+    known = {
         name: table.reindex(keys).reset_index(drop=True)[list(features[name].columns)]
         for name, table in found.items()
         if name in features
     }
+    return known, notes
 
 
 def name_of(value: object) -> str:

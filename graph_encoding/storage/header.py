@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from system.errors import Fault
 
 from ..axis import Axis
-from ..encodings import ENCODINGS, PUBLISHED, WIRINGS
+from ..encodings import ENCODINGS, PUBLISHED, WIRINGS, WITH_TOKENS
 from ..grid import NodeLayer
 from .checks import require_fields, require_int, require_list, require_text
 from .layout import (
@@ -115,6 +115,7 @@ class GraphPlan(NamedTuple):
     blocks: list[BlockPlan]
 
 
+KNOWN_WIRINGS = (*WIRINGS, *(name + WITH_TOKENS for name in WIRINGS if name != PUBLISHED))
 LAYER = tuple(field.name for field in dataclasses.fields(NodeLayer))
 FLAT = LAYER[:-1]  # of a layer that is no volume: as in version 1
 AXIS = {  # the least value of each number
@@ -150,8 +151,8 @@ def _graph_plan(value: Any, where: str) -> GraphPlan:
     require_text(value["encoding"], where)
     if value["encoding"] not in ("", *ENCODINGS):
         raise Fault(f"{where}: its encoding is none of {', '.join(ENCODINGS)}")
-    if value["wiring"] not in WIRINGS:
-        raise Fault(f"{where}: its wiring is none of {', '.join(WIRINGS)}")
+    if value["wiring"] not in KNOWN_WIRINGS:
+        raise Fault(f"{where}: its wiring is none of {', '.join(KNOWN_WIRINGS)}")
     if value["layer_name"] is not None:
         require_text(value["layer_name"], where)
     layers = [_layer(layer, where) for layer in require_list(value["layers"], where)]

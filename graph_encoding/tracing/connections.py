@@ -1,4 +1,4 @@
-"""Connections from weights: what a convolution or a linear layer reads of a value."""
+"""Connections from weights: what a convolution reads of a value, and an identity shortcut."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from ..axis import Axis
 from ..weights import array
 from .merging import summed
 from .network import Connection, Entries, Network
-from .values import IMAGES, Part, Space, Unordered, Value, of_one_image, parts
+from .values import MOST_PARTS, Part, Space, Spaces, Unordered, Value, of_one_image, parts
 from .windows import is_identity, unless_identity
 
 MAX_TAPS = 2**15 - 1
-MOST_ENTRIES = 2**27
-"""Of a layer whose weights are written out for each of many channels: 2 GB."""
 
 
 def convolution(
@@ -132,83 +130,7 @@ def transposed_convolution(
     )
 
 
-def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
-    """A new layer of nodes that read the last axis of a value.
-
-    A value of one position an image is read whole; otherwise every position reads its features.
-
-    Parameters
-    ----------
-    network : Network
-    value : Value
-        (images, ..., features).
-    weight : torch.Tensor, shape (out features, features)
-    """
-    shape = value.alternatives[0].shape
-    rows = value.alternatives[0].reshape(-1, shape[-1]).numpy()
-    for tensor in value.alternatives[1:]:
-        rows = np.maximum(rows, tensor.reshape(rows.shape).numpy())
-    image = rows.max(axis=1) & 1
-    first, second = np.flatnonzero(image == 0), np.flatnonzero(image == 1)
-    if rows.max(axis=1).min() < 0:
-        raise NotImplementedError("linear layer over positions that stand for no node")
-    if len(first) != len(second):
-        raise NotImplementedError("linear layer over one image of a batch without the others")
-    if len(first) == 1:
-        return _written_out(network, value, weight, first)
-
-    images = [
-        torch.stack([tensor.reshape(rows.shape)[i] for i in (first, second)])
-        for tensor in value.alternatives
-    ]
-    if 4 <= len(shape) <= 5 and shape[0] == IMAGES:
-        size = (1, *shape[1:-1])[-3:]
-    else:
-        size = _grid(network, [tensor[0].numpy() >> 1 for tensor in images])
-    maps = Value(
-        tuple(tensor.transpose(1, 2).reshape(IMAGES, shape[-1], *size) for tensor in images)
-    )
-    kernels, one, none = weight[:, :, None, None, None], (1, 1, 1), [(0, 0)] * 3
-    try:
-        layer = convolution(network, maps, kernels, one, none, one, 1, size, may_cut=False)
-    except Unordered:  # its features are positions
-        return _written_out(network, value, weight, first)
-    out = torch.empty((len(rows), len(weight)), dtype=torch.int64)
-    numbers = layer.alternatives[0].flatten(2).transpose(1, 2)
-    out[first], out[second] = numbers[0], numbers[1]
-    return Value((out.reshape(*shape[:-1], len(weight)),))
-
-
-def _written_out(network: Network, value: Value, weight: torch.Tensor, first: np.ndarray) -> Value:
-    """A linear layer whose features lie anywhere: its weights once for each row of features.
-
-    Parameters
-    ----------
-    first : numpy.ndarray of int
-        The rows of the first image, among all that the layer reads.
-    """
-    matrix, shape = array(weight, network.module), value.shape
-    outputs, rows = len(matrix), len(first)
-    if rows > 1 and rows * np.count_nonzero(matrix) > MOST_ENTRIES:
-        raise NotImplementedError(
-            f"a linear layer over positions, of {rows:,} channels, stands once for each; "
-            f"{MOST_ENTRIES:,} weights together is the most: prune it further"
-        )
-    alternatives = value.alternatives
-    target, layer = network.new_layer(network.module, rows * outputs)
-    counted = np.zeros(matrix.shape[1], bool)
-    for tensor in alternatives:
-        numbers = tensor.reshape(-1, shape[-1]).numpy()[first] >> 1
-        _connect_rows(network, network.module, target, numbers, matrix, counted)
-    found = torch.empty((IMAGES * rows, outputs), dtype=torch.int64)
-    image = np.ones(len(found), bool)
-    image[first] = False
-    numbers = layer.alternatives[0].reshape(IMAGES, rows, outputs)
-    found[first], found[np.flatnonzero(image)] = numbers[0], numbers[1]
-    return Value((found.reshape(*shape[:-1], outputs),))
-
-
-def _connect_rows(
+def connect_rows(
     network: Network,
     name: str,
     target: int,
@@ -273,9 +195,9 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
         numbers = of_one_image(tensor)
         if shape[1:] == (1, 1, 1):  # its elements may lie anywhere
             one = np.ones((1, 1), np.float32)
-            _connect_rows(network, name, target, numbers.reshape(-1, 1), one, np.ones(1, bool))
+            connect_rows(network, name, target, numbers.reshape(-1, 1), one, np.ones(1, bool))
             continue
-        for part in parts(numbers, network.spaces):
+        for part in _parts_by_rows(numbers, network.spaces):
             zero = np.zeros(len(part.channels), np.int16)
             entries = Entries.of(part.channels, part.layer_channels, *[zero] * 3, zero + 1)
             axes = tuple(
@@ -287,6 +209,22 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
                 Connection(name, part.layer, target, entries.take(order), axes, 0, 0),
                 part.space.bits(part.space_channels),
             )
+
+
+def _parts_by_rows(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
+    """Parts of a map; those of each row of the map behind, where all its rows lie in one."""
+    try:
+        return parts(numbers, spaces)
+    except Unordered:
+        of_position = numbers.max(axis=0)
+        space = spaces.holding(int(of_position.max()))
+        row = np.where(
+            of_position >= space.start, (of_position - space.start) // space.sizes[2], -1
+        )
+        rows = np.unique(row[row >= 0])
+        if len(rows) > MOST_PARTS:
+            raise
+        return [part for one in rows for part in parts(np.where(row == one, numbers, -1), spaces)]
 
 
 def _extents(network: Network, of: Space | Part) -> list[tuple[int, np.ndarray]]:
@@ -330,11 +268,11 @@ def _without_border(
 def as_maps(network: Network, value: Value) -> Value:
     """A value (images, channels, positions) with depth, height and width again."""
     rows = [tensor[0].numpy().T >> 1 for tensor in value.alternatives]
-    shape = (*value.shape[:2], *_grid(network, rows))
+    shape = (*value.shape[:2], *grid(network, rows))
     return value.changed(lambda numbers: numbers.reshape(shape))
 
 
-def _grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int, int]:
+def grid(network: Network, alternatives: list[np.ndarray]) -> tuple[int, int, int]:
     """Depth, height and width of a row of positions (positions, features), by the layer behind."""
     length = len(alternatives[0])
     for numbers in alternatives:

@@ -20,8 +20,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from ..weights import UnsupportedNetwork
+from .attention import Scores
 from .modules import eager, named, unchanged
-from .network import Network
+from .network import Network, TokensFirst
 from .operations import Call, apply
 from .result import Trace, end_with, trace_of
 from .tensors import Handle, handle_of, put_back, stand_in, tensors_in, value_of, values_in, write
@@ -29,7 +30,10 @@ from .values import IMAGES, Value
 
 
 def trace(
-    model: nn.Module, input_shape: tuple[int, ...], identity_shortcuts: bool = False
+    model: nn.Module,
+    input_shape: tuple[int, ...],
+    identity_shortcuts: bool = False,
+    attends: bool = False,
 ) -> Trace:
     """Trace a network.
 
@@ -41,6 +45,8 @@ def trace(
         Of one input: channels and one to three sizes, or features.
     identity_shortcuts : bool
         Whether a shortcut without weights becomes edges of weight 1.
+    attends : bool
+        Whether attention is followed (see `attention`), and not refused.
 
     Returns
     -------
@@ -61,9 +67,14 @@ def trace(
             label = name or type(module).__name__
             raise UnsupportedNetwork(f"{label}: TorchScript cannot be followed, its source can")
     apart: frozenset[frozenset[int]] = frozenset()
+    tokens_first = False
     while True:
-        network = Network(model, identity_shortcuts, apart)
-        _run(model, network, input_shape)
+        network = Network(model, identity_shortcuts, attends, apart, tokens_first)
+        try:
+            _run(model, network, input_shape)
+        except TokensFirst:
+            tokens_first = True
+            continue
         if network.read_alone <= apart:
             return trace_of(network)
         # Nodes of a sum that are also read without it: keep them apart from the sum's.
@@ -71,9 +82,11 @@ def trace(
 
 
 def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> None:
-    channels, *sizes = input_shape
     _require_one_input(model, network)
+    channels, *sizes = input_shape[::-1] if network.tokens_first else input_shape
     _, value = network.new_layer("input", channels, (1, 1, 1, *sizes)[-3:])
+    if network.tokens_first:
+        value = value.changed(lambda numbers: numbers.transpose(1, -1))
     network.layers[0].read = True  # nothing ends in it
     shape = (IMAGES, *input_shape)
     tensor = stand_in(network, value.changed(lambda numbers: numbers.reshape(shape)))
@@ -88,7 +101,7 @@ def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> No
             module.training = False
         try:
             out = model(tensor)
-        except UnsupportedNetwork:
+        except (UnsupportedNetwork, TokensFirst):
             raise
         except Exception as error:
             # The network's own code failed on a shape, or on a value without data.
@@ -96,7 +109,7 @@ def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> No
             reason = f"fails when it is traced: {lines[0]}"  # further lines may be frames
             raise network.refusal(reason, error) from error
     try:
-        end_with(network, values_in(out))
+        end_with(network, [value for value in values_in(out) if not isinstance(value, Scores)])
     except NotImplementedError as error:
         raise network.refusal(str(error)) from error
 
@@ -176,7 +189,10 @@ class Mode(TorchFunctionMode):
             return call.args[0]
         memory = handles[0].memory if call.may_alias else None
         if isinstance(found, list):
-            return tuple(stand_in(self.network, value, memory) for value in found)
+            return tuple(
+                stand_in(self.network, value, memory) if value is not None else None
+                for value in found
+            )
         if not isinstance(found, Value):
             return found  # a shape, a length
         tensor = stand_in(self.network, found, memory)

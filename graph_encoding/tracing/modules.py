@@ -14,19 +14,19 @@ from torch import nn
 
 from system import text
 
+from .attention import REFUSED
 from .network import ONE_BY_ONE, Network
 
-ATTENTION = f"which nodes attention joins depends on the data; {ONE_BY_ONE}"
+CELLS = (nn.RNNBase, nn.RNNCellBase)
 RECURRENT = f"it reads its own outputs again, step by step; {ONE_BY_ONE}"
-OPAQUE = {
-    nn.RNNBase: RECURRENT,
-    nn.RNNCellBase: RECURRENT,
-    nn.MultiheadAttention: ATTENTION,
-    nn.Transformer: ATTENTION,
-    nn.TransformerEncoderLayer: ATTENTION,
-    nn.TransformerDecoderLayer: ATTENTION,
-}
-"""Modules refused by their name, which says more than the functions that they are made of."""
+ATTENTION = (
+    nn.MultiheadAttention,
+    nn.Transformer,
+    nn.TransformerEncoderLayer,
+    nn.TransformerDecoderLayer,
+)
+"""Modules refused by their name, which says more than the functions that they are made of: these
+unless attention is followed."""
 
 
 @contextlib.contextmanager
@@ -75,9 +75,10 @@ def named(model: nn.Module, network: Network) -> Iterator[None]:
     def enter(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any) -> None:
             network.modules.append((name, type(module).__name__))
-            for kind, why in OPAQUE.items():
-                if isinstance(module, kind):
-                    raise network.refusal(f"has no multipartite graph: {why}")
+            if isinstance(module, CELLS):
+                raise network.refusal(f"has no multipartite graph: {RECURRENT}")
+            if isinstance(module, ATTENTION) and not network.attends:
+                raise network.refusal(REFUSED)
 
         return hook
 

@@ -106,6 +106,10 @@ class Connection:
     total_weights: int
 
 
+class TokensFirst(Exception):
+    """The network reads the features of an input (positions, features): trace it as such."""
+
+
 class Network:
     """The state of one run of a network, to which operations add.
 
@@ -114,8 +118,12 @@ class Network:
     model : torch.nn.Module
     identity_shortcuts : bool
         Whether a shortcut without weights becomes edges of weight 1.
+    attends : bool
+        Whether attention is followed.
     apart : set of frozenset of int
         Members of layers that stay apart where a sum would join them with others.
+    tokens_first : bool
+        Whether the input's first axis is that of positions and its last one that of channels.
 
     Attributes
     ----------
@@ -134,9 +142,15 @@ class Network:
     """
 
     def __init__(
-        self, model: nn.Module, identity_shortcuts: bool, apart: frozenset[frozenset[int]]
+        self,
+        model: nn.Module,
+        identity_shortcuts: bool,
+        attends: bool,
+        apart: frozenset[frozenset[int]],
+        tokens_first: bool = False,
     ) -> None:
-        self.identity_shortcuts = identity_shortcuts
+        self.identity_shortcuts, self.attends = identity_shortcuts, attends
+        self.tokens_first = tokens_first
         self.apart = apart
         self.layers: list[TracedLayer] = []
         self.connections: list[Connection] = []

@@ -115,6 +115,19 @@ class Value:
         return Value(tuple(by(numbers) for numbers in self.alternatives))
 
 
+class Known(Value):
+    """A constant that the network makes of a value's shape or type, and whose elements are known.
+
+    Parameters
+    ----------
+    data : torch.Tensor
+    """
+
+    def __init__(self, data: torch.Tensor) -> None:
+        super().__init__((torch.full(data.shape, -1),))
+        self.data = data
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """Channels of a value that are channels of one space, at the same positions.

@@ -6,6 +6,7 @@ computed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -131,7 +132,7 @@ def shared(count: int, shares: Sequence[float], room: Sequence[int]) -> list[int
     while left:
         free = [k for k, most in enumerate(room) if given[k] < most]
         weight = {k: float(shares[k]) for k in free}
-        if not sum(weight.values()) > 0:
+        if not 0 < sum(weight.values()) < math.inf:
             weight = {k: float(room[k]) for k in free}
         total = sum(weight.values())
         expected = {k: left * weight[k] / total for k in free}

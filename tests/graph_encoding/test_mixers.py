@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 import pruning
 from graph_encoding import encode
-from graph_encoding.tracing import connections
+from graph_encoding.tracing import linear
 
 
 class MixerBlock(nn.Module):
@@ -76,6 +76,6 @@ def test_linear_flow_of_mixers(block, monkeypatch):
     assert graph.total_weights == sum(weight.numel() for weight in weights)
     assert all(mask.any() for mask in pruning.effective_masks(model, shape).values())
     pruning.prune("synflow", model, 0.5, input_shape=shape)
-    monkeypatch.setattr(connections, "MOST_ENTRIES", 20)
+    monkeypatch.setattr(linear, "MOST_ENTRIES", 20)
     with pytest.raises(ValueError, match=r"blocks.0.* \(Linear\).* prune it further \(line \d+ of"):
         encode(model, "unrolled", shape)

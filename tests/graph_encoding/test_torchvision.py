@@ -254,9 +254,12 @@ class Dynamic(Net):
     ("model", "named"),
     [
         (OnData(), r"OnData: max depends on the data.*line \d+ of test_torchvision.py: if x.sum"),
-        (Attention(), r"Attention: matmul has no multipartite graph.*torch.softmax\(tokens"),
+        (
+            Attention(),
+            r"Attention: matmul of two values: .*--attention tokens.*torch.softmax\(tokens",
+        ),
         (Recurrent(nn.LSTM(16, 3, batch_first=True)), r"behind \(LSTM\).*self.behind\("),
-        (Tokens(nn.MultiheadAttention(2, 1)), r"behind \(MultiheadAttention\)"),
+        (Tokens(nn.MultiheadAttention(2, 1)), r"behind \(MultiheadAttention\).*--attention tokens"),
         (TwoOutputs(nn.Conv2d(1, 2, 1)), "several layers \\(behind, conv\\)"),
         (Dynamic(), "Dynamic"),
         (nn.Sequential(nn.ReLU()), "does not come from its input"),

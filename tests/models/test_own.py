@@ -403,3 +403,23 @@ def test_synflow_refuses_attention_in_one_line(job):
     status, _out, err = job(*flags)
     assert status == 2
     assert err.splitlines()[-1].startswith("main.py: error: synflow needs a network that can be ")
+
+
+def test_attention_is_followed_where_it_is_asked_for(job):
+    Path("tokens.py").write_text(
+        "from torch import nn\n"
+        "def make(): return nn.TransformerEncoderLayer(8, 2, 6, dropout=0.0, batch_first=True)\n"
+    )
+    flags = ("--model", "tokens:make", "--input-shape", "4", "8", "--pruning", "dense")
+    status, _out, err = job(*flags)
+    assert (status, err.count("--attention tokens"), "Traceback" in err) == (2, 1, False)
+    status, out, err = job(*flags, "--attention", "tokens")
+    assert status == 0, err
+    assert "unrolled graph, exact wiring, attention followed" in out
+    (row,) = rows()
+    # inputs; queries, keys and values; projection; hidden; out: of four positions
+    assert (row["wiring"], row["nodes"]) == ("exact+tokens", str(4 * (8 + 24 + 8 + 6 + 8)))
+    assert int(row["edges"]) == 4 * (8 * 24 + 4 * 64 + 8 * 6 + 6 * 8)
+    assert row["sink_nodes"] == str(4 * 16)  # queries and keys
+    argv = (*flags, "--attention", "tokens", "--wiring", "published")
+    assert job(*argv)[0] == 2

@@ -54,6 +54,11 @@ HEAD = "Resnet-20 for digits, erk, sparsity 0.98 (achieved 0.980000), seed 3, tr
         ),
         (
             naming.heading,
+            ROW | {"encoding": "unrolled", "wiring": "exact+tokens"},
+            f"{HEAD}test accuracy 0.5000\nunrolled graph, exact wiring, attention followed",
+        ),
+        (
+            naming.heading,
             ROW | {"encoding": "rolled", "wiring": "exact+effective"},
             f"{HEAD}test accuracy 0.5000\nrolled graphs, effective weights only",
         ),

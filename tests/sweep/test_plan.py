@@ -153,6 +153,21 @@ def test_effective_graphs_are_other_runs_whatever_the_wiring():
     }
 
 
+def test_graphs_that_follow_attention_are_other_runs_unless_they_are_bipartite():
+    argv = "--encoding rolled unrolled --attention tokens"
+    assert measurements(argv) == {
+        ("rolled", "exact", "topometrics"),
+        ("unrolled", "exact+tokens", "topometrics"),
+    }
+    assert measurements(argv + " --effective --wiring identity") == {
+        ("rolled", "exact+effective", "topometrics"),
+        ("unrolled", "identity+tokens+effective", "topometrics"),
+    }
+    made = Measurement("unrolled", "identity+tokens+effective", "topometrics")
+    assert (made.graph_wiring, made.attention, made.is_effective) == ("identity", "tokens", True)
+    assert Measurement("unrolled", "exact", "topometrics").attention == "refuse"
+
+
 def test_all_are_those_that_have_the_wiring(monkeypatch):
     monkeypatch.setitem(ENCODINGS, "other", Encoding("nowhere:other", bipartite=False))
     every = {encoding for encoding, *_ in measurements("--encoding all")}

@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 # Each registers its handlers.
-from . import arithmetic, data, elementwise, layout, pooling, resizing, weighted  # noqa: F401
-from .registry import Call, apply
+from typing import Any
+
+from . import (  # noqa: F401
+    arithmetic,
+    attention,
+    data,
+    elementwise,
+    layout,
+    pooling,
+    registry,
+    resizing,
+    weighted,
+)
+from .registry import Call
 
 __all__ = ["Call", "apply"]
+
+
+def apply(call: Call) -> Any:
+    """What a function makes of the values among its arguments: see `registry.apply`."""
+    if attention.has_scores(call):
+        return attention.of_scores(call)
+    return data.of_known(call) if data.all_known(call) else registry.apply(call)

@@ -7,9 +7,12 @@ from typing import Any, NoReturn
 import torch
 
 from ..network import ONE_BY_ONE
-from ..tensors import values_in
-from ..values import Value
+from ..tensors import replaced, tensors_in, value_of, values_in
+from ..values import Known, Value
 from .registry import Call, handles
+
+CONSTANT = ("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full")
+"""Functions that give constants whose elements are known."""
 
 
 @handles(
@@ -46,10 +49,40 @@ def looked_up(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
 @handles("zeros_like ones_like full_like empty_like rand_like randn_like")
 def constant_like(call: Call, input: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
     """A constant of a value's shape."""
-    return Value((torch.full(input.shape, -1),))
+    return _constant(call, torch.empty(input.shape), *args, **kwargs)
 
 
 @handles("new_zeros new_ones new_full new_empty new_tensor new")
 def constant(call: Call, input: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
     """A constant of a value's type."""
-    return Value((torch.full(call.func(torch.empty(0), *args, **kwargs).shape, -1),))
+    return _constant(call, torch.empty(0), *args, **kwargs)
+
+
+def _constant(call: Call, like: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
+    kwargs = {name: of for name, of in kwargs.items() if name != "device"}
+    found = call.func(like, *args, **kwargs)
+    return Known(found) if call.name in CONSTANT else Value((torch.full(found.shape, -1),))
+
+
+def all_known(call: Call) -> bool:
+    """Whether all values that a function is given are constants whose elements are known."""
+    values = values_in((call.args, call.kwargs))
+    return all(isinstance(value, Known) for value in values) and bool(values)
+
+
+def of_known(call: Call) -> Any:
+    """What a function makes of such constants: it runs on their elements."""
+
+    def data(tensor: torch.Tensor) -> torch.Tensor:
+        value = value_of(tensor)
+        return tensor.detach().to("cpu") if value is None else value.data
+
+    args, kwargs = replaced(call.args, data), replaced(call.kwargs, data)
+    if call.in_place:
+        args = (args[0].clone(), *args[1:])
+    found = call.func(*args, **kwargs)
+    if call.in_place:
+        return Known(args[0])
+    if isinstance(found, torch.Tensor):
+        return Known(found)
+    return [Known(each) for each in found] if [*tensors_in(found)] else found

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from .. import connections
+from .. import linear as layers
 from ..tensors import value_of
 from ..values import MIXED, Value, is_mixed
 from .arguments import OF_INPUT, as_volume, each, map_size, read, three
@@ -118,4 +119,4 @@ def linear(call: Call, input: Any, weight: torch.Tensor, bias: Any = None) -> Va
         raise NotImplementedError(
             f"a linear layer of {weight.shape[1]} features reads {input.shape[-1]}"
         )
-    return connections.linear(call.network, value, weight)
+    return layers.linear(call.network, value, weight)

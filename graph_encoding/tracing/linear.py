@@ -1,0 +1,129 @@
+"""Connections of linear layers: at every position of a map, or of what lies anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ..weights import array
+from .connections import connect_rows, convolution, grid
+from .network import Network, TokensFirst
+from .values import IMAGES, Unordered, Value
+
+MOST_ENTRIES = 2**27
+"""Of a layer whose weights are written out for each of many channels: 2 GB."""
+
+
+def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
+    """A new layer of nodes that read the last axis of a value.
+
+    A value of one position an image is read whole; otherwise every position reads its features.
+
+    Parameters
+    ----------
+    network : Network
+    value : Value
+        (images, ..., features).
+    weight : torch.Tensor, shape (out features, features)
+    """
+    shape = value.alternatives[0].shape
+    rows = value.alternatives[0].reshape(-1, shape[-1]).numpy()
+    for tensor in value.alternatives[1:]:
+        rows = np.maximum(rows, tensor.reshape(rows.shape).numpy())
+    last = rows.max(axis=1)  # negative at positions that are constants, which stay constants
+    first, second = (np.flatnonzero((last >= 0) & (last & 1 == image)) for image in (0, 1))
+    if len(first) != len(second):
+        raise NotImplementedError("linear layer over one image of a batch without the others")
+    if not len(first):
+        return Value((torch.full((*shape[:-1], len(weight)), -1),))
+    if len(first) == 1:
+        return _written_out(network, value, weight, first, second)
+
+    is_map = 4 <= len(shape) <= 5 and shape[0] == IMAGES and 2 * len(first) == len(rows)
+    size = (1, *shape[1:-1])[-3:] if is_map else None
+    try:
+        numbers = _at_positions(network, value, weight, (first, second), size)
+    except Unordered:
+        order = np.argsort(last[first], kind="stable")  # as of windows of a map, cut out of it
+        try:
+            first, second = first[order], second[order]
+            numbers = _at_positions(network, value, weight, (first, second))
+        except Unordered:  # its features are positions
+            if network.attends and _are_of_the_input(network, value, len(first)):
+                raise TokensFirst from None
+            first, second = np.sort(first), np.sort(second)
+            return _written_out(network, value, weight, first, second)
+    out = torch.full((len(rows), len(weight)), -1)
+    out[first], out[second] = numbers[0], numbers[1]
+    return Value((out.reshape(*shape[:-1], len(weight)),))
+
+
+def _at_positions(
+    network: Network,
+    value: Value,
+    weight: torch.Tensor,
+    images: tuple[np.ndarray, np.ndarray],
+    size: Sequence[int] | None = None,
+) -> torch.Tensor:
+    """A linear layer at every position of a map: its numbers (images, positions, out features).
+
+    Parameters
+    ----------
+    images : tuple of numpy.ndarray of int
+        Rows of features that are the positions of each image.
+    size : sequence of int, optional
+        Depth, height and width of the map; by default those of the layer behind.
+    """
+    features = value.shape[-1]
+    rows = [
+        torch.stack([tensor.reshape(-1, features)[i] for i in images])
+        for tensor in value.alternatives
+    ]
+    if size is None:
+        size = grid(network, [tensor[0].numpy() >> 1 for tensor in rows])
+    maps = Value(tuple(tensor.transpose(1, 2).reshape(IMAGES, features, *size) for tensor in rows))
+    kernels, one, none = weight[:, :, None, None, None], (1, 1, 1), [(0, 0)] * 3
+    layer = convolution(network, maps, kernels, one, none, one, 1, size, may_cut=False)
+    return layer.alternatives[0].flatten(2).transpose(1, 2)
+
+
+def _are_of_the_input(network: Network, value: Value, positions: int) -> bool:
+    """Whether features are positions of an input (positions, features)."""
+    channels, *sizes = network.layers[0].shape
+    return (
+        not network.tokens_first
+        and network.spaces.layers(value) == {0}
+        and (positions, 1, 1, value.shape[-1]) == (channels, *sizes)
+    )
+
+
+def _written_out(
+    network: Network, value: Value, weight: torch.Tensor, first: np.ndarray, second: np.ndarray
+) -> Value:
+    """A linear layer whose features lie anywhere: its weights once for each row of features.
+
+    Parameters
+    ----------
+    first, second : numpy.ndarray of int
+        The rows of each image, among all that the layer reads.
+    """
+    matrix, shape = array(weight, network.module), value.shape
+    outputs, rows = len(matrix), len(first)
+    if rows > 1 and rows * np.count_nonzero(matrix) > MOST_ENTRIES:
+        raise NotImplementedError(
+            f"a linear layer over positions, of {rows:,} channels, stands once for each; "
+            f"{MOST_ENTRIES:,} weights together is the most: prune it further"
+        )
+    alternatives = value.alternatives
+    target, layer = network.new_layer(network.module, rows * outputs)
+    counted = np.zeros(matrix.shape[1], bool)
+    for tensor in alternatives:
+        numbers = tensor.reshape(-1, shape[-1]).numpy()[first] >> 1
+        connect_rows(network, network.module, target, numbers, matrix, counted)
+    found = torch.full((math.prod(shape[:-1]), outputs), -1)
+    numbers = layer.alternatives[0].reshape(IMAGES, rows, outputs)
+    found[first], found[second] = numbers[0], numbers[1]
+    return Value((found.reshape(*shape[:-1], outputs),))
