@@ -655,7 +655,7 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
         options = flags.parse(["--training", *argv])
         (task,) = plan.runs(options, ["CIFAR-10"])
         made = steps.Made(task, options, QUIET)
-        steps.train(made, None)
+        steps.train(None, made, None)
         assert made.known["accuracy"] == 0.5
         if not argv:
             expected = dataclasses.asdict(paper)
@@ -681,7 +681,7 @@ def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     checkpoint = task.network.checkpoint(options.output_dir)
     checkpoint.parent.mkdir()
     checkpoint.touch()
-    steps.train(steps.Made(task, options, QUIET), None)
+    steps.train(None, steps.Made(task, options, QUIET), None)
     assert found == [not force]
 
 

@@ -91,6 +91,7 @@ def test_all_are_tested():
         "sweep_dask.sh",
         "sweep_dask_slurm.py",
         "digits_study.sh",
+        "in_time_study.sh",
         "paper_grid.sh",
         "pictures.sh",
         "gpu_check.sh",
@@ -152,7 +153,11 @@ def test_what_they_run_by_default(script, tmp_path):
         ("encoding", {*ENCODINGS}),
     ):
         asked = {name for options in found for name in getattr(options, names)}
-        assert asked >= every or script.name in ("digits_study.sh", "paper_grid.sh")
+        assert asked >= every or script.name in (
+            "digits_study.sh",
+            "in_time_study.sh",
+            "paper_grid.sh",
+        )
     combinations = {(*o.model, *o.pruning, *o.seed, *o.sparsity) for o in found}
     assert len(combinations) == len(found)
 
@@ -215,6 +220,29 @@ def test_digits_study(tmp_path, run):
     assert status == 0, err
     assert out.count("0 done, 3 skipped, 0 failed") == 2  # a sweep for each of the two seeds
     assert "4 networks: 1 model (Resnet-20), 1 dataset (digits), 1 pruner (erk)" in out
+    assert (tmp_path / "results/paper_results/report.md").exists()
+
+
+def test_in_time_study(tmp_path, run):
+    """With every network there already, that is pruned after training: it is only the study."""
+    design = {"pruners": ("magnitude",), "sparsities": (0.9, 0.98), "seeds": (0, 1)}
+    table = folders.runs(("Resnet-20",), ("digits",), **design)
+    table = table.assign(accuracy=0.9, epochs=8, batch_size=32, lr=0.1)
+    layers = folders.layers(table)
+    graphs = [folders.raw(folders.random(table)) for _ in layers]
+    folders.write(tmp_path / "results", table, graphs[0], graphs, layers)
+    settings = {
+        "PYTHONPATH": folders.write_quick(tmp_path / "quick", ROOT),
+        "MODELS": "Resnet-20",
+        "CHANGING": "magnitude",
+        "STAYING": "",
+        "SPARSITIES": "0.9 0.98",
+        "JOBS": "1",
+    }
+    status, out, err = run("in_time_study.sh", tmp_path, **settings)
+    assert status == 0, err
+    assert out.count("0 done, 2 skipped, 0 failed") == 2  # a sweep for each of the two seeds
+    assert "4 networks: 1 model (Resnet-20), 1 dataset (digits), 1 pruner (magnitude)" in out
     assert (tmp_path / "results/paper_results/report.md").exists()
 
 

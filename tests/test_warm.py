@@ -55,6 +55,7 @@ def test_the_same_is_said_and_the_end_is_the_same(arguments, warm_python, tmp_pa
     (tmp_path / "custom.py").write_text("done = False\n")
     (tmp_path / "sitecustomize.py").write_text("import custom\ncustom.done = True\n")
     env = os.environ | {"PROBE": "here", "PYTHONPATH": str(tmp_path)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
     process = warm_python.start(*arguments, cwd=tmp_path, env=env, session=True)
     out, err = process.communicate()
     wanted = cold(*arguments, cwd=tmp_path, env=env)

@@ -36,7 +36,7 @@ SWAPS = 9_999
 """Of the two methods within pairs, besides none at all."""
 
 GROWTH = (("itop-gradient", "itop"), ("rigl", "set"))
-"""Growth by gradient, and at random. The first two are the same but for that, if the training has at
+"""Growth by gradient, and at random. The first two are the same but for that if the training has at
 most 30,000 steps."""
 
 

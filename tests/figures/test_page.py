@@ -33,7 +33,7 @@ ROW = dict(
     zip(
         CONFIGURATION,
         (
-            *("Resnet-20", EVIL, "snip", 0.98, 0.980001, 3, "", "unrolled", "exact"),
+            *("Resnet-20", EVIL, "snip", 0.98, 0.980001, 3, "", None, "unrolled", "exact"),
             *(True, 4, 32, 0.1, 4, 0.9, 0.0),
         ),
         strict=True,

@@ -105,7 +105,7 @@ def test_the_program(file, tmp_path, capsys):
     picture = tmp_path / "a.svg"
     assert run(there, "--sparsity", "0.5", "--output", picture) == (0, "")
     text = picture.read_text()
-    assert all(f"<!-- {name} -->" in text for name in ("accuracy", "strength", "dense", "epoch"))
+    assert all(f">{name}</text>" in text for name in ("accuracy", "strength", "dense", "epoch"))
     for argv, message in (
         ([there], "a picture is of one sparsity, and there are 0.5, 0.9: give --sparsity"),
         ([file(rows(), rows(lr=0.2))], "of one lr, and there are 0.1, 0.2: give other files"),

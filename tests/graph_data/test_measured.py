@@ -194,7 +194,7 @@ def test_moments_of_a_training_are_read_where_they_are_asked_for(tmp_path):
     other = table.iloc[:1].assign(epochs=2, epoch=1)  # a moment of another training
     folders.write(tmp_path, other, graphs, None, folders.layers(other))
     assert len(measured.read_all(tmp_path)["unrolled"]) == 2
-    with pytest.raises(TableError, match="several --epochs, --batch-size or --lr"):
+    with pytest.raises(TableError, match="several --epochs, --batch-size, --lr"):
         measured.read_all(tmp_path, moments=True)
 
 

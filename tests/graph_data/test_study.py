@@ -137,8 +137,8 @@ def test_everything_from_a_folder_of_main(studied):
     written, printed = studied
     report = written["report.md"].decode()
     assert printed.startswith(report)
-    # Nothing is in doubt, and there are no metrics but the paper's.
-    for section in set(study.SECTIONS) - {"subsets", "further"}:
+    # Nothing is in doubt, there are no metrics but the paper's, and no moments but the last.
+    for section in set(study.SECTIONS) - {"subsets", "further", "in_time"}:
         tables = [name for name in written if name.startswith(f"{section}/")]
         assert tables
         for name in tables:
@@ -704,7 +704,7 @@ def test_six_networks_of_one_pruner_and_few_metrics(tmp_path, quick, capsys):
     assert study.main(["--data", str(tmp_path), "--jobs", "1"]) == 0
     out = capsys.readouterr().out
     assert "6 networks: 1 model (CONV-6), 1 dataset (CIFAR-10), 1 pruner (mine)" in out
-    assert "Not computed, for lack of data: ranking, subsets, further." in out
+    assert "Not computed, for lack of data: ranking, subsets, further, in_time." in out
     assert not re.search(r"\bnan\b", out)
     found = pd.read_csv(tmp_path / "paper_results" / "importance" / "collinearity.csv")
     assert set(found["metric"]) == {"motifs"} and found["r_with_closest"].isna().all()
