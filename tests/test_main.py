@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import main
 import metrics
@@ -27,6 +28,7 @@ from system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET = progress.Stages(quiet=True)
+MASKS = {"weight": torch.ones(1, dtype=torch.bool)}
 
 
 @pytest.fixture(autouse=True)
@@ -654,7 +656,7 @@ def test_overrides_change_the_papers_schedule(monkeypatch):
     for argv in ([], ["--epochs=16", "--batch-size=7", "--lr=0.5"]):
         options = flags.parse(["--training", *argv])
         (task,) = plan.runs(options, ["CIFAR-10"])
-        made = steps.Made(task, options, QUIET)
+        made = steps.Made(task, options, QUIET, masks=MASKS)
         steps.train(None, made, None)
         assert made.known["accuracy"] == 0.5
         if not argv:
@@ -681,7 +683,7 @@ def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     checkpoint = task.network.checkpoint(options.output_dir)
     checkpoint.parent.mkdir()
     checkpoint.touch()
-    steps.train(None, steps.Made(task, options, QUIET), None)
+    steps.train(None, steps.Made(task, options, QUIET, masks=MASKS), None)
     assert found == [not force]
 
 

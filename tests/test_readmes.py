@@ -45,7 +45,9 @@ def test_commands_are_understood(name):
     lines = "\n".join(blocks(name, "")).replace("\\\n", "")
     lines = re.sub(r'^make run ARGS="(.*?)"', r"python main.py \1", lines, flags=re.MULTILINE)
     commands = [
-        shlex.split(line, comments=True) for line in re.findall(r"^ *(python .*)", lines, re.M)
+        shlex.split(line, comments=True)
+        for line in re.findall(r"^ *(python .*)", lines, re.M)
+        if "$" not in line  # of a loop
     ]
     for _, first, *arguments in commands:
         if first == "main.py":
