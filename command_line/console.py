@@ -12,8 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 import datasets
 from runs import results, summary
 from runs.locks import claimed
@@ -22,12 +20,14 @@ from runs.run import Run, configuration
 from sweep import estimate, execution, plan, sizes, worker
 from sweep.execution import DONE, FAILED, SKIPPED, Outcome
 from system import compute, memory
+from system.bars import tqdm
 from system.errors import UserError
 from system.files import check_folder
 from system.program import ended_by_signals
 
 from . import asked
-from .progress import Stages
+from .clock import ticking
+from .progress import TICK_SECONDS, Stages
 
 BAR = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]{postfix}"
 SHARE_OF_MEMORY = 0.9
@@ -176,11 +176,30 @@ def run_sweep(
             bar_format=BAR,
             disable=not sys.stderr.isatty(),
         )
+        at_work: dict[str, None] = {}  # in the order in which they began
+
+        def show(shown: dict[str, None]) -> None:
+            more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
+            bar.set_description_str("".join(list(shown)[:1]) + more, refresh=False)
+
+        def begun(run: Run) -> None:
+            at_work[str(run.network)] = None
+            show(at_work)
+            is_first = len(at_work) <= jobs and counts.total() == len(runs) - len(todo)
+            if is_first and not sys.stderr.isatty():
+                tqdm.write(f"begun: {run.network}", file=sys.stderr)
+
         outcomes = execution.run(
-            todo, attempt, jobs=jobs, timeout=options.timeout, scheduler=options.scheduler
+            todo,
+            attempt,
+            jobs=jobs,
+            timeout=options.timeout,
+            scheduler=options.scheduler,
+            begun=begun,
         )
-        with bar, contextlib.closing(outcomes):
+        with bar, ticking(bar.refresh, TICK_SECONDS), contextlib.closing(outcomes):
             for run, outcome in outcomes:
+                at_work.pop(str(run.network), None)
                 counts[outcome.status] += 1
                 if not outcome.recorded:
                     worker.record(options.output_dir, run, outcome)
@@ -190,16 +209,15 @@ def run_sweep(
                 elif outcome.reason:
                     warned += 1
                     line = f"{outcome.status}: {outcome.reason}"
-                log(line, show=outcome.status == FAILED)
-                bar.set_description_str(str(run.network), refresh=False)
+                log(line, show=True if outcome.status == FAILED else None)
+                show(at_work or {str(run.network): None})
                 bar.set_postfix_str(_counted(counts), refresh=False)
                 bar.update()
-        log(_counted(counts))
+        log(_counted(counts), show=False)  # on the screen it is the last line, below
         if warned:
-            text = "networks with layers without a weight, classes that no input reaches"
-            text += ", or removed weights that come back"
+            text = "networks with warnings, such as layers without a weight or classes that"
             file = options.output_dir / "runs.csv"
-            log(f"main.py: warning: {text}: {warned}; {file} and the log have which", show=True)
+            log(f"main.py: warning: {text} no input reaches: {warned}; {file} has which", show=True)
     print(_counted(counts) + f"; results in {options.output_dir}")
     if counts[FAILED]:
         print(f"what failed, and why: {options.output_dir / 'failures.csv'}", file=sys.stderr)
@@ -268,11 +286,11 @@ def _log(file) -> Iterator:
     kept = {"encoding": "utf-8", "errors": "backslashreplace"}
     with open(file, "a", **kept) if file else contextlib.nullcontext() as lines:
 
-        def log(text: str, *, show: bool = False) -> None:
+        def log(text: str, *, show: bool | None = None) -> None:
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             if lines:
                 print(now, text, file=lines, flush=True)
-            if show or not sys.stderr.isatty():
+            if show or (show is None and not sys.stderr.isatty()):
                 tqdm.write(text, file=sys.stderr)
 
         yield log

@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from tqdm import tqdm
-
+from graph_encoding.compiling import noticed
 from system import memory
+from system.bars import tqdm
+
+from .clock import ticking
 
 PLAIN_SECONDS = 30.0  # between plain lines of one stage
+TICK_SECONDS = 1.0  # between looks at the clock
 OUTER = "{desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}]"
 INNER = "  {desc} |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]"
 
@@ -88,14 +91,17 @@ class Stages:
         self.ended: collections.Counter[str] = collections.Counter()
         self.warnings: list[str] = []
         # Only where it is drawn: a bar holds a lock, which a killed worker of a sweep would leave.
-        self._bar = None
+        self._bar = self._inner = None
         if self.terminal:
             self._bar = tqdm(leave=False, bar_format=OUTER)
+        self._detail = ""
+        self._last_line = self._start = time.perf_counter()
+        self._open = contextlib.ExitStack()
 
     @contextlib.contextmanager
     def stage(self, name: str, detail: str) -> Iterator[Report]:
         """Run one stage; yields a ``report(done, total, text)`` for what is long inside it."""
-        self.current = name
+        self.current, self._detail = name, detail
         self._started += 1
         if self._bar is not None:
             self._bar.total = self.total
@@ -104,24 +110,21 @@ class Stages:
             line = f"[{self._started}/{self.total}] {name}: {detail}"
             print(line, file=sys.stderr, flush=True)
         memory.reset_peak()
-        start = time.perf_counter()
-        last_line = start
-        inner = None
+        start = self._last_line = self._start = time.perf_counter()
 
         def report(done: int, total: int, text: str) -> None:
-            nonlocal inner, last_line
             if self.terminal:
-                if inner is None:
-                    inner = tqdm(total=total, leave=False, bar_format=INNER)
-                inner.set_description_str(text, refresh=False)
-                inner.update(done - inner.n)
-            elif time.perf_counter() - last_line > PLAIN_SECONDS:
-                last_line = time.perf_counter()
-                self.line(f"{text} {done}/{total}")
+                if self._inner is None:
+                    self._inner = tqdm(total=total, leave=False, bar_format=INNER)
+                self._inner.set_description_str(text, refresh=False)
+                self._inner.update(done - self._inner.n)
+            else:
+                self._line_now_and_then(f"{text} {done}/{total}")
 
         try:
             yield report
         finally:
+            inner, self._inner = self._inner, None
             if inner is not None:
                 inner.close()
         taken = time.perf_counter() - start
@@ -142,9 +145,32 @@ class Stages:
         if not self.terminal and not self.quiet:
             print(f"      {text}", file=sys.stderr, flush=True)
 
+    def notice(self, text: str) -> None:
+        """Say why the stage that runs takes longer than it will the next time."""
+        if self._bar is not None:
+            self._bar.set_description_str(f"{self.current}: {self._detail} ({text})")
+        self.line(text)
+
+    def tick(self) -> None:
+        """Let the clock be seen to move where nothing else does."""
+        for bar in filter(None, (self._bar, self._inner)):
+            bar.refresh()
+        if not self.terminal:
+            taken = tqdm.format_interval(time.perf_counter() - self._start)
+            self._line_now_and_then(f"{self.current}: {taken} so far")
+
+    def _line_now_and_then(self, text: str) -> None:
+        if time.perf_counter() - self._last_line > PLAIN_SECONDS:
+            self._last_line = time.perf_counter()
+            self.line(text)
+
     def __enter__(self) -> Stages:
+        if not self.quiet:
+            self._open.enter_context(noticed(self.notice))
+            self._open.enter_context(ticking(self.tick, TICK_SECONDS))
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._open.close()
         if self._bar is not None:
             self._bar.close()

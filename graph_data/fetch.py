@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import filelock
-from tqdm import tqdm
 
 from system import errors
 from system.arguments import Parser, path
+from system.bars import tqdm
 from system.errors import UserError
 from system.files import replacing
 from system.program import program, run_program

@@ -10,6 +10,8 @@ from numba import njit
 from numba.core.caching import FunctionCache
 from numba.core.runtime import rtsys
 
+from . import compiling
+
 
 def compiled(function: Callable) -> Callable:
     """Compile a function of numbers and arrays at its first call.
@@ -54,13 +56,17 @@ class _Kept(FunctionCache):
         # is kept needs the runtime alone; numba imports the rest itself before it compiles.
         rtsys.initialize(target_context)
         try:
-            return self._load_overload(sig, target_context)
+            found = self._load_overload(sig, target_context)
+            if found is None:
+                compiling.begins()
+            return found
         except Exception as error:  # whatever comes of unpickling what is no pickle
             _tell(self.cache_path, "cannot be read", _why(error))
         try:
             self.flush()  # the index, which is read again before anything is added
         except OSError:
             self.disable()
+        compiling.begins()
         return None
 
     def save_overload(self, sig, data):

@@ -13,7 +13,7 @@ import logging
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ class SchedulerError(UserError):
 
 
 Work = Callable[[Run], Outcome]
-Pool = Callable[[Sequence[Run]], Iterator[tuple[Run, Outcome]]]
+Pool = Callable[[Iterable[Run]], Iterator[tuple[Run, Outcome]]]
 
 
 def run(
@@ -65,6 +65,7 @@ def run(
     jobs: int = 1,
     timeout: float | None = None,
     scheduler: str = "",
+    begun: Callable[[Run], None] = lambda task: None,
 ) -> Iterator[tuple[Run, Outcome]]:
     """Run tasks, each in a process that is not this one; results come as they are ready.
 
@@ -80,6 +81,8 @@ def run(
         Seconds after which a task is ended and has failed; not on a cluster.
     scheduler : str
         Address of a Dask scheduler; its workers are used instead of processes of this machine.
+    begun : callable
+        Called with each task as it is handed to a process, or to the cluster, which may hold it.
 
     Yields
     ------
@@ -98,7 +101,7 @@ def run(
     with where as pool:
         while waiting:
             busy = []
-            for task, outcome in pool(waiting):
+            for task, outcome in pool(_told(waiting, begun)):
                 if outcome.status == BUSY:
                     busy.append(task)
                 else:
@@ -108,11 +111,18 @@ def run(
             waiting = busy
 
 
+def _told(tasks: Iterable[Run], begun: Callable[[Run], None]) -> Iterator[Run]:
+    """Tasks, of each of which is told when it is taken."""
+    for task in tasks:
+        begun(task)
+        yield task
+
+
 @contextlib.contextmanager
 def _processes(work: Work, jobs: int, timeout: float | None) -> Iterator[Pool]:
     with workers(work, timeout) as each:
 
-        def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
+        def pool(tasks: Iterable[Run]) -> Iterator[tuple[Run, Outcome]]:
             died = []
             for task, answer in each(tasks, jobs):
                 if answer is Lost.DIED:
@@ -217,7 +227,7 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
                 raise
             raise lost(error) from None
 
-    def pool(tasks: Sequence[Run]) -> Iterator[tuple[Run, Outcome]]:
+    def pool(tasks: Iterable[Run]) -> Iterator[tuple[Run, Outcome]]:
         calls = {submit(task): task for task in tasks}
         killed = []
         for call in distributed.as_completed(calls, loop=client.loop):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 
 with warnings.catch_warnings():  # without ipywidgets a notebook has bars of text, as a terminal
     warnings.simplefilter("ignore")
     from tqdm.autonotebook import tqdm
+
+tqdm.set_lock(threading.RLock())  # its own is a semaphore, too, that a killed process leaves
 
 __all__ = ["Progress", "called", "tqdm"]
 

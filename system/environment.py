@@ -7,6 +7,8 @@ from collections.abc import MutableMapping
 
 SETTINGS = {
     "OMP_WAIT_POLICY": "passive",  # threads that wait leave the core to others, and do not spin
+    # Of what a killed process leaves, which the system has cleaned up by then.
+    "PYTHONWARNINGS": "ignore:resource_tracker",
     "THP_MEM_ALLOC_ENABLE": "1",  # of torch: large tensors in pages of 2 MB, where Linux has them
 }
 

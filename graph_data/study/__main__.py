@@ -17,13 +17,13 @@ from pathlib import Path
 
 from joblib import Parallel, cpu_count, parallel_config
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from figures.style import TEXT, matplotlib, save
 from graph_data import fetch
 from graph_data.tables import TableError
 from graph_encoding import EXACT, PUBLISHED
 from system.arguments import Parser, path, whole_number
+from system.bars import tqdm
 from system.files import replacing
 from system.program import program, run_program
 

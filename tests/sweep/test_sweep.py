@@ -595,7 +595,9 @@ def test_interruption_keeps_what_is_done(big, interruptible, tmp_path, start):
     os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does
     status, out, err = end(sweep)
     assert (status, out) == (130, ""), err
-    lines = [line for line in err.splitlines() if not re.match(r"\d+ networks,|done: ", line)]
+    lines = [
+        line for line in err.splitlines() if not re.match(r"\d+ networks,|done: |begun: ", line)
+    ]
     assert lines == ["main.py: interrupted"]
     (found,), (whole,) = rows_by_file(tmp_path).values(), rows_by_file(big[0]).values()
     assert 0 < len(found) - 1 < BIG_SIZE * LAYERS
