@@ -163,11 +163,16 @@ def of_torch():
     )
 
 
-def swin():
-    """Four windows, shifted in every other layer, then one."""
-    from torchvision.models.swin_transformer import SwinTransformer
+def swin(version=""):
+    """Windows, shifted in every other layer."""
+    from torchvision.models import swin_transformer as swin
 
-    model = SwinTransformer([2, 2], 4, [2, 1], [2, 2], [4, 4], mlp_ratio=1.5, num_classes=3)
+    kinds = {
+        "block": getattr(swin, f"SwinTransformerBlock{version}"),
+        "downsample_layer": getattr(swin, f"PatchMerging{version}"),
+    }
+    sizes = [2, 2], 4, [2, 1], [2, 2], [4, 4], 1.5
+    model = swin.SwinTransformer(*sizes, num_classes=3, **kinds)
     for name, table in model.named_parameters():
         if "position_bias" in name:
             nn.init.uniform_(table, -1, 1)
@@ -194,6 +199,7 @@ NETWORKS = {
     "crossed": (Crossed, (2, 6)),
     "vit": (vit, (3, 8, 8)),
     "swin": (swin, (3, 16, 16)),
+    "swin v2": (lambda: swin("V2"), (3, 16, 32)),
 }
 
 
