@@ -41,6 +41,8 @@ class LinearFlow(TorchFunctionMode):
             return x
         if name.startswith("conv"):
             return func(x, args[1].double().abs(), None, *args[3:], **kwargs)
+        if name == "addmm":
+            return flowing[0] @ args[2].double().abs()
         if name == "linear":
             return F.linear(x, args[1].double().abs())
         if name[:-2] in ("max_pool", "avg_pool"):
@@ -195,4 +197,15 @@ def without_identity_shortcuts(model: nn.Module) -> nn.Module:
             module.downsample = Nothing()
         if type(module).__name__ == "CNBlock":  # ConvNeXt
             module.forward = lambda x, block=module: block.layer_scale * block.block(x)
+        if type(module).__name__ == "EncoderBlock":  # ViT
+            module.forward = lambda x, block=module: block.mlp(block.ln_2(_attended(block, x)))
+        if type(module).__name__ == "SwinTransformerBlock":
+            module.forward = lambda x, block=module: block.mlp(
+                block.norm2(block.attn(block.norm1(x)))
+            )
     return model
+
+
+def _attended(block: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    x = block.ln_1(x)
+    return block.self_attention(x, x, x, need_weights=False)[0]

@@ -19,8 +19,8 @@ REFUSED = (
     '(attention="tokens" in Python) lets every position read all that it attends to; ' + ONE_BY_ONE
 )
 NO_MAP = (
-    "the positions that attention reads are no rows and columns of a map, or not the same ones "
-    "for all heads"
+    "the positions that attention reads are no rows and columns of a map (nor are those of padded "
+    "windows), or not the same ones for all heads"
 )
 BLOCKED = 50.0
 """Scores are of a few units; what a mask adds to a score to take its share away is below minus

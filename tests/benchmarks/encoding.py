@@ -2,9 +2,11 @@
 
 python -m tests.benchmarks.encoding --save tests/benchmarks/results
 
-Every network is torchvision's, pruned uniformly to 98 % sparsity, for images of 224 x 224. The flow
-is compared with torch's own forward and backward pass, without and with identity shortcuts; where
-uniform pruning leaves no path from the inputs to the outputs, that of the network pruned by ERK.
+Every network is torchvision's, pruned uniformly to 98 % sparsity, for images of 224 x 224.
+Attention is followed; the matrices of projections that ViT keeps beside its layers are pruned, too,
+and its head, which is zero at initialisation, is drawn. The flow is compared with torch's own
+forward and backward pass, without and with identity shortcuts; where uniform pruning leaves no path
+from the inputs to the outputs, that of the network pruned by ERK.
 """
 
 from __future__ import annotations
@@ -22,8 +24,7 @@ from . import measure
 
 NETWORKS = (
     *("resnet18", "resnet50", "vgg16", "mobilenet_v2", "efficientnet_b0", "densenet121"),
-    "convnext_tiny",
-    "mlp",
+    *("convnext_tiny", "mlp", "vit_b_16", "swin_t"),
 )
 SHAPE = (3, 224, 224)
 
@@ -62,16 +63,17 @@ def one_network(name: str) -> dict:
     model, shape = network(name)
     pruning.apply_masks(model, pruning.prune("uniform", model, 0.98, input_shape=shape))
     _, before = measure.measured(lambda: None)
-    (graph,), cost = measure.measured(lambda: graph_encoding.encode(model, "unrolled", shape))
-    (full,) = graph_encoding.encode(model, "unrolled", shape, "identity")
+
+    def encode(wiring: str = "exact"):
+        return graph_encoding.encode(model, "unrolled", shape, wiring, "tokens")
+
+    (graph,), cost = measure.measured(encode)
+    (full,) = encode("identity")
     differences, flows_by = _differences(flow, model, shape, graph, full), "uniform"
     if not np.isfinite(differences).all():
         model, _ = network(name)
         pruning.apply_masks(model, pruning.prune("erk", model, 0.98, input_shape=shape))
-        graphs = (
-            graph_encoding.encode(model, "unrolled", shape, wiring)[0]
-            for wiring in ("exact", "identity")
-        )
+        graphs = (encode(wiring)[0] for wiring in ("exact", "identity"))
         differences, flows_by = _differences(flow, model, shape, *graphs), "erk"
     return {
         "network": name,
@@ -106,7 +108,13 @@ def network(name: str):
     if name == "mlp":
         layers = [nn.Flatten(), nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(100, 10)), (1, 28, 28)
-    return getattr(import_torchvision().models, name)(weights=None), SHAPE
+    model = getattr(import_torchvision().models, name)(weights=None)
+    for kind, weight in model.named_parameters():
+        if kind == "heads.head.weight":
+            nn.init.trunc_normal_(weight, std=0.02)
+        if kind.endswith("in_proj_weight"):
+            weight.data *= torch.rand(weight.shape) < 0.02
+    return model, SHAPE
 
 
 if __name__ == "__main__":

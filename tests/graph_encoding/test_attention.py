@@ -117,6 +117,27 @@ def padded(length):
     return (torch.arange(length) >= length - 2).expand(length, length)
 
 
+class Transposed(nn.Module):
+    """A linear layer whose weight lies the other way, as in GPT-2 of Hugging Face."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        density = torch.rand(inputs, outputs) < 0.7
+        self.weight = nn.Parameter(torch.randn(inputs, outputs) * density)
+        self.bias = nn.Parameter(torch.ones(outputs))
+
+    def forward(self, x):
+        size = (*x.shape[:-1], len(self.bias))
+        return torch.addmm(self.bias, x.view(-1, x.size(-1)), self.weight).view(size)
+
+
+def gpt_2():
+    body = Body(5, 4, "packed", hidden(5))
+    for layer in body.layers:
+        layer.attend.qkv, layer.one = Transposed(4, 12), Transposed(4, 8)
+    return Turned(body)
+
+
 class Crossed(nn.Module):
     """Every position reads a shorter row of other ones, as in decoders; positions come first."""
 
@@ -142,11 +163,16 @@ def of_torch():
     )
 
 
-def swin():
-    """Four windows, shifted in every other layer, then one."""
-    from torchvision.models.swin_transformer import SwinTransformer
+def swin(version=""):
+    """Windows, shifted in every other layer."""
+    from torchvision.models import swin_transformer as swin
 
-    model = SwinTransformer([2, 2], 4, [2, 1], [2, 2], [4, 4], mlp_ratio=1.5, num_classes=3)
+    kinds = {
+        "block": getattr(swin, f"SwinTransformerBlock{version}"),
+        "downsample_layer": getattr(swin, f"PatchMerging{version}"),
+    }
+    sizes = [2, 2], 4, [2, 1], [2, 2], [4, 4], 1.5
+    model = swin.SwinTransformer(*sizes, num_classes=3, **kinds)
     for name, table in model.named_parameters():
         if "position_bias" in name:
             nn.init.uniform_(table, -1, 1)
@@ -169,9 +195,11 @@ NETWORKS = {
     "class token": (lambda: Vision("packed"), (3, 4, 6)),
     "class token, softmax": (lambda: Vision("plain"), (3, 4, 6)),
     "torch": (of_torch, (2, 5)),
+    "gpt-2": (gpt_2, (4, 5)),
     "crossed": (Crossed, (2, 6)),
     "vit": (vit, (3, 8, 8)),
     "swin": (swin, (3, 16, 16)),
+    "swin v2": (lambda: swin("V2"), (3, 16, 32)),
 }
 
 
@@ -318,6 +346,8 @@ def test_without_the_flag_attention_is_refused_and_the_flag_is_named(name):
         (lambda x: torch.sigmoid(x @ x.transpose(1, 2)) @ x, "sigmoid of attention's scores"),
         (lambda x: F.linear(shares(x), torch.ones(4, 6)) @ x[:, :4], "linear of attention's"),
         (lambda x: x * shares(x).mean(1, keepdim=True).mT, "mean of attention's scores"),
+        (lambda x: shares(x) @ shares(x) @ x, "scores that meet"),
+        (lambda x: F.softmax(torch.add(x @ x.mT, torch.eye(6), alpha=-99), -1) @ x, "add of"),
         (over_images, "mixed"),
         (every_other, "no rows and columns"),
     ],

@@ -44,9 +44,10 @@ def of_scores(call: Call) -> Any:
     name, args = call.name, call.args
     others = [each for each in args if value_of(each) is not first]
     if name in ("matmul", "bmm"):
-        if not first.are_shares or value_of(args[1]) is None:
+        values = value_of(args[1])
+        if not first.are_shares or values is None or isinstance(values, Scores):
             raise NotImplementedError("scores that meet values without softmax cannot be followed")
-        return attended(call.network, first, read(args[1]))
+        return attended(call.network, first, values)
     if name == "softmax":
         return _softmax(first, *args[1:], **call.kwargs)
     if name in PLAIN:
@@ -57,16 +58,18 @@ def of_scores(call: Call) -> Any:
     if call.handler is None or call.is_property:  # a shape, a length
         return registry.apply(call)
     constants = [_constant(each) for each in others]
-    if name == "add" and not first.are_shares:
-        return first.biased(torch.as_tensor(constants[0]))
+    if name in ("add", "sub") and constants and not (first.are_shares or call.kwargs):
+        bias = torch.as_tensor(constants[0])
+        return first.biased(-bias if name == "sub" else bias)
     if name == "masked_fill":
         mask, fill = constants if len(constants) == 2 else (constants[0], call.kwargs["value"])
         return _filled(first, ~mask, fill)
     if name == "where" and value_of(args[1]) is first:
         return _filled(first, constants[0], constants[1])
-    if name in ("mul", "div"):
+    if name in ("mul", "div") and constants:
         factor = torch.as_tensor(constants[0])
-        return first.where(factor != 0) if first.are_shares and name == "mul" else first
+        removes = first.are_shares and name == "mul"
+        return first.where(factor != 0 if removes else torch.ones_like(factor, dtype=torch.bool))
     raise NotImplementedError(f"{name} of attention's scores has no multipartite graph")
 
 

@@ -107,6 +107,18 @@ def _read_map(call: Call, input: Any, weight: Any, channels: int) -> tuple[Value
     return value, dims
 
 
+@handles("addmm")
+def linear_of_transposed(
+    call: Call, input: Any, mat1: Any, mat2: torch.Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Value:
+    """A linear layer of the transposed weight, as GPT-2 has it, with its bias."""
+    if value_of(input) is not None or alpha != 1:
+        raise NotImplementedError("addmm of anything but a bias, a value and a weight")
+    if value_of(mat2) is not None:
+        raise NotImplementedError(OF_INPUT)
+    return linear(call, mat1, mat2.T)
+
+
 @handles("linear")
 def linear(call: Call, input: Any, weight: torch.Tensor, bias: Any = None) -> Value:
     """A node layer of a linear layer's outputs."""
