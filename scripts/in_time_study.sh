@@ -15,8 +15,8 @@ PYTHON=${PYTHON:-.venv/bin/python} # of `make run`
 JOBS=${JOBS:-$(nproc)}
 # The lists are fixed, not those of main.py --list: graph_data/in_time is of these networks.
 MODELS=${MODELS:-Resnet-20 CONV-6}
-CHANGING=${CHANGING:-set rigl itop itop-gradient snfs dsr magnitude}
-STAYING=${STAYING:-dense snip synflow uniform erk}
+CHANGING=${CHANGING-set rigl itop itop-gradient snfs dsr magnitude}
+STAYING=${STAYING-dense snip synflow uniform erk}
 SPARSITIES=${SPARSITIES:-0.9 0.95 0.98 0.99}
 SEEDS=${SEEDS:-0 1 2}
 EPOCHS=${EPOCHS:-8}
