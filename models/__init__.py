@@ -84,7 +84,7 @@ MODELS: dict[str, Model] = {
 }
 IMAGE_SIZE = (32, 32)
 
-__getattr__ = later(__name__, {"matrices": "models.layers"})
+__getattr__ = later(__name__, {"matrices": "models.all_layers"})
 
 
 def build(

@@ -76,7 +76,8 @@ class Process:
     def kill(self) -> None:
         """End it at once."""
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(self.pid, signal.SIGKILL)
 
     def _ended(self, timeout: float) -> int:
         if self.returncode is None:

@@ -15,7 +15,7 @@ COLOURS = ("blue", "orange", "green", "pink")
 def plot(tables: dict[str, pd.DataFrame]):
     """R2 of both moments (bars: configurations), and differences by growth, metric by metric."""
     shown = [name for name in ("scores", "growth") if name in tables]
-    figure, panels = sheet(len(shown), 2, 3.6)
+    figure, panels = sheet(len(shown), 2, 4.6)
     draw = {"scores": _moments, "growth": _growth}
     for panel, name in zip(panels, shown):
         draw[name](panel, tables[name])
@@ -38,7 +38,7 @@ def _moments(panel, table: pd.DataFrame) -> None:
             linewidth=0.8,
             label=moment,
         )
-    panel.set_yticks(range(len(rows)), [f"{a}; {b}: {c}" for a, b, c in rows], fontsize=6)
+    panel.set_yticks(range(len(rows)), [f"{a}; {b}: {c}" for a, b, c in rows])
     panel.invert_yaxis()
     panel.set_xlim(-1.05, 1.05)
     panel.axvline(0, color=PALETTE["grey"], linewidth=0.8)
@@ -63,7 +63,7 @@ def _growth(panel, table: pd.DataFrame) -> None:
             linewidth=0.8,
             label=f"{grown} less {random}",
         )
-    panel.set_yticks(range(len(metrics)), metrics, fontsize=7)
+    panel.set_yticks(range(len(metrics)), metrics)
     panel.invert_yaxis()
     panel.axvline(0, color=PALETTE["grey"], linewidth=0.8)
     panel.set_xlabel("relative difference at the end")

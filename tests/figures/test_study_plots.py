@@ -16,8 +16,13 @@ from graph_encoding import ENCODINGS, Encoding
 from pruning import PRUNERS
 
 RESULTS = Path(__file__).parents[2] / "graph_data" / "paper_results"
-FOLDERS = [RESULTS, RESULTS / "digits"]
-PLOTTED = [n for n in SECTIONS if hasattr(section(n), "plot") and (RESULTS / n).is_dir()]
+FOLDERS = [RESULTS, RESULTS / "digits", RESULTS / "in_time"]
+PLOTTED = [
+    (name, folder)
+    for name in SECTIONS
+    for folder in FOLDERS
+    if hasattr(section(name), "plot") and any((folder / name).glob("*.csv"))
+]
 
 
 def tables_of(name, folder):
@@ -42,8 +47,9 @@ def legend_of(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=["published", "digits"])
-@pytest.mark.parametrize("name", PLOTTED)
+@pytest.mark.parametrize(
+    ("name", "folder"), PLOTTED, ids=lambda value: getattr(value, "name", value)
+)
 def test_text_can_be_read_at_the_width_of_a_page(name, folder):
     figure = drawn(name, tables_of(name, folder))
     assert figure.get_size_inches()[0] == WIDTH

@@ -388,7 +388,7 @@ def test_nothing_is_told_of_a_whole_network(job):
 def test_a_sweep_records_what_is_cut_off_and_counts_it(job):
     status, _out, err = job(*RUN, "--pruning", "dense", "uniform", "--sparsity", "0.99")
     assert status == 0
-    assert err.count("warning") == 1
+    assert err.count("main.py: warning") == 1
     assert "that no input reaches: 1; results/runs.csv has which" in err
     cut = {row["pruning"]: row["unreached_classes"] for row in rows(Path("results"))}
     assert cut["dense"] == "0"

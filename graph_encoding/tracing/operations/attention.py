@@ -101,7 +101,9 @@ def product(call: Call, input: Any, other: Any) -> Value:
     """The scores of queries and keys; no other product of values can be followed."""
     one, two = value_of(input), value_of(other)
     if one is None or two is None:
-        raise NotImplementedError(f"{call.name} has no multipartite graph")
+        raise NotImplementedError(
+            f"{call.name} has no multipartite graph here; torch.nn.functional.linear has one"
+        )
     if not call.network.attends:
         raise NotImplementedError(f"{call.name} of two values: {REFUSED}")
     lead = torch.broadcast_shapes(one.shape[:-2], two.shape[:-2])

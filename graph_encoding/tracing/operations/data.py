@@ -26,7 +26,7 @@ def refused(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError(f"{call.name} depends on the data, so it is no fixed graph")
 
 
-@handles("matmul mm bmm baddbmm einsum scaled_dot_product_attention multi_head_attention_forward")
+@handles("baddbmm einsum")
 def product(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     """A product of two values, as in attention, or of one with weights."""
     if len(values_in((args, kwargs))) > 1:
