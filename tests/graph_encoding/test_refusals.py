@@ -52,7 +52,7 @@ REFUSED = {
     "attention": (
         lambda: Net(attention, qkv=nn.Linear(4, 12)),
         (7, 4),
-        r"Net: matmul .* two values: .*--attention tokens.*line \d+ of test_refusals.py: return \(q @",
+        r"Net: matmul .* two values: .*--attention tokens.*line \d+ of test_refusals.py: return",
     ),
     "fused attention": (
         lambda: Net(fused, qkv=nn.Linear(4, 12)),
