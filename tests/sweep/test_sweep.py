@@ -189,7 +189,8 @@ def test_plain_lines_without_a_terminal(big):
     assert 0 < len(cut) == sum(line[2] is not None for line in named) < BIG_SIZE
     assert warning.endswith(f" no input reaches: {len(cut)}; results/runs.csv has which")
     log = (folder / "sweep.log").read_text().splitlines()
-    assert [line.split(" ", 1)[1] for line in log] == [first, *lines, warning]
+    summary = f"{BIG_SIZE} done, 0 skipped, 0 failed"
+    assert [line.split(" ", 1)[1] for line in log] == [first, *lines, summary, warning]
     stamps = [line.split(" ", 1)[0] for line in log]
     assert stamps == sorted(stamps)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", stamps[0])
