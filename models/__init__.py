@@ -20,7 +20,7 @@ from .weighted import QUANTISED, prunable, quantised, weight_of, without_values
 if TYPE_CHECKING:
     from torch import nn
 
-    from .layers import matrices
+    from .all_layers import matrices
 
 __all__ = [
     "IMAGE_SIZE",

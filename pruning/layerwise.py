@@ -1,14 +1,19 @@
 """Masks with a given number of kept weights in each layer, at random positions."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 import torch
 
 from pruning.masks import Masks
 from pruning.settings import Settings
 
+Name = TypeVar("Name", bound=Hashable)
 
-def rounded(expected: Mapping[str, float], total: int, sizes: Mapping[str, int]) -> dict[str, int]:
+
+def rounded(
+    expected: Mapping[Name, float], total: int, sizes: Mapping[Name, int]
+) -> dict[Name, int]:
     """Round numbers of kept weights so that they sum to a target, by largest remainder.
 
     Each layer gets its expected number rounded down, and the weights still missing go one each to
@@ -16,17 +21,17 @@ def rounded(expected: Mapping[str, float], total: int, sizes: Mapping[str, int])
 
     Parameters
     ----------
-    expected : mapping of str to float
-        By parameter name; they sum to the target, up to rounding.
+    expected : mapping of name to float
+        By layer; they sum to the target, up to rounding.
     total : int
         The target.
-    sizes : mapping of str to int
+    sizes : mapping of name to int
         More than its size a layer is not given.
 
     Returns
     -------
-    dict of str to int
-        By parameter name, within 1 of what was expected.
+    dict of name to int
+        By layer, within 1 of what was expected.
     """
     counts = {name: int(number) for name, number in expected.items()}
     free = [name for name in expected if counts[name] < sizes[name]]

@@ -2,8 +2,9 @@
 
 import os
 import subprocess
+import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,43 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("repeatable")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small batches: threads would cost more than they bring, and sums stay in one order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def among_nets(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty folder to work in, with the module `nets`, which is `NETS` of the test's file."""
+    from command_line import asked
+
+    asked._images.cache_clear()
+    (tmp_path / "nets.py").write_text(request.module.NETS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "nets", raising=False)
+
+
+@pytest.fixture
+def job(capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
+    """Run main.py's `main`; gives exit status, stdout, stderr."""
+    import main
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        return main.main(argv), *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

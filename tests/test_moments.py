@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 
-import main
-from command_line import asked
 from pruning.masks import achieved_sparsity
 from training import loop
 
@@ -33,25 +31,7 @@ MOMENTS = ["0", "2", "3"]
 ROLLED = Path("results/ramanujan_results/nets.ten/rolled-digits-nets.ten.csv")
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """An empty folder to work in, with a module of a small network."""
-    asked._images.cache_clear()
-    (tmp_path / "nets.py").write_text(NETS)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "nets", raising=False)
-
-
-@pytest.fixture
-def job(capsys):
-    """Run main.py's `main`; gives exit status, stdout, stderr."""
-
-    def run(*argv):
-        capsys.readouterr()
-        return main.main(argv), *capsys.readouterr()
-
-    return run
+pytestmark = pytest.mark.usefixtures("among_nets")
 
 
 def table(file):

@@ -198,24 +198,27 @@ def test_slurm_with_fewer_jobs_than_pruners_and_seeds(tmp_path, run):
     assert networks(tmp_path) == [("er", "0"), ("erk", "1")]
 
 
+def all_there(folder, table, epochs):
+    """Write results of all networks of a study; gives settings by which its script finds them."""
+    table = table.assign(accuracy=0.9, epochs=epochs, batch_size=32, lr=0.1)
+    layers = folders.layers(table)
+    graphs = [folders.raw(folders.random(table)) for _ in layers]
+    folders.write(folder / "results", table, graphs[0], graphs, layers)
+    return {
+        "PYTHONPATH": folders.write_quick(folder / "quick", ROOT),
+        "MODELS": "Resnet-20",
+        "SPARSITIES": "0.9 0.98",
+        "JOBS": "1",
+    }
+
+
 def test_digits_study(tmp_path, run):
     """With every network there already it is only the study, whose report it prints."""
     design = {"pruners": ("dense", "erk"), "sparsities": (0.9, 0.98), "seeds": (0, 1)}
     table = folders.runs(("Resnet-20",), ("digits",), **design)
     table.loc[table["pruning"] == "dense", "sparsity"] = 0.0
-    table = table.drop_duplicates(ignore_index=True)
-    table = table.assign(accuracy=0.9, epochs=4, batch_size=32, lr=0.1)
-    layers = folders.layers(table)
-    graphs = [folders.raw(folders.random(table)) for _ in layers]
-    folders.write(tmp_path / "results", table, graphs[0], graphs, layers)
-    settings = {
-        "PYTHONPATH": folders.write_quick(tmp_path / "quick", ROOT),
-        "MODELS": "Resnet-20",
-        "PRUNERS": "dense erk",
-        "SPARSITIES": "0.9 0.98",
-        "ENCODINGS": "unrolled rolled rolled-channel",
-        "JOBS": "1",
-    }
+    settings = all_there(tmp_path, table.drop_duplicates(ignore_index=True), epochs=4)
+    settings |= {"PRUNERS": "dense erk", "ENCODINGS": "unrolled rolled rolled-channel"}
     status, out, err = run("digits_study.sh", tmp_path, **settings)
     assert status == 0, err
     assert out.count("0 done, 3 skipped, 0 failed") == 2  # a sweep for each of the two seeds
@@ -227,18 +230,8 @@ def test_in_time_study(tmp_path, run):
     """With every network there already, that is pruned after training: it is only the study."""
     design = {"pruners": ("magnitude",), "sparsities": (0.9, 0.98), "seeds": (0, 1)}
     table = folders.runs(("Resnet-20",), ("digits",), **design)
-    table = table.assign(accuracy=0.9, epochs=8, batch_size=32, lr=0.1)
-    layers = folders.layers(table)
-    graphs = [folders.raw(folders.random(table)) for _ in layers]
-    folders.write(tmp_path / "results", table, graphs[0], graphs, layers)
-    settings = {
-        "PYTHONPATH": folders.write_quick(tmp_path / "quick", ROOT),
-        "MODELS": "Resnet-20",
-        "CHANGING": "magnitude",
-        "STAYING": "",
-        "SPARSITIES": "0.9 0.98",
-        "JOBS": "1",
-    }
+    settings = all_there(tmp_path, table, epochs=8)
+    settings |= {"CHANGING": "magnitude", "STAYING": ""}
     status, out, err = run("in_time_study.sh", tmp_path, **settings)
     assert status == 0, err
     assert out.count("0 done, 2 skipped, 0 failed") == 2  # a sweep for each of the two seeds

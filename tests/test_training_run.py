@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import main
-from command_line import asked, console, flags, progress, steps
+from command_line import console, flags, progress, steps
 from sweep import plan, worker
 from training import loop
 
@@ -37,25 +37,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """An empty folder to work in, with a module of small networks."""
-    asked._images.cache_clear()
-    (tmp_path / "nets.py").write_text(NETS)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.delitem(sys.modules, "nets", raising=False)
-
-
-@pytest.fixture
-def job(capsys):
-    """Run main.py's `main`; gives exit status, stdout, stderr."""
-
-    def run(*argv):
-        capsys.readouterr()
-        return main.main(argv), *capsys.readouterr()
-
-    return run
+pytestmark = pytest.mark.usefixtures("among_nets")
 
 
 def attempt(*argv, monkeypatch):

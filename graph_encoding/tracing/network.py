@@ -21,6 +21,9 @@ OURS = (Path(torch.__file__).parent, Path(__file__).parents[1])
 ONE_BY_ONE = "the encodings rolled and rolled-channel take its layers one by one"
 """What there is of a network that has no multipartite graph."""
 
+BY_LINEAR = "has no multipartite graph here; torch.nn.functional.linear has one"
+"""Of products that are not written as a linear layer."""
+
 
 @dataclass
 class TracedLayer:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from pruning.layerwise import rounded
+
 Draw = Callable[[str], np.random.Generator]
 
 
@@ -141,10 +143,8 @@ def shared(count: int, shares: Sequence[float], room: Sequence[int]) -> list[int
             left -= room[k] - given[k]
             given[k] = room[k]
         if not full:
-            whole = {k: int(expected[k]) for k in free}
-            rest = sorted(free, key=lambda k: whole[k] - expected[k])[: left - sum(whole.values())]
-            for k in free:
-                given[k] += whole[k] + (k in rest)
+            for k, number in rounded(expected, left, dict(enumerate(room))).items():
+                given[k] = number
             left = 0
     return given
 

@@ -22,13 +22,7 @@ from training.loop import TrainingError, evaluate, train
 SETTINGS = {"lr": 0.1, "milestones": [2], "weight_decay": 1e-2, "progress": False}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small batches: threads would cost more than they bring, and sums stay in one order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def small_network(seed=0):

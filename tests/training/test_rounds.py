@@ -18,13 +18,7 @@ EPOCHS, STEPS, MILESTONES, SPARSITY = 4, 3, [1, 3], 0.75
 SETTINGS = {"lr": 0.1, "weight_decay": 1e-2, "progress": False}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small batches: threads would cost more than they bring, and sums stay in one order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def whole(model):

@@ -10,7 +10,7 @@ import torch
 
 from ..attention import BLOCKED, REFUSED, Scores, attended, scores
 from ..linear import linear
-from ..network import Network
+from ..network import BY_LINEAR, Network
 from ..tensors import value_of, values_in
 from ..values import Known, Value
 from . import registry
@@ -101,9 +101,7 @@ def product(call: Call, input: Any, other: Any) -> Value:
     """The scores of queries and keys; no other product of values can be followed."""
     one, two = value_of(input), value_of(other)
     if one is None or two is None:
-        raise NotImplementedError(
-            f"{call.name} has no multipartite graph here; torch.nn.functional.linear has one"
-        )
+        raise NotImplementedError(f"{call.name} {BY_LINEAR}")
     if not call.network.attends:
         raise NotImplementedError(f"{call.name} of two values: {REFUSED}")
     lead = torch.broadcast_shapes(one.shape[:-2], two.shape[:-2])
@@ -202,16 +200,10 @@ def multi_head_attention(
         each.changed(lambda n: n.reshape(len(n), images, num_heads, -1).permute(1, 2, 0, 3))
         for each in projected
     )
-    mask = _constant(attn_mask)
-    if mask is not None:
-        if mask.dtype == torch.bool:
-            mask = torch.zeros(mask.shape).masked_fill(mask.to("cpu"), -torch.inf)
-        if mask.dim() == 3:
-            mask = mask.reshape(images, num_heads, *mask.shape[1:])
-    padded = _constant(key_padding_mask)
+    mask, padded = _added(attn_mask), _added(key_padding_mask)
+    if mask is not None and mask.dim() == 3:
+        mask = mask.reshape(images, num_heads, *mask.shape[1:])
     if padded is not None:
-        if padded.dtype == torch.bool:
-            padded = torch.zeros(padded.shape).masked_fill(padded.to("cpu"), -torch.inf)
         mask = padded[:, None, None] + (0 if mask is None else mask)
     found = _attention(network, queries, values, mask, is_causal and mask is None)
     joined = found.changed(lambda n: n.permute(2, 0, 1, 3).reshape(positions, images, -1))
@@ -223,6 +215,14 @@ def multi_head_attention(
     if average_attn_weights:
         shares = Scores((shares.alternatives[0][:, 0],))
     return [out, Scores(shares.alternatives, True)]
+
+
+def _added(mask: Any) -> torch.Tensor | None:
+    """What a mask adds to scores: where it is True, what rules a key out."""
+    mask = _constant(mask)
+    if mask is None or mask.dtype != torch.bool:
+        return mask
+    return torch.zeros(mask.shape).masked_fill(mask.to("cpu"), -torch.inf)
 
 
 @contextmanager

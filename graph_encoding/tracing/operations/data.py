@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from ..network import ONE_BY_ONE
+from ..network import BY_LINEAR, ONE_BY_ONE
 from ..tensors import replaced, tensors_in, value_of, values_in
 from ..values import Known, Value
 from .registry import Call, handles
@@ -32,9 +32,7 @@ def product(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     if len(values_in((args, kwargs))) > 1:
         why = "it multiplies two values, as attention does, so what it joins depends on the data"
         raise NotImplementedError(f"{call.name} has no multipartite graph: {why}; {ONE_BY_ONE}")
-    raise NotImplementedError(
-        f"{call.name} has no multipartite graph here; torch.nn.functional.linear has one"
-    )
+    raise NotImplementedError(f"{call.name} {BY_LINEAR}")
 
 
 @handles("embedding embedding_bag")

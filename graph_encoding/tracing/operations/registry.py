@@ -94,10 +94,18 @@ def handles(names: str, aliases: bool = False) -> Callable[[Callable], Callable]
         `Call.name` of each function that it handles, with a dot before that of a property.
     aliases : bool
         Whether results may lie in the same memory as what the function is given.
+
+    Raises
+    ------
+    ValueError
+        If one of them has a handler already.
     """
 
     def register(function: Callable) -> Callable:
-        HANDLERS.update({name: Handler(function, aliases) for name in names.split()})
+        found = {name: Handler(function, aliases) for name in names.split()}
+        if twice := HANDLERS.keys() & found.keys():
+            raise ValueError(f"{min(twice)} has a handler already")
+        HANDLERS.update(found)
         return function
 
     return register
