@@ -607,11 +607,11 @@ def test_interruption_keeps_what_is_done(big, interruptible, tmp_path, start):
 
 
 def test_a_sweep_killed_again_and_again_ends_as_an_undisturbed_one(big, tmp_path, start, program):
-    """Only the program is killed; its workers may finish what they are at."""
+    """Its workers die with it; what one was at is measured again, and nothing else."""
     chance = random.Random(20240)
-    killed = []
+    each, killed = (2, 1, 2, 1, 1), []
     try:
-        for jobs in (2, 1, 2, 1, 1):
+        for jobs in each:
             enough = min(len(runs(tmp_path)) + chance.randint(0, 2), BIG_SIZE)
             killed.append(start(tmp_path, *BIG, "--jobs", jobs))
             wait_until(lambda least=enough: len(runs(tmp_path)) >= least, killed[-1])
@@ -627,7 +627,8 @@ def test_a_sweep_killed_again_and_again_ends_as_an_undisturbed_one(big, tmp_path
     assert out.endswith(" 0 failed; results in results\n")
     assert rows_by_file(tmp_path) == rows_by_file(big[0])
     assert set(runs(tmp_path)) == set(runs(big[0]))
-    assert set(runs(tmp_path).values()) == {1}  # no worker was killed
+    # A worker that is killed may have noted its run already, but not have written its rows.
+    assert runs(tmp_path).total() - BIG_SIZE <= sum(each)
 
 
 def uses_torch(process):
