@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from graph_encoding import Block, Graph
 
@@ -11,10 +12,10 @@ from . import choice
 from .choice import Cost
 from .overlaps import Ends, Islands, meet
 from .ways import Way, are_alike, as_matrix, product
-from .written import walk_product
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Term:
     """A factor times a product of the numbers of ways between nodes.
 
     Attributes
@@ -29,7 +30,7 @@ class Term(NamedTuple):
     ways: Sequence[Way]
     others: Sequence[Way] | None = None
 
-    @property
+    @cached_property
     def by_algebra(self) -> Cost | None:
         """Cost of kernel algebra; None where some ways count positions otherwise than others."""
         every = [*self.ways, *(self.others or ())]
@@ -37,7 +38,7 @@ class Term(NamedTuple):
             return None
         return choice.algebra_cost(self.ways, self.others)
 
-    @property
+    @cached_property
     def written_out(self) -> Cost:
         """Cost of a visit of every path."""
         return choice.written_cost([*self.ways, *(self.others or ())])
@@ -51,8 +52,11 @@ class Term(NamedTuple):
     def count(self) -> int:
         """Its value, exact, in the cheaper way."""
         by_algebra = self.by_algebra
-        cheaper = by_algebra and choice.is_cheaper(by_algebra, self.written_out)
-        return self.factor * (product if cheaper else walk_product)(self.ways, self.others)
+        if by_algebra and choice.is_cheaper(by_algebra, self.written_out):
+            return self.factor * product(self.ways, self.others)
+        from .written import walk_product  # compiled code, which an estimate does without
+
+        return self.factor * walk_product(self.ways, self.others)
 
 
 def closed_four_walks(graph: Graph) -> int:

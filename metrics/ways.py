@@ -65,7 +65,7 @@ class Way:
         """Whether the second step counts the positions of the middle nodes as the first does."""
         return self.middle == self._second_start
 
-    @property
+    @cached_property
     def paths(self) -> int:
         """Number of paths of two steps that go this way."""
         first = self.first.fan_in if self.first_along else self.first.fan_out

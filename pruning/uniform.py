@@ -30,7 +30,7 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     shapes = prunable_shapes(model)
     total = sum(shape.numel() for shape in shapes.values())
-    ranks = torch.from_numpy(settings.stream().permutation(total))
+    ranks = torch.from_numpy(settings.order(total))
     kept = ranks >= total - kept_count(total, sparsity)
     pieces = kept.split([shape.numel() for shape in shapes.values()])
     return {

@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from datasets import about
+from models import MODELS
 from models.own import Source
 from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Measurement, Network, Run
@@ -132,23 +133,23 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
         dense = size(source, dataset, BASELINE, 0.0, False)
         at_random = size(source, dataset, AT_RANDOM, sparsity, False)
         return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - sparsity)))
-    model, graph_of = _unpruned(source, about(dataset).classes)
+    model, graph_of, orders = _unpruned(source, about(dataset).classes)
     masks = {}
     if not PRUNERS[pruner].is_baseline:  # which leaves weights that are given as they are
-        how = {"input_shape": source.input_shape, "as_released": as_released}
+        how = {"input_shape": source.input_shape, "as_released": as_released, "orders": orders}
         masks = pruning.prune(pruner, model, sparsity, **how)
     graph = graph_of(masks)
     return Size(graph.num_nodes, graph.num_edges, walks.cost(graph), graph.kept_weights)
 
 
 @lru_cache(maxsize=1)  # the sweeps have one network after the other, at many sparsities
-def _unpruned(source: Source, classes: int) -> tuple[nn.Module, Callable[[Masks], Graph]]:
+def _unpruned(source: Source, classes: int) -> tuple[nn.Module, Callable[[Masks], Graph], dict]:
     from models import own
 
     from . import masked
 
     model = own.build(source, classes, seed=0)
-    return model, masked.graphs(model, source.input_shape)
+    return model, masked.graphs(model, source.input_shape, source.model in MODELS), {}
 
 
 def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = None) -> str:

@@ -21,7 +21,7 @@ from graph_encoding import Block, Graph, UnsupportedNetwork, encode
 from pruning.masks import Masks
 from pruning.weights import prunable_weights
 
-ENTRIES = ("target_channel", "source_channel", "tap_y", "tap_x", "weight")
+ENTRIES = ("target_channel", "source_channel", "tap_y", "tap_x")
 MOST = 2**24
 """Whole numbers below it are exact in single precision."""
 
@@ -44,7 +44,9 @@ class Part(NamedTuple):
     counted: np.ndarray
 
 
-def graphs(model: nn.Module, input_shape: Sequence[int]) -> Callable[[Masks], Graph]:
+def graphs(
+    model: nn.Module, input_shape: Sequence[int], as_they_are: bool = False
+) -> Callable[[Masks], Graph]:
     """Encode a network, to be cut.
 
     Parameters
@@ -52,17 +54,19 @@ def graphs(model: nn.Module, input_shape: Sequence[int]) -> Callable[[Masks], Gr
     model : torch.nn.Module
         It is left as it was.
     input_shape : sequence of int
+    as_they_are : bool
+        Whether its layers are known to use the weights that they hold, as the project's do.
 
     Returns
     -------
     callable
-        From masks to the graph of the network under them, without the weights of its edges; from
-        no masks to that of the network as it is.
+        From masks to the graph of the network under them, whose edges may all have the weight 1;
+        from no masks to that of the network as it is.
     """
     weights = prunable_weights(model)
     before = {name: weight.detach().clone() for name, weight in weights.items()}
     try:
-        whole = _numbered(model, weights, tuple(input_shape))
+        whole = _numbered(model, weights, tuple(input_shape), as_they_are)
     finally:
         _fill(weights, _flat(before))
     there = (_flat(before) != 0).numpy()
@@ -86,7 +90,10 @@ def _encoded(model: nn.Module, masks: Masks, input_shape: tuple[int, ...]) -> Gr
 
 
 def _numbered(
-    model: nn.Module, weights: Mapping[str, nn.Parameter], input_shape: tuple[int, ...]
+    model: nn.Module,
+    weights: Mapping[str, nn.Parameter],
+    input_shape: tuple[int, ...],
+    as_they_are: bool,
 ) -> tuple[Graph, list[Part]] | None:
     """Encode a network with numbers for weights, and once more with the numbers in reverse.
 
@@ -101,17 +108,18 @@ def _numbered(
     try:
         _fill(weights, numbers)
         (graph,) = encode(model, input_shape=input_shape)
-        _fill(weights, numbers.flip(0))
-        (reverse,) = encode(model, input_shape=input_shape)
+        reverse = None
+        if not as_they_are:
+            _fill(weights, numbers.flip(0))
+            (reverse,) = encode(model, input_shape=input_shape)
     except UnsupportedNetwork:  # as it may be with its own weights: they will tell
         return None
     seen = np.zeros(total, bool)
     parts = []
-    for block, other in zip(graph.blocks, reverse.blocks, strict=True):
-        one, two = block.weight, other.weight
-        if len(one) != len(two) or (one + two != total + 1).any():
+    for index, block in enumerate(graph.blocks):
+        if reverse and not _add_up(block.weight, reverse.blocks[index].weight, total + 1):
             return None
-        place = one.astype(np.int64) - 1
+        place = block.weight.astype(np.int64) - 1
         counted = _is_first(place, total) & ~seen[place]
         if counted.sum() != block.kept_weights:
             return None
@@ -122,9 +130,10 @@ def _numbered(
 
 def _cut(part: Part, kept: np.ndarray) -> Block:
     """The block with some of all weights."""
-    stays = kept[part.place]
+    stays = np.flatnonzero(kept[part.place])
     entries = {name: getattr(part.block, name)[stays] for name in ENTRIES}
-    count = int(np.count_nonzero(stays & part.counted))
+    entries["weight"] = np.broadcast_to(np.float32(1), len(stays))
+    count = int(np.count_nonzero(part.counted[stays]))
     return replace(part.block, **entries, kept_weights=count)
 
 
@@ -139,6 +148,10 @@ def _fill(weights: Mapping[str, nn.Parameter], values: torch.Tensor) -> None:
     with torch.no_grad():
         for weight, part in zip(weights.values(), values.split(sizes), strict=True):
             weight.copy_(part.view_as(weight))
+
+
+def _add_up(one: np.ndarray, other: np.ndarray, to: int) -> bool:
+    return len(one) == len(other) and bool((one + other == to).all())
 
 
 def _is_first(place: np.ndarray, total: int) -> np.ndarray:
