@@ -144,7 +144,7 @@ def elements(graph: Graph, is_cheaper: Callable) -> int:
             patch.setattr(module, "position_counts", counting(ways.position_counts, in_sums))
         patch.setattr(written, "_lists", counting(written._lists, lambda found, *_: found.far.size))
         visited = counting(written.walk_product, lambda _, group, others=None: paths(group, others))
-        patch.setattr(walks, "walk_product", visited)
+        patch.setattr(written, "walk_product", visited)
         walks.closed_four_walks(graph)
         triangles.triangles(graph)
     return handled
