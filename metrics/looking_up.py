@@ -1,4 +1,4 @@
-"""The compiled loop of `two_layouts`."""
+"""The compiled loops of `two_layouts`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from graph_encoding.compiled import compiled
 def looked_up(few, many):
     """Sum over the pairs of nodes that `few` joins of its number of ways times that of `many`.
 
-    Each is (layout of the starts, layout of the ends, kinds of pairs of rows and of columns, table),
-    as of `two_layouts.Counts`. The sums are those of each start node.
+    Each is (layout of the starts, layout of the ends, kinds of pairs of rows and of columns,
+    table), as of `two_layouts.Counts`. The sums are those of each start node.
     """
     start, end, rows, columns, counts = few
     other_start, other_end, other_rows, other_columns, other_counts = many
@@ -50,8 +50,26 @@ def looked_up(few, many):
                     far_row = other_rows[other_y, far_y]
                     far_column = other_columns[other_x, far_x]
                     if far_row >= 0 and far_column >= 0:
-                        total += number * (
-                            other_counts[far_row, far_column, other_channel, far_channel]
+                        total += (
+                            number * (other_counts[far_row, far_column, other_channel, far_channel])
                         )
         sums[node - low] = total
     return sums
+
+
+@compiled
+def add_looked_up(source, target, many, ways):
+    """Add to the number of ways of each edge those that a table has between its ends."""
+    start, end, rows, columns, counts = many
+    first, last = start.positions * start.channels, end.positions * end.channels
+    for edge in range(len(source)):
+        near, far = source[edge] - start.offset, target[edge] - end.offset
+        if near < 0 or near >= first or far < 0 or far >= last:
+            continue
+        channel, place = divmod(near, start.positions)
+        y, x = divmod(place, start.width)
+        far_channel, place = divmod(far, end.positions)
+        far_y, far_x = divmod(place, end.width)
+        row, column = rows[y, far_y], columns[x, far_x]
+        if row >= 0 and column >= 0:
+            ways[edge] += counts[row, column, channel, far_channel]

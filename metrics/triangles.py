@@ -13,10 +13,18 @@ import numpy as np
 
 from graph_encoding import Block, Graph
 
-from . import choice
+from . import choice, two_layouts
 from .overlaps import Islands, meet
-from .ways import Way, are_alike, chunks, exact_dot, position_counts, tap_outer
-from .written import EdgeTriangles, edge_triangles
+from .ways import (
+    EdgeTriangles,
+    Way,
+    are_alike,
+    chunks,
+    exact_dot,
+    position_counts,
+    tap_outer,
+)
+from .written import edge_triangles
 
 
 class TriangleCounts(NamedTuple):
@@ -86,10 +94,12 @@ def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
 
 def _on_edges(block: Block, ways: list[Way]) -> EdgeTriangles:
     """Triangles on the edges of a block, in the cheaper way."""
-    if are_alike(ways, (block.source, block.target)) and choice.is_cheaper(
-        choice.algebra_cost(ways, masks=[block]), choice.written_cost(ways, [block])
-    ):
-        return _by_algebra(block, ways)
+    written_out = choice.written_cost(ways, [block])
+    if are_alike(ways, (block.source, block.target)):
+        if choice.is_cheaper(choice.algebra_cost(ways, masks=[block]), written_out):
+            return _by_algebra(block, ways)
+    elif (cost := two_layouts.edges_cost(block, ways)) and choice.is_cheaper(cost, written_out):
+        return two_layouts.on_edges(block, ways)
     return edge_triangles(block, ways)
 
 

@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graph_encoding import NodeLayer
+from graph_encoding import Block, NodeLayer
 
-from .choice import Cost, algebra_cost, joint
-from .ways import Way, are_alike, product
+from .choice import CHUNK_EDGES, Cost, algebra_cost, joint
+from .ways import EdgeTriangles, Way, are_alike, exact_dot, product
 
 # Seconds, as measured on one core.
 PAIR = 8e-9
@@ -136,10 +136,7 @@ def cost(ways: Sequence[Way], others: Sequence[Way] | None = None) -> Cost | Non
         if found is None:
             return None
         counts = [Counts(way) for way in found]
-        size = sum(each.size for each in counts)
-        taps = sum(way.tap_pairs * way.start.channels * way.end.channels for way in found)
-        seconds = PAIR * min(each.pairs for each in counts) + ELEMENT * (size + taps)
-        costs.append(Cost(seconds, 16.0 * size + 24.0 * taps))
+        costs.append(_tables_cost(counts, min(each.pairs for each in counts)))
     return joint(costs)
 
 
@@ -165,6 +162,50 @@ def layouts_product(ways: Sequence[Way], others: Sequence[Way] | None = None) ->
     return total
 
 
+def edges_cost(block: Block, ways: Sequence[Way]) -> Cost | None:
+    """Estimate `on_edges`; None where it cannot be used."""
+    if not all(way.is_aligned for way in ways):
+        return None
+    return _tables_cost([Counts(way) for way in ways], (1 + len(ways)) * block.num_edges)
+
+
+def on_edges(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
+    """Count, for each edge of a block, the ways between its ends.
+
+    Parameters
+    ----------
+    block : Block
+    ways : sequence of Way
+        Beside it, of which `edges_cost` is known.
+
+    Returns
+    -------
+    EdgeTriangles
+    """
+    from .looking_up import add_looked_up
+
+    source, target = block.source, block.target
+    tables = [_argument(Counts(way)) for way in ways]
+    at_start, at_end, squares = np.zeros(source.size), np.zeros(target.size), 0
+    for near, far, _ in block.edges(CHUNK_EDGES):
+        found = np.zeros(len(near), np.int64)
+        for table in tables:
+            add_looked_up(near, far, table, found)
+        some = np.flatnonzero(found)
+        near, far, counts = near[some], far[some], found[some].astype(np.float64)
+        at_start += np.bincount(near - source.offset, counts, source.size)
+        at_end += np.bincount(far - target.offset, counts, target.size)
+        squares += exact_dot(counts, counts)
+    return EdgeTriangles(at_start, at_end, squares)
+
+
+def _tables_cost(counts: Sequence[Counts], pairs: int) -> Cost:
+    """Estimate tables, and so many looks into them."""
+    size = sum(each.size for each in counts)
+    products = sum(each.way.tap_pairs * each.start.channels * each.end.channels for each in counts)
+    return Cost(PAIR * pairs + ELEMENT * (size + products), 16.0 * size + 24.0 * products)
+
+
 def _pairs(ways: Sequence[Way], others: Sequence[Way] | None) -> list[tuple[Way, Way, int]]:
     """What a product of sums is the sum of, and how often."""
     if others is not None:
@@ -181,10 +222,12 @@ def _looked_up(one: Counts, other: Counts) -> int:
     from .looking_up import looked_up
 
     few, many = sorted((one, other), key=lambda counts: counts.pairs)
-    sums = looked_up(
-        *((each.start, each.end, each.rows.of, each.columns.of, each.table()) for each in (few, many))
-    )
-    return sum(map(int, sums))
+    return sum(map(int, looked_up(_argument(few), _argument(many))))
+
+
+def _argument(counts: Counts) -> tuple:
+    """As the compiled loops take it."""
+    return counts.start, counts.end, counts.rows.of, counts.columns.of, counts.table()
 
 
 def _layout(layer: NodeLayer) -> Layout:

@@ -170,9 +170,7 @@ class Measurement:
 
     def rows_in(self, output_dir: str | Path, network: Network) -> Path:
         """The result file that holds the rows of a network."""
-        return _file(
-            output_dir, self.graph_metrics, self.encoding, network.dataset, network.model
-        )
+        return _file(output_dir, self.graph_metrics, self.encoding, network.dataset, network.model)
 
 
 @functools.lru_cache(maxsize=64)  # of the many runs of a sweep, few files
