@@ -14,6 +14,7 @@ import numpy as np
 from graph_encoding import Block, Graph
 
 from . import choice, two_layouts
+from .by_bits import edges_by_bits, visits_of_edges
 from .overlaps import Islands, meet
 from .ways import (
     EdgeTriangles,
@@ -98,9 +99,12 @@ def _on_edges(block: Block, ways: list[Way]) -> EdgeTriangles:
     if are_alike(ways, (block.source, block.target)):
         if choice.is_cheaper(choice.algebra_cost(ways, masks=[block]), written_out):
             return _by_algebra(block, ways)
-    elif (cost := two_layouts.edges_cost(block, ways)) and choice.is_cheaper(cost, written_out):
+        return edge_triangles(block, ways)
+    cost = two_layouts.edges_cost(block, ways)
+    if cost is not None and choice.is_cheaper(cost, written_out):
         return two_layouts.on_edges(block, ways)
-    return edge_triangles(block, ways)
+    is_less = visits_of_edges(block, ways) < sum(way.paths for way in ways)
+    return (edges_by_bits if is_less else edge_triangles)(block, ways)
 
 
 def _by_algebra(block: Block, ways: list[Way]) -> EdgeTriangles:

@@ -72,7 +72,7 @@ class Way:
     @property
     def is_aligned(self) -> bool:
         """Whether the second step counts the positions of the middle nodes as the first does."""
-        return self.middle == self._second_start
+        return self.middle == self.second_start
 
     @cached_property
     def paths(self) -> int:
@@ -82,7 +82,7 @@ class Way:
     def meeting(self, second: np.ndarray) -> int:
         """Sum over the first steps of a number a node where second steps begin."""
         first = self.first.fan_in if self.first_along else self.first.fan_out
-        one, other = self.middle, self._second_start
+        one, other = self.middle, self.second_start
         low, high = max(one.offset, other.offset), min(one.stop, other.stop)
         meeting = (
             fan[low - n.offset : high - n.offset] for fan, n in ((first, one), (second, other))
@@ -90,7 +90,8 @@ class Way:
         return int(np.dot(*meeting))
 
     @property
-    def _second_start(self) -> NodeLayer:
+    def second_start(self) -> NodeLayer:
+        """Where the way changes blocks, as its second step counts the positions there."""
         return self.second.source if self.second_along else self.second.target
 
     @property
