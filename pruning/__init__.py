@@ -237,6 +237,7 @@ def prune(
     device: torch.device | str | None = None,
     progress: Progress | bool | None = None,
     as_released: bool = False,
+    orders: dict | None = None,
 ) -> Masks:
     """Choose the weights of `model` to keep. The model itself is not altered in any way.
 
@@ -266,6 +267,8 @@ def prune(
     as_released : bool
         Whether to prune as the paper's released code does, where that departs from the pruner's
         paper (``pruning/README.md``). The number of kept weights is then that code's too.
+    orders : dict, optional
+        Keeps random orders, so that the same network is pruned sooner at another sparsity.
 
     Returns
     -------
@@ -302,6 +305,6 @@ def prune(
     # A loader or a model with dropout may draw from the global generators: put them back after.
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
     with forked, repeatable(where), large_given_back(), called(progress) as call:
-        settings = Settings(loader, seed, tuple(input_shape), where, call)
+        settings = Settings(loader, seed, tuple(input_shape), where, call, orders)
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)
