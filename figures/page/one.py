@@ -11,11 +11,22 @@ from metrics.by_layer import LayerSummary, by_layer, whole
 from runs import naming
 from runs.summary import compact, number
 
-from .. import layers, multipartite
+from .. import multipartite
 from ..collapse import warnings_of
 from . import layer_table
 from .layer_table import Cell, percent
-from .parts import MEANINGS, PHONE, Picture, document, label, listed, origin, picture, shown
+from .parts import (
+    MEANINGS,
+    PHONE,
+    Picture,
+    compared,
+    document,
+    label,
+    listed,
+    origin,
+    picture,
+    shown,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,7 +144,7 @@ def network_page(
             multipartite.draw(graph, mark=marks, per_row=22),
             multipartite.draw(graph, mark=marks, sample=200_000, **PHONE),
         ),
-        "Layer by layer: density, sinks, sources and strength": layers.compare(
+        "Layer by layer: density, sinks, sources and strength": compared(
             {str(row["pruning"]): summaries}
         ),
     }

@@ -23,10 +23,13 @@ from runs.columns import IDENTITY
 from runs.measures import MEASURES
 from runs.summary import number
 
+from .. import layers
 from ..style import DPI
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from metrics.by_layer import LayerSummary
 
 LABELS = {
     "dataset": "Data set",
@@ -143,6 +146,11 @@ def picture(title: str, drawn: Figure | bytes | Picture) -> str:
         f'<figure{shape}>\n<div class="scroll" role="region" aria-label="Picture" tabindex="0">'
         f"{image}</div>\n<figcaption>{escape(title)}</figcaption></figure>\n"
     )
+
+
+def compared(summaries: Mapping[str, Sequence[LayerSummary]]) -> Picture:
+    """What `layers.compare` plots, for a screen and for a phone."""
+    return Picture(layers.compare(summaries), layers.compare(summaries, PHONE["inches"]))
 
 
 def _png(drawn: Figure | bytes) -> tuple[str, int, int]:

@@ -25,12 +25,12 @@ from system.files import check_file, replacing
 from system.program import program
 from system.text import printable
 
-from .. import layers, multipartite, saved_graphs
+from .. import multipartite, saved_graphs
 from ..node_drawing import MEANINGS as MARK_MEANINGS
 from ..paint import MARK_COLOURS
 from . import layer_table
 from .layer_table import Cell, percent
-from .parts import MEANINGS, PHONE, Picture, document, label, listed, origin, picture, shown
+from .parts import MEANINGS, compared, document, label, listed, origin, picture, shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -263,10 +263,7 @@ def _layer_by_layer(networks: Sequence[Network]) -> str:
     if not _are_alike(networks):
         return "<p>The networks have different layers, so there is no plot of them.</p>"
     summaries = {network.label: network.layers for network in networks}
-    return picture(
-        "Density, sinks, sources and strength of each layer",
-        Picture(layers.compare(summaries), layers.compare(summaries, PHONE["inches"])),
-    )
+    return picture("Density, sinks, sources and strength of each layer", compared(summaries))
 
 
 def _graphs(networks: Sequence[Network]) -> str:
