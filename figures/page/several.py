@@ -35,6 +35,8 @@ from .parts import MEANINGS, compared, document, label, listed, origin, picture,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from graph_encoding import Graph
+
 FEWEST, MOST = 2, 6
 """Networks of a page."""
 
@@ -83,10 +85,12 @@ def main(argv: Sequence[str]) -> None:
     if not FEWEST <= len(files) <= MOST:
         raise UserError(f"{len(files)} graphs for one page: give {FEWEST} to {MOST}")
     check_file(options.output)
+    graphs = [read(file) for file in files]
+    require_one_wiring([made for _, made in graphs])
     networks = []
-    for file, name in zip(files, saved_graphs.labels(files)):
+    for file, name, (graph, made) in zip(files, saved_graphs.labels(files), graphs, strict=True):
         print(f"measuring {printable(str(file))}", flush=True)
-        networks.append(read(file, name))
+        networks.append(measured(graph, made, name))
     text = page(networks)
     with replacing(options.output) as opened:
         opened.write(text.encode())
@@ -118,8 +122,8 @@ def parser() -> Parser:
     return p
 
 
-def read(file: Path, name: str) -> Network:
-    """Measure a saved graph, and draw it.
+def read(file: Path) -> tuple[Graph, dict[str, object]]:
+    """A saved graph, and what made it.
 
     Raises
     ------
@@ -130,10 +134,21 @@ def read(file: Path, name: str) -> Network:
     if len(graphs) > 1 or graphs[0].layer_name:
         raise UserError(f"{file}: holds graphs of single layers: give one of --encoding unrolled")
     (graph,) = graphs
-    made = {"encoding": graph.encoding, "wiring": graph.wiring} | saved_graphs.configuration(file)
+    made = {"encoding": graph.encoding, "wiring": graph.wiring}
+    return graph, made | saved_graphs.configuration(file)
+
+
+def require_one_wiring(several: Sequence[Mapping[str, object]]) -> None:
+    """Raise a `UserError` where graphs are of different wirings, whose numbers differ anyway."""
+    if len(found := {str(made["wiring"]) for made in several}) > 1:
+        raise UserError(f"graphs of several wirings ({', '.join(sorted(found))}): give one kind")
+
+
+def measured(graph: Graph, made: Mapping[str, object], name: str) -> Network:
+    """Measure a graph, and draw it; `name` tells it from the others."""
     return Network(
         name,
-        made | topometrics(graph),
+        {**made, **topometrics(graph)},
         by_layer(graph),
         whole(graph),
         multipartite.draw(graph, mark=MARKS, bare=True, inches=5.0, sample=300_000),
@@ -151,15 +166,8 @@ def page(networks: Sequence[Network]) -> str:
     -------
     str
         HTML, to be written as UTF-8.
-
-    Raises
-    ------
-    UserError
-        If they are graphs of different wirings, whose numbers are not to be compared.
     """
     rows = [network.row for network in networks]
-    if len(found := {str(row["wiring"]) for row in rows}) > 1:
-        raise UserError(f"graphs of several wirings ({', '.join(sorted(found))}): give one kind")
     known = [name for name in CONFIGURATION if any(row.get(name) not in (None, "") for row in rows)]
     same = {
         name: rows[0].get(name) for name in known if len({str(row.get(name)) for row in rows}) == 1
@@ -250,6 +258,8 @@ def difference(first: object, other: object) -> str:
     if ratio >= 10:
         return f"× {ratio:,.3g}" if ratio < 1000 else f"× {ratio:,.0f}"
     change = 100 * (other - first) / abs(first)
+    if abs(change) < 0.01:
+        return "< 0.01 %"
     text = f"{change:+.0f}" if abs(change) >= 9.95 else f"{change:+.2g}"
     return f"{text} %".replace("-", "\N{MINUS SIGN}")
 
