@@ -9,7 +9,7 @@ pulled back, which torch's autograd does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -33,6 +33,8 @@ class LinearFlow(TorchFunctionMode):
         kwargs = kwargs or {}
         name = func.__name__.strip("_")
         name = {"iadd": "add", "imul": "mul"}.get(name, name)
+        if name in ("cat", "concat"):
+            return _beside(func(*args, **kwargs), args[0], args[1:] or (kwargs.get("dim", 0),))
         flowing = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
         if not flowing:
             return func(*args, **kwargs)
@@ -49,18 +51,10 @@ class LinearFlow(TorchFunctionMode):
             names = ("kernel_size", "stride", "padding")
             given = dict(zip(names, args[1:4], strict=False)) | kwargs
             assert given.get("dilation", 1) == 1
-            sizes = [given["kernel_size"], given.get("stride"), given.get("padding", 0)]
-            ceil = given.get("ceil_mode", False)
-            if name.endswith("1d"):  # which cannot be told what to divide by
-                sizes = [_of_row(size, other) for size, other in zip(sizes, (1, 1, 0), strict=True)]
-                return F.avg_pool2d(x[:, :, None], *sizes, ceil, divisor_override=1)[:, :, 0]
-            pool = F.avg_pool3d if name.endswith("3d") else F.avg_pool2d
-            return pool(x, *sizes, ceil, divisor_override=1)
+            return _pooled(x, _windows_of_kernel(given, x.shape[2:]))
         if name.startswith("adaptive_"):
-            sizes = func(x, args[1]).shape[2:]
-            for axis, size in enumerate(sizes, 2):
-                x = (_windows(x.shape[axis], size) @ x.movedim(axis, -2)).movedim(-2, axis)
-            return x
+            sizes = zip(x.shape[2:], func(x, args[1]).shape[2:], strict=True)
+            return _pooled(x, [_windows(size, new) for size, new in sizes])
         if name == "interpolate":
             return _resized(x, lambda maps: func(maps, *args[1:], **kwargs))
         if name == "multi_head_attention_forward":
@@ -110,11 +104,46 @@ def _resized(x: torch.Tensor, resize: Callable) -> torch.Tensor:
     return found.view(*x.shape[:2], *shares.shape[1:])
 
 
-def _of_row(size: object, other: int) -> object:
-    """A size along one axis as that of rows and columns."""
-    if not size and other:  # no stride
-        return None
-    return (other, *size) if isinstance(size, tuple | list) else (other, size)
+def _sets(x: torch.Tensor) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
+    """Maps, channel after channel, and along each axis the sets of their positions that x is of."""
+    return getattr(x, "sets", [(x, [torch.eye(size, dtype=x.dtype) for size in x.shape[2:]])])
+
+
+def _beside(out: torch.Tensor, of: Sequence[torch.Tensor], dim: tuple[int, ...]) -> torch.Tensor:
+    """Maps side by side, of the sets that they are of."""
+    if dim in ((1,), (1 - out.dim(),)) and any(hasattr(x, "sets") for x in of):
+        out.sets = [one for x in of for one in _sets(x)]
+    return out
+
+
+def _pooled(x: torch.Tensor, windows: list[torch.Tensor]) -> torch.Tensor:
+    """A map of which every position is the sum of a set; of sets, of what is in any of them."""
+    sets, found = [], []
+    for of, inner in _sets(x):
+        wide = [((new @ old) > 0).double() for new, old in zip(windows, inner, strict=True)]
+        sets.append((of, wide))
+        for axis, matrix in enumerate(wide, 2):
+            of = (matrix @ of.movedim(axis, -2)).movedim(-2, axis)
+        found.append(of)
+    out = torch.cat(found, 1)
+    out.sets = sets
+    return out
+
+
+def _windows_of_kernel(given: dict, sizes: tuple[int, ...]) -> list[torch.Tensor]:
+    """Along each axis, 0/1 matrix (pooled, size) of the windows of pooling, as torch shows them."""
+    kernel, padding = given["kernel_size"], given.get("padding", 0)
+    several = [
+        [of] * len(sizes) if isinstance(of, int) else list(of) * (len(sizes) if len(of) == 1 else 1)
+        for of in (kernel, given.get("stride") or kernel, padding)
+    ]
+    ceil = given.get("ceil_mode", False)
+    return [
+        (
+            F.avg_pool1d(torch.eye(size, dtype=torch.float64)[:, None], *axis, ceil)[:, 0].T > 0
+        ).double()
+        for size, *axis in zip(sizes, *several, strict=True)
+    ]
 
 
 def _windows(size: int, pooled: int) -> torch.Tensor:
