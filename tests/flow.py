@@ -34,7 +34,8 @@ class LinearFlow(TorchFunctionMode):
         name = func.__name__.strip("_")
         name = {"iadd": "add", "imul": "mul"}.get(name, name)
         if name in ("cat", "concat"):
-            return _beside(func(*args, **kwargs), args[0], args[1:] or (kwargs.get("dim", 0),))
+            dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+            return _beside(func(*args, **kwargs), args[0], dim)
         flowing = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
         if not flowing:
             return func(*args, **kwargs)
@@ -63,12 +64,14 @@ class LinearFlow(TorchFunctionMode):
             return _uniform(*args, **kwargs)
         if name == "matmul":  # scores know no data, shares are what masks leave of them
             if len(flowing) > 1:
-                return torch.zeros(*x.shape[:-1], args[1].shape[-1], dtype=torch.float64)
-            return (args[0] > 1e-9).double() @ x
+                return torch.zeros(*x.shape[:-1], args[1].shape[-1])
+            return (args[0].abs() > 1e-9).double() @ x
+        if name == "einsum":
+            return _einsum(*args)
         if name == "mean":
-            return x.sum(*args[1:], **kwargs)
-        if name in ("mul", "add", "addcmul"):
-            return sum(flowing[1:], start=x)
+            return _over_axes(x, *args[1:], **kwargs)
+        if name in ("mul", "add", "sub", "addcmul"):
+            return _added(flowing)
         return func(*args, **kwargs)
 
 
@@ -80,6 +83,21 @@ def _uniform(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, **_) -> to
     if attn_mask is not None:
         reads = reads & (attn_mask if attn_mask.dtype == torch.bool else attn_mask > -50)
     return reads.double() @ v
+
+
+def _einsum(equation: str, *operands: torch.Tensor) -> torch.Tensor:
+    """Scores, as of `matmul`, shares of values, or a linear layer of absolute weights."""
+    if all(each.requires_grad for each in operands):
+        return torch.zeros(torch.einsum(equation, *operands).shape)
+    given = []
+    for each in operands:
+        if each.requires_grad:
+            given.append(each)
+        elif isinstance(each, nn.Parameter):
+            given.append(each.double().abs())
+        else:
+            given.append((each.abs() > 1e-9).double())
+    return torch.einsum(equation, *given)
 
 
 def _heads(query, key, value, size, heads, weight, bias, *rest, **kwargs) -> tuple:
@@ -104,30 +122,77 @@ def _resized(x: torch.Tensor, resize: Callable) -> torch.Tensor:
     return found.view(*x.shape[:2], *shares.shape[1:])
 
 
-def _sets(x: torch.Tensor) -> list[tuple[torch.Tensor, list[torch.Tensor]]]:
-    """Maps, channel after channel, and along each axis the sets of their positions that x is of."""
-    return getattr(x, "sets", [(x, [torch.eye(size, dtype=x.dtype) for size in x.shape[2:]])])
+Sets = list[tuple[int, torch.Tensor, list[torch.Tensor]]]
+"""What a map is the sum of: first channel, another map, and along each axis 0/1 matrices (new
+position, position) of the sets of the other map's positions."""
 
 
-def _beside(out: torch.Tensor, of: Sequence[torch.Tensor], dim: tuple[int, ...]) -> torch.Tensor:
-    """Maps side by side, of the sets that they are of."""
-    if dim in ((1,), (1 - out.dim(),)) and any(hasattr(x, "sets") for x in of):
-        out.sets = [one for x in of for one in _sets(x)]
+def _sets(x: torch.Tensor) -> Sets:
+    eyes = [torch.eye(size, dtype=torch.float64) for size in x.shape[2:]]
+    return getattr(x, "sets", [(0, x, eyes)])
+
+
+def _of_sets(sets: Sets, shape: Sequence[int]) -> torch.Tensor:
+    """The map, in which what is met twice counts once."""
+    out, known = torch.zeros(shape, dtype=torch.float64), Sets()
+    for first, of, along in sets:
+        if any(first == f and of is o and all(map(torch.equal, along, a)) for f, o, a in known):
+            continue
+        known.append((first, of, along))
+        maps = of
+        for axis, matrix in enumerate(along, 2):
+            maps = (matrix @ maps.movedim(axis, -2)).movedim(-2, axis)
+        out[:, first : first + of.shape[1]] += maps
+    out.sets = known
     return out
 
 
 def _pooled(x: torch.Tensor, windows: list[torch.Tensor]) -> torch.Tensor:
     """A map of which every position is the sum of a set; of sets, of what is in any of them."""
-    sets, found = [], []
-    for of, inner in _sets(x):
-        wide = [((new @ old) > 0).double() for new, old in zip(windows, inner, strict=True)]
-        sets.append((of, wide))
-        for axis, matrix in enumerate(wide, 2):
-            of = (matrix @ of.movedim(axis, -2)).movedim(-2, axis)
-        found.append(of)
-    out = torch.cat(found, 1)
-    out.sets = sets
+    sets = [
+        (first, of, [((new @ old) > 0).double() for new, old in zip(windows, along, strict=True)])
+        for first, of, along in _sets(x)
+    ]
+    return _of_sets(sets, (*x.shape[:2], *map(len, windows)))
+
+
+def _beside(out: torch.Tensor, of: Sequence[torch.Tensor], dim: int) -> torch.Tensor:
+    """Maps side by side, of the sets that they are of."""
+    if dim in (1, 1 - out.dim()) and any(hasattr(x, "sets") for x in of):
+        out.sets, first = [], 0
+        for x in of:
+            out.sets += [(first + start, *rest) for start, *rest in _sets(x)]
+            first += x.shape[1]
     return out
+
+
+def _added(terms: Sequence[torch.Tensor]) -> torch.Tensor:
+    """A sum, also of a map and a gate, whose positions are all one."""
+    shape = torch.broadcast_shapes(*(x.shape for x in terms))
+    maps = len(shape) > 3 and all(x.shape[:2] == shape[:2] for x in terms)
+    if not maps or not any(hasattr(x, "sets") or x.shape != shape for x in terms):
+        return sum(terms[1:], start=terms[0])
+    sets = []
+    for x in terms:
+        wide = [
+            torch.ones(size // old, 1) for size, old in zip(shape[2:], x.shape[2:], strict=True)
+        ]
+        sets += [
+            (first, of, [w.double() @ m if len(w) > 1 else m for w, m in zip(wide, along)])
+            for first, of, along in _sets(x)
+        ]
+    return _of_sets(sets, shape)
+
+
+def _over_axes(x: torch.Tensor, dim: object, keepdim: bool = False) -> torch.Tensor:
+    dims = [d % x.dim() for d in ((dim,) if isinstance(dim, int) else dim)]
+    if not hasattr(x, "sets") or min(dims) < 2:
+        return x.sum(dims, keepdim)
+    windows = [torch.eye(size, dtype=torch.float64) for size in x.shape[2:]]
+    for d in dims:
+        windows[d - 2] = torch.ones(1, x.shape[d], dtype=torch.float64)
+    found = _pooled(x, windows)
+    return found if keepdim else found.squeeze(dims)
 
 
 def _windows_of_kernel(given: dict, sizes: tuple[int, ...]) -> list[torch.Tensor]:

@@ -14,7 +14,6 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 
 from . import measure
 
@@ -45,8 +44,8 @@ def rows(words: list[str]) -> Iterator[dict]:
         with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as process:
             try:
                 yield known | process.submit(_row, name).result()
-            except BrokenProcessPool:
-                yield known | {"refusal": "(the process ended early)"}
+            except Exception as error:  # no refusal: a fault, or a process that was killed
+                yield known | {"refusal": f"({type(error).__name__}: {error})"}
 
 
 def _row(name: str) -> dict:
@@ -85,7 +84,7 @@ def _undrawn():
     class Undrawn(TorchFunctionMode):
         def __torch_function__(self, func, types, args=(), kwargs=None):
             if func.__name__ in ("normal_", "uniform_", "erfinv_"):
-                return args[0]
+                return args[0] if args else kwargs["tensor"]
             return func(*args, **kwargs or {})
 
     return Undrawn()

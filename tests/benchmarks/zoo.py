@@ -81,24 +81,36 @@ class Entry(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Called(nn.Module):
-    """A network that is given its input by a name, or gives its output by one."""
+class Embedded(nn.Module):
+    """A body of `transformers` on embedded tokens."""
 
-    def __init__(self, net: nn.Module, gives: str, takes: str = "") -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net, self.gives, self.takes = net, gives, takes
+        self.net = net
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return (self.net(**{self.takes: x}) if self.takes else self.net(x))[self.gives]
+        return self.net(inputs_embeds=x).last_hidden_state
+
+
+class Masks(nn.Module):
+    """A network of `torchvision.models.segmentation`, without resizing its masks."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = self.net.backbone(x)
+        return self.net.classifier(maps["out"] if len(maps) == 1 else maps)
 
 
 def of_torchvision(name: str) -> nn.Module:
-    """A network of torchvision; of one for segmentation the mask."""
+    """A network of torchvision."""
     from torchvision import models
 
     if name in TORCHVISION["segmentation"]:
         make = getattr(models.segmentation, name)
-        return Called(make(weights=None, weights_backbone=None, num_classes=4), "out")
+        return Masks(make(weights=None, weights_backbone=None, num_classes=4))
     if name == "maxvit_t":  # for images of 64 x 64 in windows of 2 x 2
         sizes = [64, 128, 256, 512], [2, 2, 5, 2]
         return models.MaxVit((64, 64), 64, 2, *sizes, head_dim=32, stochastic_depth_prob=0.2)
@@ -115,10 +127,12 @@ def of_timm(name: str) -> nn.Module:
 
 
 def of_smp(name: str) -> nn.Module:
-    """A network of segmentation_models_pytorch over ResNet-18."""
+    """One of segmentation_models_pytorch over ResNet-18, without resizing its masks."""
     import segmentation_models_pytorch as smp
 
-    return getattr(smp, name)("resnet18", encoder_weights=None, classes=4)
+    model = getattr(smp, name)("resnet18", encoder_weights=None, classes=4)
+    model.segmentation_head[1] = nn.Identity()
+    return model
 
 
 def of_transformers(name: str) -> nn.Module:
@@ -126,8 +140,7 @@ def of_transformers(name: str) -> nn.Module:
     import transformers
 
     config = getattr(transformers, f"{name}Config")(**TRANSFORMERS[name])
-    body = getattr(transformers, f"{name}Model")(config)
-    return Called(body, "last_hidden_state", "inputs_embeds")
+    return Embedded(getattr(transformers, f"{name}Model")(config))
 
 
 def networks() -> dict[str, Entry]:
