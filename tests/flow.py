@@ -8,11 +8,9 @@ pulled back, which torch's autograd does.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-
 import numpy as np
 import torch
+from flow_sets import adaptive_windows, added, beside, over_axes, pooled, resized, windows_of_kernel
 from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
@@ -34,8 +32,7 @@ class LinearFlow(TorchFunctionMode):
         name = func.__name__.strip("_")
         name = {"iadd": "add", "imul": "mul"}.get(name, name)
         if name in ("cat", "concat"):
-            dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-            return _beside(func(*args, **kwargs), args[0], dim)
+            return beside(func, *args, **kwargs)
         flowing = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
         if not flowing:
             return func(*args, **kwargs)
@@ -52,12 +49,12 @@ class LinearFlow(TorchFunctionMode):
             names = ("kernel_size", "stride", "padding")
             given = dict(zip(names, args[1:4], strict=False)) | kwargs
             assert given.get("dilation", 1) == 1
-            return _pooled(x, _windows_of_kernel(given, x.shape[2:]))
+            return pooled(x, windows_of_kernel(given, x.shape[2:]))
         if name.startswith("adaptive_"):
             sizes = zip(x.shape[2:], func(x, args[1]).shape[2:], strict=True)
-            return _pooled(x, [_windows(size, new) for size, new in sizes])
+            return pooled(x, [adaptive_windows(size, new) for size, new in sizes])
         if name == "interpolate":
-            return _resized(x, lambda maps: func(maps, *args[1:], **kwargs))
+            return resized(x, lambda maps: func(maps, *args[1:], **kwargs))
         if name == "multi_head_attention_forward":
             return _heads(*args, **kwargs)
         if name == "scaled_dot_product_attention":
@@ -68,10 +65,14 @@ class LinearFlow(TorchFunctionMode):
             return (args[0].abs() > 1e-9).double() @ x
         if name == "einsum":
             return _einsum(*args)
-        if name == "mean":
-            return _over_axes(x, *args[1:], **kwargs)
+        if name in ("mean", "sum", "norm"):
+            if name == "norm":
+                return over_axes(x, kwargs["dim"], kwargs["keepdim"])
+            return over_axes(x, *args[1:], **kwargs)
+        if name == "div":  # by what a norm is of
+            return x
         if name in ("mul", "add", "sub", "addcmul"):
-            return _added(flowing)
+            return added(flowing)
         return func(*args, **kwargs)
 
 
@@ -111,110 +112,6 @@ def _heads(query, key, value, size, heads, weight, bias, *rest, **kwargs) -> tup
     ]
     found = _uniform(apart[0], apart[1], apart[1], mask).permute(2, 0, 1, 3).reshape(query.shape)
     return F.linear(found, out.double().abs()), None
-
-
-def _resized(x: torch.Tensor, resize: Callable) -> torch.Tensor:
-    """The sum of all positions that have a share in one of the resized map, as torch shows them."""
-    sizes = x.shape[2:]
-    unit = torch.eye(math.prod(sizes), dtype=torch.float64).view(1, -1, *sizes)
-    shares = resize(unit)[0]
-    found = x.flatten(2) @ (shares.flatten(1).abs() > 1e-9).double()
-    return found.view(*x.shape[:2], *shares.shape[1:])
-
-
-Sets = list[tuple[int, torch.Tensor, list[torch.Tensor]]]
-"""What a map is the sum of: first channel, another map, and along each axis 0/1 matrices (new
-position, position) of the sets of the other map's positions."""
-
-
-def _sets(x: torch.Tensor) -> Sets:
-    eyes = [torch.eye(size, dtype=torch.float64) for size in x.shape[2:]]
-    return getattr(x, "sets", [(0, x, eyes)])
-
-
-def _of_sets(sets: Sets, shape: Sequence[int]) -> torch.Tensor:
-    """The map, in which what is met twice counts once."""
-    out, known = torch.zeros(shape, dtype=torch.float64), Sets()
-    for first, of, along in sets:
-        if any(first == f and of is o and all(map(torch.equal, along, a)) for f, o, a in known):
-            continue
-        known.append((first, of, along))
-        maps = of
-        for axis, matrix in enumerate(along, 2):
-            maps = (matrix @ maps.movedim(axis, -2)).movedim(-2, axis)
-        out[:, first : first + of.shape[1]] += maps
-    out.sets = known
-    return out
-
-
-def _pooled(x: torch.Tensor, windows: list[torch.Tensor]) -> torch.Tensor:
-    """A map of which every position is the sum of a set; of sets, of what is in any of them."""
-    sets = [
-        (first, of, [((new @ old) > 0).double() for new, old in zip(windows, along, strict=True)])
-        for first, of, along in _sets(x)
-    ]
-    return _of_sets(sets, (*x.shape[:2], *map(len, windows)))
-
-
-def _beside(out: torch.Tensor, of: Sequence[torch.Tensor], dim: int) -> torch.Tensor:
-    """Maps side by side, of the sets that they are of."""
-    if dim in (1, 1 - out.dim()) and any(hasattr(x, "sets") for x in of):
-        out.sets, first = [], 0
-        for x in of:
-            out.sets += [(first + start, *rest) for start, *rest in _sets(x)]
-            first += x.shape[1]
-    return out
-
-
-def _added(terms: Sequence[torch.Tensor]) -> torch.Tensor:
-    """A sum, also of a map and a gate, whose positions are all one."""
-    shape = torch.broadcast_shapes(*(x.shape for x in terms))
-    maps = len(shape) > 3 and all(x.shape[:2] == shape[:2] for x in terms)
-    if not maps or not any(hasattr(x, "sets") or x.shape != shape for x in terms):
-        return sum(terms[1:], start=terms[0])
-    sets = []
-    for x in terms:
-        wide = [
-            torch.ones(size // old, 1) for size, old in zip(shape[2:], x.shape[2:], strict=True)
-        ]
-        sets += [
-            (first, of, [w.double() @ m if len(w) > 1 else m for w, m in zip(wide, along)])
-            for first, of, along in _sets(x)
-        ]
-    return _of_sets(sets, shape)
-
-
-def _over_axes(x: torch.Tensor, dim: object, keepdim: bool = False) -> torch.Tensor:
-    dims = [d % x.dim() for d in ((dim,) if isinstance(dim, int) else dim)]
-    if not hasattr(x, "sets") or min(dims) < 2:
-        return x.sum(dims, keepdim)
-    windows = [torch.eye(size, dtype=torch.float64) for size in x.shape[2:]]
-    for d in dims:
-        windows[d - 2] = torch.ones(1, x.shape[d], dtype=torch.float64)
-    found = _pooled(x, windows)
-    return found if keepdim else found.squeeze(dims)
-
-
-def _windows_of_kernel(given: dict, sizes: tuple[int, ...]) -> list[torch.Tensor]:
-    """Along each axis, 0/1 matrix (pooled, size) of the windows of pooling, as torch shows them."""
-    kernel, padding = given["kernel_size"], given.get("padding", 0)
-    several = [
-        [of] * len(sizes) if isinstance(of, int) else list(of) * (len(sizes) if len(of) == 1 else 1)
-        for of in (kernel, given.get("stride") or kernel, padding)
-    ]
-    ceil = given.get("ceil_mode", False)
-    return [
-        (
-            F.avg_pool1d(torch.eye(size, dtype=torch.float64)[:, None], *axis, ceil)[:, 0].T > 0
-        ).double()
-        for size, *axis in zip(sizes, *several, strict=True)
-    ]
-
-
-def _windows(size: int, pooled: int) -> torch.Tensor:
-    """0/1 matrix (pooled, size): which positions adaptive pooling takes, as torch tells."""
-    each = torch.eye(size, dtype=torch.float64)[:, None]
-    return (F.adaptive_avg_pool1d(each, pooled)[:, 0].T > 0).double()
 
 
 def torch_flow(

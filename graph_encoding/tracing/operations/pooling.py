@@ -132,6 +132,14 @@ def over_axes(
     return _windows_over(call.network, value, over, left, shape)
 
 
+@handles("norm")
+def norm_over_axes(
+    call: Call, input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any
+) -> Value:
+    """The same for what a gate or a norm computes of positions."""
+    return over_axes(call, input, dim, keepdim)
+
+
 def _windows_over(
     network: Network, value: Value, over: list[int], left: list[int], shape: list[int]
 ) -> Value:
