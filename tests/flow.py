@@ -33,6 +33,8 @@ class LinearFlow(TorchFunctionMode):
         name = {"iadd": "add", "imul": "mul"}.get(name, name)
         if name in ("cat", "concat"):
             return beside(func, *args, **kwargs)
+        if name == "linear":
+            args, kwargs = (*args, *kwargs.values()), {}
         flowing = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
         if not flowing:
             return func(*args, **kwargs)

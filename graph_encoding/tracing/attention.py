@@ -175,16 +175,17 @@ def _sets(
     """
     spaces = network.spaces
     home = np.where(keys >= 0, spaces.of(keys), -1)
-    homes = home.max(axis=1)
     found: list[np.ndarray] = []
-    if ((home >= 0) & (home != homes[:, None])).any():
-        raise NotImplementedError("attention to the nodes of several layers by one head")
-    for index in np.unique(homes[homes >= 0]):
-        space, mine = spaces.all[index], homes == index
+    known = np.zeros((len(keys), keys.shape[2]), bool)
+    for index in np.unique(home[home >= 0]):
+        space, mine = spaces.all[index], (home == index).any(axis=1)
         group, feature = np.nonzero(mine)
-        channel, there, position = _laid(space, keys, group, feature)
+        channel, there, position = _laid(space, np.where(home == index, keys, -1), group, feature)
         groups, member = np.unique(group, return_inverse=True)
-        for turn, boxes in enumerate(_boxes(space, reads[groups] & there[:, None], position)):
+        first = len(found) if (known & mine).any() else 0  # beside what they have of other layers
+        known |= mine
+        boxes_of = _boxes(space, reads[groups] & there[:, None], position)
+        for turn, boxes in enumerate(boxes_of, first):
             if turn == len(found):
                 found.append(np.full((*queries.shape, keys.shape[2]), -1))
             some = (boxes[..., 0] < boxes[..., 1]).all(axis=0)

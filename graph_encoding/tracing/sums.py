@@ -106,6 +106,10 @@ def _flat(value: Value) -> list[Value]:
 
 
 def _settled(network: Network, terms: list[Value], module: str) -> Value:
+    shape = terms[0].shape
+    if all(_has_images_flattened(term) for term in terms):
+        apart = [term.changed(lambda n: n.reshape(IMAGES, -1, *shape[1:])) for term in terms]
+        return _settled(network, apart, module).changed(lambda n: n.reshape(shape))
     different: list[Value] = []
     for term in terms:
         if network.spaces.layers(term) and not any(_is_equal(term, known) for known in different):
@@ -139,6 +143,19 @@ def _settled(network: Network, terms: list[Value], module: str) -> Value:
             _add_shortcut(network, joint, term, module)
     others = [branch for i, branch in enumerate(branches) if i not in members]
     return beside(network, [joint, *others]) if others else joint
+
+
+def _has_images_flattened(value: Value) -> bool:
+    """Whether the first axis is that of images and positions, as where tokens are flattened."""
+    images, rest = divmod(value.shape[0], IMAGES)
+    return (
+        images > 1
+        and not rest
+        and all(
+            bool(((numbers[:images] < 0) | (numbers[:images] & 1 == 0)).all())
+            for numbers in value.alternatives
+        )
+    )
 
 
 def _is_equal(one: Value, other: Value) -> bool:

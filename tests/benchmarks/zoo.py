@@ -48,14 +48,15 @@ TRANSFORMERS = {
     "GPTNeoX": WIDE,
     "Llama": WIDE,
 }
-"""Small bodies: three layers of 128 features."""
+"""Small bodies."""
 
 SHAPES = {
     **dict.fromkeys(TORCHVISION["film"].split(), (3, 8, 56, 56)),
-    **dict.fromkeys(TRANSFORMERS, (16, 128)),  # positions and features: embedded tokens
+    **dict.fromkeys(TRANSFORMERS, (128, 16)),  # features and positions: embedded tokens
     **dict.fromkeys(("googlenet", "inception_v3", "inception_v4"), (3, 96, 96)),
-    **dict.fromkeys(("swin_v2_t",), (3, 256, 256)),
-    **dict.fromkeys(("levit_128s",), (3, 224, 224)),
+    "PAN": (3, 128, 128),
+    "swin_v2_t": (3, 256, 256),
+    **dict.fromkeys(("levit_128s", "twins_svt_small", "efficientformer_l1"), (3, 224, 224)),
     "eva02_tiny_patch14_224": (3, 56, 56),
 }
 IMAGE = (3, 64, 64)
@@ -63,6 +64,7 @@ NO_AUXILIARY = {"aux_logits": False, "init_weights": False}
 ARGUMENTS = {
     "googlenet": NO_AUXILIARY,
     "inception_v3": NO_AUXILIARY,
+    "beit_base_patch16_224": {"embed_dim": 192, "depth": 6, "num_heads": 3},
     "swin_tiny_patch4_window7_224": {"img_size": 64, "window_size": 2},
     "maxvit_pico_rw_256": {"img_size": 64},
     "coatnet_nano_rw_224": {"img_size": 64},
@@ -82,14 +84,14 @@ class Entry(NamedTuple):
 
 
 class Embedded(nn.Module):
-    """A body of `transformers` on embedded tokens."""
+    """A body of `transformers` on embedded tokens (features, positions)."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.net(inputs_embeds=x).last_hidden_state
+        return self.net(inputs_embeds=x.mT).last_hidden_state.mT
 
 
 class Masks(nn.Module):
@@ -140,7 +142,8 @@ def of_transformers(name: str) -> nn.Module:
     import transformers
 
     config = getattr(transformers, f"{name}Config")(**TRANSFORMERS[name])
-    return Embedded(getattr(transformers, f"{name}Model")(config))
+    alone = {"add_pooling_layer": False} if name in ("Bert", "Roberta") else {}
+    return Embedded(getattr(transformers, f"{name}Model")(config, **alone))
 
 
 def networks() -> dict[str, Entry]:
