@@ -192,6 +192,11 @@ class Spaces:
         """Keys of all node layers that a value stands for."""
         return {space.layer for space, _ in self._found(value)}
 
+    def layers_of(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Where in an array the numbers are of one node layer, for each."""
+        keys = np.array([self.all[index].layer for index in self.of(numbers)])
+        return [np.flatnonzero(keys == key) for key in np.unique(keys)]
+
     def bits(self, value: Value) -> int:
         """The channels of all spaces that a value stands for, each a bit of one number."""
         found = 0

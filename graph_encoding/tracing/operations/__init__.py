@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     arithmetic,
     attention,
     data,
+    einsum,
     elementwise,
     layout,
     pooling,

@@ -26,7 +26,7 @@ def refused(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError(f"{call.name} depends on the data, so it is no fixed graph")
 
 
-@handles("baddbmm einsum")
+@handles("baddbmm")
 def product(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     """A product of two values, as in attention, or of one with weights."""
     if len(values_in((args, kwargs))) > 1:
