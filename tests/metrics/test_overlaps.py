@@ -161,7 +161,7 @@ def test_both_ways_agree_on_the_published_wiring(network):
 
 
 def test_what_does_not_overlap_is_still_counted_by_algebra():
-    """Only what meets a stride-2 convolution is written out of a Resnet-20."""
+    """Only what meets a stride-2 convolution has two layouts in a Resnet-20."""
     import models
 
     (graph,) = encode(models.build("Resnet-20", 10), wiring="published")
