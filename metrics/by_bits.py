@@ -100,10 +100,11 @@ def edges_by_bits(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
             middle = way.second_start
             first = neighbour_lists([(way.first, way.first_along, -middle.offset)], low, high)
             _add_common(first, links, edges, middle.positions, middle.channels, found)
-        counts = found.astype(np.float64)
-        node = np.repeat(np.arange(low - source.offset, high - source.offset), np.diff(edges.start))
+        some = np.flatnonzero(found)
+        counts = found[some].astype(np.float64)
+        node = np.searchsorted(edges.start, some, side="right") - 1 + low - source.offset
         at_start += np.bincount(node, counts, source.size)
-        at_end += np.bincount(edges.far, counts, target.size)
+        at_end += np.bincount(edges.far[some], counts, target.size)
         squares += exact_dot(counts, counts)
     return EdgeTriangles(at_start, at_end, squares)
 

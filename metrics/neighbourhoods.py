@@ -43,8 +43,8 @@ def total_two_hop(graph: Graph) -> int:
     All positions of a channel whose surroundings look alike reach equally many nodes, so one
     position of each kind is counted. The channels reached at one position are a bit set, so 64 of
     them are joined at a time. Where that takes longer than a visit of every path of two steps, the
-    paths are visited (see `choice`), and so are those of layers whose positions are not counted
-    alike (see `overlaps`).
+    paths are visited (see `choice`). Layers whose positions are not counted alike (see `overlaps`)
+    are joined node by node, by bits or by paths.
 
     Parameters
     ----------
