@@ -166,7 +166,7 @@ def _png(drawn: Figure | bytes) -> tuple[str, int, int]:
 def origin(rows: Sequence[Mapping[str, object]]) -> str:
     """The versions of what made the page, and the commands that measure the networks again."""
     found = {name: version for name, version in records.versions().items() if version}
-    commands = [_command(row) for row in rows]
+    commands = [command(row) for row in rows]
     if None in commands:
         return listed("versions", found)
     these = "The same network" if len(rows) == 1 else "The same networks"
@@ -177,7 +177,7 @@ def origin(rows: Sequence[Mapping[str, object]]) -> str:
     )
 
 
-def _command(row: Mapping[str, object]) -> str | None:
+def command(row: Mapping[str, object]) -> str | None:
     """The command line of a run; None of a network of the user's own, which goes by a label."""
     if row.get("model") not in MODELS:
         return None
