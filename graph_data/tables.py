@@ -213,7 +213,7 @@ def _refuse_short(file: Path, data: bytes, wanted: int, numbers: pd.RangeIndex) 
 
 
 def _column(file: Path, name: str, cells: pd.Series, kind: Column) -> pd.Series | np.ndarray:
-    """Checked by NumPy: a file has dozens of columns, and pandas' own masks take ten times longer."""
+    """Checked by NumPy: pandas' own masks of dozens of columns take ten times longer."""
     texts = cells.to_numpy(object)
 
     def refuse(wrong: np.ndarray, why: str) -> None:

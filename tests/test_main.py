@@ -368,7 +368,7 @@ def test_unrolled_run(job):
 
 
 def test_same_run_again_and_force(job, monkeypatch):
-    argv = ["--dataset=digits", "--encoding=rolled"]
+    argv = ["--dataset=digits", "--pruning=erk", "--encoding=rolled"]
     file = Path("results/graph_metrics/rolled/rolled-digits-Resnet-20.csv")
     status, out, _ = job(*argv)
     assert status == 0
