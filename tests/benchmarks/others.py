@@ -12,7 +12,7 @@ import multiprocessing
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from . import measure
 
 if TYPE_CHECKING:
     from torch import nn
+    from torch.overrides import TorchFunctionMode
 
 DENSITY = 0.1
 LIBRARIES = ("timm", "segmentation_models_pytorch", "transformers")
@@ -91,7 +92,7 @@ def _linear(model: nn.Module) -> nn.Module:
     return model
 
 
-def _undrawn():
+def _undrawn() -> TorchFunctionMode:
     """While it lasts, weights are not drawn, which takes longer than all the rest."""
     from torch.overrides import TorchFunctionMode
 
@@ -104,7 +105,7 @@ def _undrawn():
     return Undrawn()
 
 
-def _pruned(build, shape: tuple[int, ...]):
+def _pruned(build: Callable[[], nn.Module], shape: tuple[int, ...]) -> nn.Module:
     """A network whose weights are drawn and pruned."""
     import torch
 
@@ -117,7 +118,7 @@ def _pruned(build, shape: tuple[int, ...]):
         for name, parameter in model.named_parameters():
             drawn = torch.randint(1, 64, parameter.shape) / 64
             owner = type(model.get_submodule(name.rpartition(".")[0])).__name__
-            if name.endswith("in_proj_weight") or (owner == "Conv1D" and parameter.dim() == 2):
+            if owner == "Conv1D" and parameter.dim() > 1:
                 drawn *= torch.rand(parameter.shape) < DENSITY
             parameter.copy_(drawn)
     pruning.apply_masks(model, pruning.prune("erk", model, 1 - DENSITY, input_shape=shape))
