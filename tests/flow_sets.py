@@ -63,14 +63,16 @@ def added(terms: Sequence[torch.Tensor]) -> torch.Tensor:
     """A sum, also of a map and a gate, whose positions are all one."""
     shape = torch.broadcast_shapes(*(x.shape for x in terms))
     terms = list({id(x): x for x in terms}.values())
-    maps = len(shape) > 3 and all(x.shape[:2] == shape[:2] for x in terms)
+    maps = len(shape) > 3 and all(len(x.shape) == len(shape) for x in terms)
     if not maps or not any(hasattr(x, "sets") or x.shape != shape for x in terms):
         return sum(terms[1:], start=terms[0])
-    sets = [
-        (first, of, [m.expand(size, -1) for size, m in zip(shape[2:], along, strict=True)])
-        for x in terms
-        for first, of, along in _sets(x)
-    ]
+    sets = []
+    for x in terms:
+        for first, of, along in _sets(x):
+            if x.shape[1] < shape[1]:  # one channel beside several
+                of = of.expand(-1, shape[1], *of.shape[2:])
+            wide = [m.expand(size, -1) for size, m in zip(shape[2:], along, strict=True)]
+            sets.append((first, of, wide))
     out = _of_sets(sets, shape)
     if any(_is_node(x, shape) and any(_leads(y, x) for y in terms) for x in terms):
         return out.clone()

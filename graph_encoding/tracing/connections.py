@@ -232,19 +232,22 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
 
 
 def _parts_by_rows(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
-    """Parts of a map; those of each row of the map behind, where all its rows lie in one."""
+    """Parts of a map; those of each row of the maps behind, where each lies in one."""
     try:
         return parts(numbers, spaces)
     except Unordered:
         of_position = numbers.max(axis=0)
-        space = spaces.holding(int(of_position.max()))
-        row = np.where(
-            of_position >= space.start, (of_position - space.start) // space.sizes[2], -1
-        )
-        rows = np.unique(row[row >= 0])
-        if len(rows) > MOST_PARTS:
-            raise
-        return [part for one in rows for part in parts(np.where(row == one, numbers, -1), spaces)]
+        home = np.where(of_position >= 0, spaces.of(of_position), -1)
+        found = []
+        for index in np.unique(home[home >= 0]):
+            space = spaces.all[index]
+            row = np.where(home == index, (of_position - space.start) // space.sizes[2], -1)
+            rows = np.unique(row[row >= 0])
+            if len(rows) > MOST_PARTS:
+                raise
+            for one in rows:
+                found += parts(np.where(row == one, numbers, -1), spaces)
+        return found
 
 
 def _extents(network: Network, of: Space | Part) -> list[tuple[int, np.ndarray]]:

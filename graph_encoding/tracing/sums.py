@@ -88,8 +88,9 @@ def beside(network: Network, terms: Sequence[Value]) -> Value:
     alternatives: list[torch.Tensor] = []
     for term in terms:
         for numbers in term.alternatives:
-            if not any(torch.equal(numbers, known) for known in alternatives):
-                alternatives.append(numbers)
+            for known in alternatives:  # what is met twice counts once
+                numbers = numbers.masked_fill(numbers == known, -1)
+            alternatives.append(numbers)
     some = [numbers for numbers in alternatives if bool((numbers >= 0).any())]
     if len(some) > 1:
         for term in terms:

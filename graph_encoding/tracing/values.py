@@ -194,7 +194,8 @@ class Spaces:
 
     def layers_of(self, numbers: np.ndarray) -> list[np.ndarray]:
         """Where in an array the numbers are of one node layer, for each."""
-        keys = np.array([self.all[index].layer for index in self.of(numbers)])
+        homes, home = np.unique(self.of(numbers), return_inverse=True)
+        keys = np.array([self.all[index].layer for index in homes])[home.ravel()]
         return [np.flatnonzero(keys == key) for key in np.unique(keys)]
 
     def bits(self, value: Value) -> int:

@@ -59,6 +59,9 @@ def gather(rows: Iterable[dict], file: Path | None) -> None:
         if file.exists():
             old = pd.read_csv(file)
             table = pd.concat([old[old.network != row["network"]], table])
+            table = table.sort_values(
+                [c for c in ("library", "family") if c in table], kind="stable"
+            )
         file.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(file, index=False)
 

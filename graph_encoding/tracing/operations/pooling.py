@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from .. import sums
 from ..connections import as_maps
 from ..network import Network
-from ..values import IMAGES, MOST_PARTS, Unordered, Value, of_one_image, pooled
+from ..values import IMAGES, Value, of_one_image, pooled
 from ..windows import adaptive_windows, is_identity, pooling_windows
 from .arguments import as_volume, each, map_size, read, three
 from .registry import Call, handles
@@ -154,14 +154,7 @@ def _windows_over(
         windows = [
             adaptive_windows(size, 1 if d in over else size) for d, size in enumerate(value.shape)
         ][2:]
-    try:
-        found = with_windows(network, maps, windows)
-    except Unordered:
-        if len(over) > 1 or value.shape[over[0]] > MOST_PARTS:
-            raise
-        found = Value(  # as of every other position: one after another
-            tuple(each for numbers in value.alternatives for each in numbers.unbind(over[0]))
-        )
+    found = with_windows(network, maps, windows)
     return found.changed(lambda numbers: numbers.reshape(shape))
 
 

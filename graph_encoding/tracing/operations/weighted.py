@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from .. import connections
 from .. import linear as layers
 from ..tensors import value_of
-from ..values import MIXED, Unordered, Value, is_mixed
+from ..values import MIXED, Value, is_mixed
 from .arguments import OF_INPUT, as_volume, each, map_size, read, three
 from .registry import Call, handles
 
@@ -39,17 +39,9 @@ def convolution(
         sides = [(0, 0)] * dims
     else:
         sides = [(p, p) for p in each(padding, dims)]
-    try:
-        found = connections.parts_of(call.network, as_volume(value))
-    except Unordered:
-        if not _is_linear(weight, stride, sides, groups):
-            raise
-        rows = value.changed(lambda numbers: numbers.movedim(1, -1))
-        out = layers.linear(call.network, rows, weight.flatten(1))
-        return out.changed(lambda numbers: numbers.movedim(-1, 1))
     layer = connections.convolution(
         call.network,
-        found,
+        connections.parts_of(call.network, as_volume(value)),
         weight.reshape(*weight.shape[:2], *three(weight.shape[2:], 1)),
         three(stride, 1),
         three(sides, (0, 0)),
@@ -97,12 +89,6 @@ def transposed_convolution(
     )
     shape = (len(input), weight.shape[1] * groups, *size)
     return layer.changed(lambda numbers: numbers.reshape(shape))
-
-
-def _is_linear(weight: torch.Tensor, stride: Any, sides: Any, groups: int) -> bool:
-    """Whether a convolution is a linear layer at every position, wherever these lie."""
-    plain = weight[0, 0].numel() == 1 == groups and set(stride) == {1}
-    return plain and not any(map(any, sides))
 
 
 def _read_map(call: Call, input: Any, weight: Any, channels: int) -> tuple[Value, int]:
