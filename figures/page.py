@@ -159,7 +159,7 @@ def network_page(
     groups: Mapping[str, Sequence[str]],
     graph: Graph,
     flow: Graph,
-    input_shape: tuple[int, ...],
+    input_shape: tuple[int, ...] | None,
 ) -> str:
     """The page of a network, with its pictures.
 

@@ -124,6 +124,7 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
     import graph_encoding
     import pruning
     from metrics import walks
+    from models import own
 
     if PRUNERS[pruner].cost != CHEAP:
         dense = size(source, dataset, BASELINE, 0.0, False)
@@ -141,7 +142,8 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
             as_released=as_released,
         )
         pruning.apply_masks(network, masks)
-    (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)
+    example = own.example_of(network)
+    (graph,) = graph_encoding.encode(network, input_shape=source.input_shape, example_input=example)
     return Size(graph.num_nodes, graph.num_edges, walks.cost(graph), graph.kept_weights)
 
 

@@ -44,7 +44,7 @@ def convolution(
     size : sequence of int
         Depth, height and width of the output.
     pads_input : bool
-        Whether padding around the network's input is nodes of the input layer.
+        Whether padding around an input of the network is nodes of the input layer.
     may_cut : bool
         As of `values.parts`.
     """
@@ -58,13 +58,14 @@ def convolution(
             axes = []
             for axis, (extent, windows) in enumerate(_extents(network, part)):
                 before, after = padding[axis]
-                pads = pads_input and part.layer == 0
+                pads = pads_input and part.layer in network.padding
                 if pads:
                     windows, before, after = _without_border(windows, extent, before, after)
                 if is_identity(windows, extent):
                     windows = None
                     if pads:
-                        network.padding[axis] = np.maximum(network.padding[axis], [before, after])
+                        padded = network.padding[part.layer]
+                        padded[axis] = np.maximum(padded[axis], [before, after])
                 taps = kernels.shape[2 + axis]
                 axes.append(
                     Axis(extent, size[axis], taps, stride[axis], before, dilation[axis], windows)

@@ -10,9 +10,7 @@ other parametrizations are applied.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,17 +19,18 @@ from torch.overrides import TorchFunctionMode
 
 from ..weights import UnsupportedNetwork
 from .attention import Scores
+from .inputs import arguments
 from .modules import eager, named, unchanged
 from .network import Network, TokensFirst
 from .operations import Call, apply
 from .result import Trace, end_with, trace_of
 from .tensors import Handle, handle_of, put_back, stand_in, tensors_in, value_of, values_in, write
-from .values import IMAGES, Value
+from .values import Value
 
 
 def trace(
     model: nn.Module,
-    input_shape: tuple[int, ...],
+    example: Any,
     identity_shortcuts: bool = False,
     attends: bool = False,
 ) -> Trace:
@@ -41,8 +40,8 @@ def trace(
     ----------
     model : torch.nn.Module
         Traced in evaluation mode, and left as it was.
-    input_shape : tuple of int
-        Of one input: channels and one to three sizes, or features.
+    example : torch.Tensor, tuple or dict
+        What the network is called with: see `inputs`.
     identity_shortcuts : bool
         Whether a shortcut without weights becomes edges of weight 1.
     attends : bool
@@ -57,23 +56,18 @@ def trace(
     UnsupportedNetwork
         Naming the module, the function and the line of code that has no multipartite graph.
     """
-    if not 1 <= len(input_shape) <= 4 or min(input_shape) < 1:
-        raise UnsupportedNetwork(
-            f"an input of shape {tuple(input_shape)} is neither an image (channels, and one "
-            "to three sizes) nor a vector; it has no axis of images"
-        )
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             label = name or type(module).__name__
             raise UnsupportedNetwork(f"{label}: TorchScript cannot be followed, its source can")
     apart: frozenset[frozenset[int]] = frozenset()
-    tokens_first = False
+    tokens_first: frozenset[int] = frozenset()
     while True:
         network = Network(model, identity_shortcuts, attends, apart, tokens_first)
         try:
-            _run(model, network, input_shape)
-        except TokensFirst:
-            tokens_first = True
+            _run(model, network, example)
+        except TokensFirst as found:
+            tokens_first |= {found.key}
             continue
         if network.read_alone <= apart:
             return trace_of(network)
@@ -81,15 +75,8 @@ def trace(
         apart |= network.read_alone
 
 
-def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> None:
-    _require_one_input(model, network)
-    channels, *sizes = input_shape[::-1] if network.tokens_first else input_shape
-    _, value = network.new_layer("input", channels, (1, 1, 1, *sizes)[-3:])
-    if network.tokens_first:
-        value = value.changed(lambda numbers: numbers.transpose(1, -1))
-    network.layers[0].read = True  # nothing ends in it
-    shape = (IMAGES, *input_shape)
-    tensor = stand_in(network, value.changed(lambda numbers: numbers.reshape(shape)))
+def _run(model: nn.Module, network: Network, example: Any) -> None:
+    args, kwargs = arguments(network, model, example)
     with (
         unchanged(model, network.weight.device) as keep,
         named(model, network),
@@ -100,7 +87,7 @@ def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> No
         for module in model.modules():  # eval() may do more: LoRA merges its weights
             module.training = False
         try:
-            out = model(tensor)
+            out = model(*args, **kwargs)
         except (UnsupportedNetwork, TokensFirst):
             raise
         except Exception as error:
@@ -112,30 +99,6 @@ def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> No
         end_with(network, [value for value in values_in(out) if not isinstance(value, Scores)])
     except NotImplementedError as error:
         raise network.refusal(str(error)) from error
-
-
-def _require_one_input(model: nn.Module, network: Network) -> None:
-    """Refuse a forward pass that cannot be called with one tensor."""
-    try:
-        signature = inspect.signature(model.forward)
-    except (TypeError, ValueError):  # of no Python function: whatever it takes
-        return
-    try:
-        signature.bind(None)
-    except TypeError:
-        needed = [
-            each.name
-            for each in signature.parameters.values()
-            if each.default is each.empty
-            and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-        ]
-        code = getattr(inspect.unwrap(model.forward), "__code__", None)
-        where = f" (line {code.co_firstlineno} of {Path(code.co_filename).name})" if code else ""
-        raise network.refusal(
-            f"its forward takes {len(needed)} inputs ({', '.join(needed)}), and here it is given "
-            "one tensor; wrap it in a module that takes one and makes the others of it or holds "
-            f"them{where}"
-        ) from None
 
 
 class Mode(TorchFunctionMode):

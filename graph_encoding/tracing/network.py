@@ -110,7 +110,17 @@ class Connection:
 
 
 class TokensFirst(Exception):
-    """The network reads the features of an input (positions, features): trace it as such."""
+    """The network reads the features of an input (positions, features): trace it as such.
+
+    Parameters
+    ----------
+    key : int
+        Of the input's layer.
+    """
+
+    def __init__(self, key: int) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 class Network:
@@ -125,17 +135,20 @@ class Network:
         Whether attention is followed.
     apart : set of frozenset of int
         Members of layers that stay apart where a sum would join them with others.
-    tokens_first : bool
-        Whether the input's first axis is that of positions and its last one that of channels.
+    tokens_first : set of int
+        Keys of inputs whose first axis is that of positions and whose last one that of channels.
 
     Attributes
     ----------
     layers : list of TracedLayer
-        In the order in which the network computes them, the input first; keys are places in it.
+        In the order in which the network computes them; keys are places in it.
     connections : list of Connection
     spaces : Spaces
-    padding : numpy.ndarray of int64, shape (3, 2)
-        Of the input, by what reads it: depth, height, width; before, after.
+    padding : dict of int to numpy.ndarray of int64, shape (3, 2)
+        Of every input layer, by its key, what those that read it pad: depth, height, width; before,
+        after.
+    outputs : set of int
+        Keys of the output layers, once the run has ended.
     read_alone : set of frozenset of int
         Members of layers that became part of another one, and that are also read alone.
     modules : list of tuple of str
@@ -150,7 +163,7 @@ class Network:
         identity_shortcuts: bool,
         attends: bool,
         apart: frozenset[frozenset[int]],
-        tokens_first: bool = False,
+        tokens_first: frozenset[int] = frozenset(),
     ) -> None:
         self.identity_shortcuts, self.attends = identity_shortcuts, attends
         self.tokens_first = tokens_first
@@ -158,7 +171,8 @@ class Network:
         self.layers: list[TracedLayer] = []
         self.connections: list[Connection] = []
         self.spaces = Spaces()
-        self.padding = np.zeros((3, 2), np.int64)
+        self.padding: dict[int, np.ndarray] = {}
+        self.outputs: set[int] = set()
         self.read_alone: set[frozenset[int]] = set()
         self.modules = [(type(model).__name__, type(model).__name__)]
         self.weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
@@ -174,6 +188,13 @@ class Network:
         """A new node layer, after all others: its key and its value."""
         place = 1 + max([layer.place for layer in self.layers], default=-1)
         return self._add(TracedLayer(name, channels, tuple(sizes), place, frozenset({place})))
+
+    def new_input(self, name: str, channels: int, sizes: Sequence[int]) -> Value:
+        """A layer of input nodes: its value. Nothing ends in it."""
+        key, value = self.new_layer(name, channels, sizes)
+        self.layers[key].read = True
+        self.padding[key] = np.zeros((3, 2), np.int64)
+        return value
 
     def joint_layer(self, keys: Sequence[int]) -> tuple[int, Value]:
         """A node layer in place of the layers that end in it; they are no more read alone."""

@@ -67,19 +67,19 @@ REFUSED = {
     "two inputs": (
         TwoInputs,
         (4,),
-        r"TwoInputs: its forward takes 2 inputs \(image, mask\), .*wrap it.*line \d+ of test_ref",
+        r"TwoInputs: its forward takes 2 inputs \(image, mask\), .*give example_input.*line \d+ of",
     ),
     "embedding": (
         lambda: Net(
             lambda net, x: net.fc(net.table(x)), table=nn.Embedding(9, 4), fc=nn.Linear(4, 3)
         ),
         (5,),
-        r"table \(Embedding\): embedding looks rows up.*leave it out.*line \d+",
+        r"table \(Embedding\): embedding looks rows up.*as whole numbers.*line \d+",
     ),
     "a dictionary": (
         lambda: Net(lambda net, x: net.fc(x["pixels"]), fc=nn.Linear(4, 3)),
         (4,),
-        r"Net: it reads its input by the name 'pixels'.*wrap it.*line \d+",
+        r"Net: it reads its input by the name 'pixels'.*example_input=.*line \d+",
     ),
     "a product with weights": (
         lambda: Net(lambda net, x: x @ net.fc.weight.T, fc=nn.Linear(4, 3)),
