@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from .all_layers import matrices
+    from .dense import plain
 
 __all__ = [
     "IMAGE_SIZE",
@@ -29,6 +30,7 @@ __all__ = [
     "Model",
     "build",
     "matrices",
+    "plain",
     "prunable",
     "quantised",
     "weight_of",
@@ -84,7 +86,7 @@ MODELS: dict[str, Model] = {
 }
 IMAGE_SIZE = (32, 32)
 
-__getattr__ = later(__name__, {"matrices": "models.all_layers"})
+__getattr__ = later(__name__, {"matrices": "models.all_layers", "plain": "models.dense"})
 
 
 def build(

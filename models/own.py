@@ -91,6 +91,8 @@ def build(
     """
     import torch
 
+    from .dense import plain
+
     folder = Path(folder or Path.cwd())
     if source.model in MODELS:
         from . import build as build_known
@@ -109,7 +111,7 @@ def build(
             raise OwnNetworkError(
                 f"--model {source.model} gives {type(model).__name__}, not a torch.nn.Module"
             )
-        model = getattr(model, "_orig_mod", model)  # of torch.compile
+        model = plain(getattr(model, "_orig_mod", model))  # of torch.compile
     if example_of(model) is not None and source.input_shape != INPUT_SHAPE:
         raise OwnNetworkError(
             f"--model {source.model} says itself what it is called with (its attribute "
