@@ -133,7 +133,7 @@ def encode(
         raise ValueError(
             f"wiring {PUBLISHED} is that of the paper's networks, without attention: use {EXACT}"
         )
-    model = models.plain(getattr(model, "_orig_mod", model))  # of torch.compile
+    model = models.plain(models.as_module(getattr(model, "_orig_mod", model)))  # of torch.compile
     if empty := models.without_values(model):
         raise ValueError(
             f"{empty[0]} has no values (a lazy module, or device meta): run or load the network"

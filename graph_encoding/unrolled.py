@@ -11,6 +11,7 @@ from .encodings import EXACT, PUBLISHED, REFUSE, TOKENS, WITH_SHORTCUTS
 from .graph import Graph
 from .grid import NodeLayer
 from .published import published
+from .scripted import readable
 from .slices import between_slices
 from .tracing import trace
 
@@ -50,6 +51,7 @@ def unrolled(
     ValueError
         If a weight is not finite.
     """
+    model = readable(model, example)
     traced = trace(
         model,
         example,

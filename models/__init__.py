@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
     from .all_layers import matrices
     from .dense import plain
+    from .programs import as_module
 
 __all__ = [
     "IMAGE_SIZE",
     "MODELS",
     "QUANTISED",
     "Model",
+    "as_module",
     "build",
     "matrices",
     "plain",
@@ -86,7 +88,14 @@ MODELS: dict[str, Model] = {
 }
 IMAGE_SIZE = (32, 32)
 
-__getattr__ = later(__name__, {"matrices": "models.all_layers", "plain": "models.dense"})
+__getattr__ = later(
+    __name__,
+    {
+        "as_module": "models.programs",
+        "matrices": "models.all_layers",
+        "plain": "models.dense",
+    },
+)
 
 
 def build(

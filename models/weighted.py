@@ -85,6 +85,11 @@ def weight_of(layer: nn.Module) -> torch.Tensor:
         Detached; of groups, ``in`` is the inputs of one.
     """
     weight = masked(layer, "weight")
-    if getattr(layer, "transposed", False):  # (in, out of a group, ...)
-        weight = weight.unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
+    if getattr(layer, "transposed", False):
+        weight = mirrored(weight, layer.groups)
     return weight.detach()
+
+
+def mirrored(weight: torch.Tensor, groups: int) -> torch.Tensor:
+    """The weight of a transposed convolution, (in, out of a group, ...), as (out, in, ...)."""
+    return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)

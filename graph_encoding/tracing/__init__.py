@@ -13,5 +13,7 @@ from __future__ import annotations
 from .follow import trace
 from .network import Connection
 from .result import Trace
+from .tensors import replaced as on_tensors
+from .values import IMAGES
 
-__all__ = ["Connection", "Trace", "trace"]
+__all__ = ["IMAGES", "Connection", "Trace", "on_tensors", "trace"]

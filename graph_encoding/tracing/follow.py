@@ -10,6 +10,7 @@ other parametrizations are applied.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -59,7 +60,10 @@ def trace(
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             label = name or type(module).__name__
-            raise UnsupportedNetwork(f"{label}: TorchScript cannot be followed, its source can")
+            raise UnsupportedNetwork(
+                f"{label}: TorchScript inside of a module cannot be followed; give the module "
+                "that it was made of"
+            )
     apart: frozenset[frozenset[int]] = frozenset()
     tokens_first: frozenset[int] = frozenset()
     while True:
@@ -88,7 +92,12 @@ def _run(model: nn.Module, network: Network, example: Any) -> None:
             module.training = False
         try:
             out = model(*args, **kwargs)
-        except (UnsupportedNetwork, TokensFirst):
+        except UnsupportedNetwork as error:
+            if not isinstance(model, torch.export.UnflattenedModule):
+                raise
+            line = str(error).splitlines()[0]  # torch adds where it was
+            raise UnsupportedNetwork(line + _of_program(model)) from None
+        except TokensFirst:
             raise
         except Exception as error:
             # The network's own code failed on a shape, or on a value without data.
@@ -99,6 +108,18 @@ def _run(model: nn.Module, network: Network, example: Any) -> None:
         end_with(network, [value for value in values_in(out) if not isinstance(value, Scores)])
     except NotImplementedError as error:
         raise network.refusal(str(error)) from error
+
+
+def _of_program(model: torch.export.UnflattenedModule) -> str:
+    """What may be wrong with a program of ``torch.export`` that cannot be followed."""
+    inputs = [node.meta.get("val") for node in model.graph.nodes if node.op == "placeholder"]
+    free = all(isinstance(of.shape[0], torch.SymInt) for of in inputs if hasattr(of, "shape"))
+    if free:
+        return ""
+    return (
+        "; a program of a fixed number of images may have it in its shapes: export it with "
+        "dynamic_shapes in which the first axis is free (torch.export.Dim)"
+    )
 
 
 class Mode(TorchFunctionMode):
@@ -142,7 +163,8 @@ class Mode(TorchFunctionMode):
             raise NotImplementedError(
                 f"{call.name} writes into a tensor that is no value; add instead"
             )
-        found = apply(call)
+        with self.owner_of(call):
+            found = apply(call)
         if found is first and (call.in_place or call.kwargs.get("inplace")):
             return call.args[0]  # the same tensor, which stands for the same nodes
         if call.in_place:
@@ -162,6 +184,14 @@ class Mode(TorchFunctionMode):
         if call.full_name == "__getitem__":
             handle_of(tensor).taken = handles[0], call.args[1], handles[0].version
         return tensor
+
+    def owner_of(self, call: Call) -> contextlib.AbstractContextManager:
+        """While it lasts, the layer of a program runs whose parameter a function is given."""
+        owners = self.network.owners
+        name = next((owners[id(p)] for p in tensors_in(call.args) if id(p) in owners), None)
+        if not name:
+            return contextlib.nullcontext()
+        return self.network.part(name, call.name)
 
     def require_known(self, tensor: torch.Tensor, name: str) -> Handle:
         """What is known of a tensor, which must be all there is to know."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+
+from system import text
 
 from ..axis import Axis
 from ..weights import UnsupportedNetwork
@@ -153,6 +156,8 @@ class Network:
         Members of layers that became part of another one, and that are also read alone.
     modules : list of tuple of str
         Names and types of the modules that run, the innermost last.
+    owners : dict of int to str
+        Of a program, which may have no modules: the layer of each parameter (by its id).
     weight : torch.Tensor
         One of the network's; where it is, the network believes all tensors to be.
     """
@@ -175,12 +180,23 @@ class Network:
         self.outputs: set[int] = set()
         self.read_alone: set[frozenset[int]] = set()
         self.modules = [(type(model).__name__, type(model).__name__)]
+        self.owners: dict[int, str] = {}
+        if isinstance(model, torch.export.UnflattenedModule):
+            named = model.named_parameters()
+            self.owners = {id(p): text.name(name.rpartition(".")[0]) for name, p in named}
         self.weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
 
     @property
     def module(self) -> str:
         """Name of the module that runs."""
         return self.modules[-1][0]
+
+    @contextmanager
+    def part(self, name: str, kind: str) -> Iterator[None]:
+        """While it lasts, a part runs of the module that does."""
+        self.modules.append((name, kind))
+        yield
+        self.modules.pop()
 
     def new_layer(
         self, name: str, channels: int, sizes: Sequence[int] = (1, 1, 1)

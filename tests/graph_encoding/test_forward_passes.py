@@ -469,8 +469,6 @@ def test_the_network_is_left_as_it_was():
     assert model.memory is None
     assert {name: dict(m.__dict__) for name, m in model.named_modules()} == attributes
     assert not hasattr(model, "late")
-    with pytest.raises(ValueError, match="TorchScript"):
-        encode(torch.jit.script(nn.Sequential(nn.Linear(2, 2))), torch.zeros(1, 2))
 
 
 def test_what_a_forward_pass_changes_is_put_back():

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import (  # noqa: F401
     arithmetic,
+    aten,
     attention,
     data,
     elementwise,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -185,7 +183,7 @@ def multi_head_attention(
         raise NotImplementedError("attention reads (images, positions, features)")
     positions, images = query.shape[:2]
     given = query, key, value
-    with _part(network, "in_proj"):
+    with network.part(f"{network.module}.in_proj", "Linear"):
         if use_separate_proj_weight:
             weights = q_proj_weight, k_proj_weight, v_proj_weight
             projected = [_linear(network, *each) for each in zip(given, weights, strict=True)]
@@ -207,7 +205,7 @@ def multi_head_attention(
         mask = padded[:, None, None] + (0 if mask is None else mask)
     found = _attention(network, queries, values, mask, is_causal and mask is None)
     joined = found.changed(lambda n: n.permute(2, 0, 1, 3).reshape(positions, images, -1))
-    with _part(network, "out_proj"):
+    with network.part(f"{network.module}.out_proj", "Linear"):
         out = linear(network, joined, out_proj_weight)
     if not need_weights:
         return [out, None]
@@ -223,14 +221,6 @@ def _added(mask: Any) -> torch.Tensor | None:
     if mask is None or mask.dtype != torch.bool:
         return mask
     return torch.zeros(mask.shape).masked_fill(mask.to("cpu"), -torch.inf)
-
-
-@contextmanager
-def _part(network: Network, name: str) -> Iterator[None]:
-    """While it lasts, a part runs of the module that does."""
-    network.modules.append((f"{network.module}.{name}", "Linear"))
-    yield
-    network.modules.pop()
 
 
 def _value(tensor: torch.Tensor) -> Value:

@@ -76,6 +76,8 @@ def of_known(call: Call) -> Any:
 @handles("embedding")
 def looked_up(call: Call, input: Any, weight: Any, *args: Any, **kwargs: Any) -> Value:
     """A layer of input nodes: a row of the table for each token, its features the channels."""
+    if call.is_aten:  # the table comes first
+        input, weight = weight, input
     tokens = value_of(input)
     if value_of(weight) is not None:
         raise NotImplementedError(OF_INPUT)
