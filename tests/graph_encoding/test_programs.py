@@ -120,6 +120,19 @@ def test_recurrent_layers_and_attention_of_scripts():
         assert all((found[name] != expected[name]).nnz == 0 for name in found)
 
 
+def gate(x):
+    return x * torch.sigmoid(x)
+
+
+@pytest.mark.parametrize("function", [gate, torch.jit.script(gate)])
+def test_a_function_of_torchscript_in_a_module(function):
+    model = nn.ModuleDict({"conv": nn.Conv2d(3, 4, 3), "last": nn.Conv2d(4, 2, 1)})
+    model.forward = lambda x: model["last"](function(model["conv"](x)))
+    (graph,) = encode(model, torch.zeros(1, 3, 5, 5))
+    assert graph.num_edges == 9 * 4 * 27 + 9 * 8
+    assert graph.num_nodes == 3 * 25 + 9 * 4 + 9 * 2
+
+
 def test_a_program_of_one_image_is_told_to_leave_their_number_free():
     program = torch.export.export(built(Maps), (MAPS[:1],))
     with pytest.raises(UnsupportedNetwork, match=r"head \(linear\): .*dynamic_shapes") as caught:

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import graph_encoding
+from datasets.torchvision_import import import_torchvision
 from graph_encoding import UnsupportedNetwork
 
 
@@ -46,6 +47,13 @@ def quantised():
     return nn.Sequential(nn.Identity(), torch.ao.nn.quantized.dynamic.LSTM(4, 3))
 
 
+def detector():
+    import_torchvision()
+    from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+
+    return ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None)
+
+
 ONE_BY_ONE = "rolled and rolled-channel take its layers one by one"
 REFUSED = {
     "attention": (
@@ -79,6 +87,26 @@ REFUSED = {
         lambda: Net(lambda net, x: net.fc(x["pixels"]), fc=nn.Linear(4, 3)),
         (4,),
         r"Net: it reads its input by the name 'pixels'.*example_input=.*line \d+",
+    ),
+    "a function that is not known": (
+        lambda: Net(lambda net, x: torch.zeros(1, 4).copy_(net.fc(x)), fc=nn.Linear(4, 3)),
+        (4,),
+        r"Net: copy writes into a tensor that is no value; add instead \(line \d+",
+    ),
+    "a detector": (
+        lambda: detector(),
+        (3, 32, 32),
+        rf"transform \(GeneralizedRCNNTransform\): a detector's boxes.*backbone.*{ONE_BY_ONE}",
+    ),
+    "cumulative sums": (
+        lambda: Net(lambda net, x: net.fc(x).cumsum(1), fc=nn.Linear(4, 3)),
+        (4,),
+        rf"Net: cumsum .*write it as functions that have one.*{ONE_BY_ONE} \(line \d+",
+    ),
+    "a product with sparse weights": (
+        lambda: Net(lambda net, x: torch.sparse.mm(net.fc.weight, x.T).T, fc=nn.Linear(4, 3)),
+        (4,),
+        r"sparse_mm .*torch.nn.functional.linear has one",
     ),
     "a product with weights": (
         lambda: Net(lambda net, x: x @ net.fc.weight.T, fc=nn.Linear(4, 3)),
