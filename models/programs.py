@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +16,13 @@ def as_module(model: Any) -> nn.Module:
 
     Its inputs are not checked: it is called with any number of images.
     """
-    if not _is_program(model):
-        return model
     import torch
 
+    if not isinstance(model, torch.export.ExportedProgram):
+        return model
     module = torch.export.unflatten(model)
     module.check_input_constraints = False
     return module
-
-
-def _is_program(model: Any) -> bool:
-    if "torch.export" not in sys.modules:  # whose import takes seconds
-        return False
-    import torch
-
-    return isinstance(model, torch.export.ExportedProgram)
 
 
 def is_scripted(module: nn.Module) -> bool:

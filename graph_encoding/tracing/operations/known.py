@@ -34,8 +34,11 @@ def all_known(call: Call) -> bool:
 
 
 def with_constants(call: Call) -> Call:
-    """A call of values of which those that are known are constants, unless it writes to one."""
-    if call.in_place or call.name == "embedding":
+    """A call of values of which those that are known are constants.
+
+    Unless it writes to one, or gives the first one with the type of another.
+    """
+    if call.in_place or call.name in ("embedding", "to", "type_as"):
         return call
 
     def data(tensor: torch.Tensor) -> torch.Tensor:
