@@ -73,10 +73,6 @@ class LinearFlow(TorchFunctionMode):
             return (args[0] > 1e-9).double() @ x
         if name == "mean":
             return x.sum(*args[1:], **kwargs)
-        if name == "mul":  # by a mask, perhaps
-            for a in args:
-                if isinstance(a, torch.Tensor) and not a.requires_grad:
-                    x = x * (a != 0)
         if name in ("mul", "add", "addcmul"):
             return sum(flowing[1:], start=x)
         return func(*args, **kwargs)

@@ -44,7 +44,7 @@ def convolution(
     size : sequence of int
         Depth, height and width of the output.
     pads_input : bool
-        Whether padding around an input of the network is nodes of the input layer.
+        Whether padding around the network's input is nodes of the input layer.
     may_cut : bool
         As of `values.parts`.
     """

@@ -10,6 +10,7 @@ import torch
 from networks import sparsify
 from torch import nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 import metrics
 from graph_encoding import encode, load, save
@@ -91,6 +92,16 @@ def built(name):
     return model.eval().requires_grad_(False), example
 
 
+class Masking(TorchFunctionMode):
+    """What a mask multiplies by 0 does not flow, before everything else is made linear."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        is_product = func.__name__ == "mul" and isinstance(args[1], torch.Tensor)
+        if is_product and args[0].requires_grad and not args[1].requires_grad:
+            return args[0] * (args[1] != 0).double()
+        return func(*args, **(kwargs or {}))
+
+
 def torch_flows(model, example, names):
     """What is pushed into each input, what arrives, what is pulled, and what arrives of it."""
     generator = torch.Generator().manual_seed(0)
@@ -114,7 +125,7 @@ def torch_flows(model, example, names):
     for module in model.modules():
         if isinstance(module, nn.Embedding):
             module.register_forward_hook(looked_up)
-    with flow.LinearFlow():
+    with Masking(), flow.LinearFlow():
         out = leaves(model(**given))
     pulled = [random(*each.shape) for each in out]
     return pushed, out, pulled, torch.autograd.grad(out, pushed, pulled)

@@ -94,7 +94,7 @@ def _constant(given: Any) -> Any:
     return given
 
 
-@handles("matmul bmm mm")
+@handles("matmul bmm mm sparse_mm")
 def product(call: Call, input: Any, other: Any) -> Value:
     """The scores of queries and keys; no other product of values can be followed."""
     one, two = value_of(input), value_of(other)

@@ -27,7 +27,6 @@ def refused(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
 
 
 @handles("baddbmm einsum")
-@handles("sparse_mm")
 def product(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     """A product of two values, as in attention, or of one with weights."""
     if len(values_in((args, kwargs))) > 1:
