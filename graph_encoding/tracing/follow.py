@@ -104,6 +104,11 @@ def _run(model: nn.Module, network: Network, example: Any) -> None:
             lines = [*filter(str.strip, str(error).splitlines()), type(error).__name__]
             reason = f"fails when it is traced: {lines[0]}"  # further lines may be frames
             raise network.refusal(reason, error) from error
+    if not isinstance(out, torch.Tensor) and not [*tensors_in(out)]:
+        raise network.refusal(
+            f"its output, of type {type(out).__name__}, has no tensors in tuples, lists, "
+            "dictionaries or dataclasses, where they are looked for; wrap it so that it gives them"
+        )
     try:
         end_with(network, [value for value in values_in(out) if not isinstance(value, Scores)])
     except NotImplementedError as error:

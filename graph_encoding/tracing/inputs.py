@@ -1,10 +1,9 @@
 """What a network is called with: tensors that stand for the nodes of its input layers.
 
 An example says which arguments there are: a tensor, a tuple of them, or a dictionary of those with
-keywords, nested as the network takes them. Tensors whose first axis is as long as that of the first
-one have an axis of images. Of these, numbers are a layer of input nodes each. Whole numbers (but
-bytes) have none: they are known, as masks are, until an Embedding looks rows up by them, and the
-rows are an input layer. Anything else is given as it is.
+keywords, nested as the network takes them. A tensor of numbers, images first, is a layer of input
+nodes. Whole numbers (but bytes) are none: they are known, as masks are, until an Embedding looks
+rows up by them, and the rows are an input layer. Anything else is given as it is.
 """
 
 from __future__ import annotations
@@ -51,8 +50,15 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
     images = next((len(tensor) for tensor in tensors if tensor.dim()), None)
 
     def given(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        if not tensor.dim() or len(tensor) != images:
+        if not tensor.dim():
             return tensor
+        if len(tensor) != images:
+            if _is_known(tensor):
+                return tensor
+            raise UnsupportedNetwork(
+                f"{name} of the example input has {len(tensor)} images, and its first tensor has "
+                f"{images}: give it as many, or as true and false if it is a mask"
+            )
         if _is_known(tensor):
             one = torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.cpu()
             return stand_in(network, Tokens(torch.cat([one[:1]] * IMAGES)))

@@ -98,7 +98,7 @@ class Masking(TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         is_product = func.__name__ == "mul" and isinstance(args[1], torch.Tensor)
         if is_product and args[0].requires_grad and not args[1].requires_grad:
-            return args[0] * (args[1] != 0).double()
+            return args[0].masked_fill(args[1] == 0, 0)
         return func(*args, **(kwargs or {}))
 
 
@@ -125,7 +125,7 @@ def torch_flows(model, example, names):
     for module in model.modules():
         if isinstance(module, nn.Embedding):
             module.register_forward_hook(looked_up)
-    with Masking(), flow.LinearFlow():
+    with flow.LinearFlow(), Masking():
         out = leaves(model(**given))
     pulled = [random(*each.shape) for each in out]
     return pushed, out, pulled, torch.autograd.grad(out, pushed, pulled)
@@ -227,6 +227,18 @@ def test_a_mask_is_a_constant_and_numbers_are_an_input():
         assert graph.num_edges == 2 * 3 + 2
     with pytest.raises(ValueError, match=r"layer \(Linear\): it reads whole numbers.*line \d+ of"):
         encode(Masked(), (torch.ones(1, 4).long(), torch.ones(1, 4).long(), torch.ones(1).long()))
+
+
+class Boxed(nn.Linear):
+    def forward(self, x, y):
+        return iter([super().forward(x + y)])
+
+
+def test_what_is_no_batch_and_what_holds_no_tensors_is_refused():
+    with pytest.raises(ValueError, match="y of the example input has 2 images"):
+        encode(Boxed(3, 2), (torch.zeros(1, 3), torch.zeros(2, 3)))
+    with pytest.raises(ValueError, match="Boxed: its output, of type list_iterator, has no tensor"):
+        encode(Boxed(3, 2), (torch.zeros(1, 3), torch.zeros(1, 3)))
 
 
 def test_computed_numbers_look_nothing_up():
