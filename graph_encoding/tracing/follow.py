@@ -26,7 +26,7 @@ from .network import Network, TokensFirst
 from .operations import Call, apply
 from .result import Trace, end_with, trace_of
 from .tensors import Handle, handle_of, put_back, stand_in, tensors_in, value_of, values_in, write
-from .values import Value
+from .values import IMAGES, Value
 
 
 def trace(
@@ -117,9 +117,9 @@ def _run(model: nn.Module, network: Network, example: Any) -> None:
 
 def _of_program(model: torch.export.UnflattenedModule) -> str:
     """What may be wrong with a program of ``torch.export`` that cannot be followed."""
-    inputs = [node.meta.get("val") for node in model.graph.nodes if node.op == "placeholder"]
-    free = all(isinstance(of.shape[0], torch.SymInt) for of in inputs if hasattr(of, "shape"))
-    if free:
+    inputs = (node.meta.get("val") for node in model.graph.nodes if node.op == "placeholder")
+    images = [of.shape[0] for of in inputs if getattr(of, "shape", None)]
+    if all(isinstance(number, torch.SymInt) or number == IMAGES for number in images):
         return ""
     return (
         "; a program of a fixed number of images may have it in its shapes: export it with "
