@@ -249,7 +249,8 @@ def prune(
     name : str
         A key of `PRUNERS`.
     model : torch.nn.Module
-        The network; all weights of its convolutions and Linear layers are prunable.
+        The network; all weights of its convolutions and Linear layers are prunable, and those of
+        attention's projections.
     sparsity : float
         Fraction of the prunable weights to remove, ``0 <= sparsity < 1``. Exactly
         ``round((1 - sparsity) * total)`` are kept over all layers together; `er` may keep fewer
@@ -294,6 +295,7 @@ def prune(
     if pruner.needs_data and loader is None:
         raise PruningError(f"{name} needs data: give it a loader of (images, labels) batches")
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     from pruning.settings import Settings
     from pruning.working_copy import device_of
@@ -304,7 +306,8 @@ def prune(
     where = device_of(model) if device is None else torch.device(device)
     # A loader or a model with dropout may draw from the global generators: put them back after.
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
-    with forked, repeatable(where), large_given_back(), called(progress) as call:
+    attention = sdpa_kernel(SDPBackend.MATH)  # which has second derivatives
+    with forked, repeatable(where), large_given_back(), attention, called(progress) as call:
         settings = Settings(loader, seed, tuple(input_shape), where, call, orders)
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)

@@ -18,6 +18,7 @@ from torch import nn
 
 import pruning
 from graph_encoding import Block, Graph, UnsupportedNetwork, encode
+from models import own
 from pruning.masks import Masks
 from pruning.weights import prunable_weights
 
@@ -85,7 +86,13 @@ def _encoded(model: nn.Module, masks: Masks, input_shape: tuple[int, ...]) -> Gr
     """The graph of the network under masks, by encoding it."""
     pruned = copy.deepcopy(model)
     pruning.apply_masks(pruned, masks)
-    (graph,) = encode(pruned, input_shape=input_shape)
+    return _graph(pruned, input_shape)
+
+
+def _graph(model: nn.Module, input_shape: tuple[int, ...]) -> Graph:
+    """The multipartite graph of a network as it is."""
+    example = own.example_of(model)
+    (graph,) = encode(model, input_shape=input_shape, example_input=example)
     return graph
 
 
@@ -107,11 +114,11 @@ def _numbered(
     numbers = torch.arange(1, total + 1, dtype=torch.float32)
     try:
         _fill(weights, numbers)
-        (graph,) = encode(model, input_shape=input_shape)
+        graph = _graph(model, input_shape)
         reverse = None
         if not as_they_are:
             _fill(weights, numbers.flip(0))
-            (reverse,) = encode(model, input_shape=input_shape)
+            reverse = _graph(model, input_shape)
     except UnsupportedNetwork:  # as it may be with its own weights: they will tell
         return None
     seen = np.zeros(total, bool)

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from graph_encoding import Graph
+from graph_encoding import Graph, NodeLayer
 
 UNCHANGED = {
     *("relu", "relu6", "leaky_relu", "silu", "gelu", "sigmoid", "hardswish", "hardsigmoid"),
@@ -138,24 +138,46 @@ def graph_flow(
     The input layer holds the image and padding nodes around it, as much before as after it (or
     one position less).
     """
-    inputs, outputs = graph.layers[0], graph.layers[-1]
-    channels, *sizes = pushed.shape
-    sizes = (1, 1, 1, *sizes)[-3:]
-    shape = (channels, inputs.depth, inputs.height, inputs.width)
-    before = [(outer - size) // 2 for outer, size in zip(shape[1:], sizes, strict=True)]
-    inside = (slice(None), *(slice(b, b + size) for b, size in zip(before, sizes, strict=True)))
+    ((along,), (back,)) = graph_flows(graph, [pushed], [pulled])
+    return along, back
+
+
+def graph_flows(
+    graph: Graph, pushed: list[np.ndarray], pulled: list[np.ndarray]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The same of all inputs and outputs, in the order of their layers."""
     along, against = np.zeros(graph.num_nodes), np.zeros(graph.num_nodes)
-    along[: inputs.stop].reshape(shape)[inside] = pushed.reshape(channels, *sizes)
+    for layer, numbers in zip(graph.input_layers, pushed, strict=True):
+        inside = _inside(layer, along, numbers)
+        inside[:] = numbers.reshape(inside.shape)
     # A network may end in pooling: an output then stands for all positions of a channel.
-    pooled = outputs.size // len(pulled)
-    against[outputs.offset :] = np.repeat(pulled, pooled)
+    ends = [*zip(graph.output_layers, pulled, strict=True)]
+    for layer, numbers in ends:
+        against[layer.offset : layer.stop] = np.repeat(numbers, layer.size // len(numbers))
     # A layer is final once all layers before (or behind) it are.
     for block in sorted(graph.product.blocks, key=lambda block: block.source.offset):
         block.forward(along, along)
     for block in sorted(graph.product.blocks, key=lambda block: -block.target.offset):
         block.backward(against, against)
-    back = against[: inputs.stop].reshape(shape)[inside].reshape(pushed.shape)
-    return along[outputs.offset :].reshape(-1, pooled).sum(axis=1), back
+    out = [
+        along[layer.offset : layer.stop].reshape(len(numbers), -1).sum(axis=1)
+        for layer, numbers in ends
+    ]
+    back = [
+        _inside(layer, against, numbers).reshape(numbers.shape)
+        for layer, numbers in zip(graph.input_layers, pushed, strict=True)
+    ]
+    return out, back
+
+
+def _inside(layer: NodeLayer, vector: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The part of a vector that is an input's own nodes."""
+    channels, *sizes = numbers.shape
+    sizes = (1, 1, 1, *sizes)[-3:]
+    shape = (channels, layer.depth, layer.height, layer.width)
+    before = [(outer - size) // 2 for outer, size in zip(shape[1:], sizes, strict=True)]
+    inside = (slice(None), *(slice(b, b + size) for b, size in zip(before, sizes, strict=True)))
+    return vector[layer.offset : layer.stop].reshape(shape)[inside]
 
 
 def largest_difference(

@@ -79,13 +79,14 @@ def convolution(
             axes = []
             for axis, (extent, windows) in enumerate(_extents(network, part)):
                 before, after = padding[axis]
-                pads = pads_input and part.layer == 0
+                pads = pads_input and part.layer in network.padding
                 if pads:
                     windows, before, after = _without_border(windows, extent, before, after)
                 if is_identity(windows, extent):
                     windows = None
                     if pads:
-                        network.padding[axis] = np.maximum(network.padding[axis], [before, after])
+                        padded = network.padding[part.layer]
+                        padded[axis] = np.maximum(padded[axis], [before, after])
                 taps = kernels.shape[2 + axis]
                 axes.append(
                     Axis(extent, size[axis], taps, stride[axis], before, dilation[axis], windows)

@@ -59,8 +59,8 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
             for rows_of, numbers in zip(images, _read(network, of, found, weight), strict=True):
                 out[rows_of] = numbers
         return Value((out.reshape(*shape[:-1], len(weight)),))
-    if network.attends and _are_of_the_input(network, value, len(first)):
-        raise TokensFirst
+    if network.attends:
+        _require_channels_first(network, value, len(first))
     return _written_out(network, value, weight, first, second)  # its features are positions
 
 
@@ -99,14 +99,12 @@ def _read(
     return layer.alternatives[0].flatten(2).transpose(1, 2)
 
 
-def _are_of_the_input(network: Network, value: Value, positions: int) -> bool:
-    """Whether features are positions of an input (positions, features)."""
-    channels, *sizes = network.layers[0].shape
-    return (
-        not network.tokens_first
-        and network.spaces.layers(value) == {0}
-        and (positions, 1, 1, value.shape[-1]) == (channels, *sizes)
-    )
+def _require_channels_first(network: Network, value: Value, positions: int) -> None:
+    """Begin again if the features are those of an input (positions, features)."""
+    key, *others = network.spaces.layers(value)
+    is_input = not others and key in network.padding and key not in network.tokens_first
+    if is_input and network.layers[key].shape == (positions, 1, 1, value.shape[-1]):
+        raise TokensFirst(key)
 
 
 def _written_out(

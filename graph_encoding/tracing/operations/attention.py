@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -111,7 +109,7 @@ def _constant(given: Any) -> Any:
     return given
 
 
-@handles("matmul bmm mm")
+@handles("matmul bmm mm sparse_mm")
 def product(call: Call, input: Any, other: Any) -> Value:
     """The scores of queries and keys; no other product of values can be followed."""
     one, two = value_of(input), value_of(other)
@@ -209,7 +207,7 @@ def multi_head_attention(
         raise NotImplementedError("attention reads (images, positions, features)")
     positions, images = query.shape[:2]
     given = query, key, value
-    with _part(network, "in_proj"):
+    with network.part(f"{network.module}.in_proj", "Linear"):
         if use_separate_proj_weight:
             weights = q_proj_weight, k_proj_weight, v_proj_weight
             projected = [_linear(network, *each) for each in zip(given, weights, strict=True)]
@@ -231,7 +229,7 @@ def multi_head_attention(
         mask = padded[:, None, None] + (0 if mask is None else mask)
     found = _attention(network, queries, values, mask, is_causal and mask is None)
     joined = found.changed(lambda n: n.permute(2, 0, 1, 3).reshape(positions, images, -1))
-    with _part(network, "out_proj"):
+    with network.part(f"{network.module}.out_proj", "Linear"):
         out = linear(network, joined, out_proj_weight)
     if not need_weights:
         return [out, None]
@@ -247,14 +245,6 @@ def _added(mask: Any) -> torch.Tensor | None:
     if mask is None or mask.dtype != torch.bool:
         return mask
     return torch.zeros(mask.shape).masked_fill(mask.to("cpu"), -torch.inf)
-
-
-@contextmanager
-def _part(network: Network, name: str) -> Iterator[None]:
-    """While it lasts, a part runs of the module that does."""
-    network.modules.append((f"{network.module}.{name}", "Linear"))
-    yield
-    network.modules.pop()
 
 
 def _value(tensor: torch.Tensor) -> Value:
