@@ -117,7 +117,7 @@ def network_page(
     groups: Mapping[str, Sequence[str]],
     graph: Graph,
     flow: Graph,
-    input_shape: tuple[int, ...],
+    input_shape: tuple[int, ...] | None,
 ) -> str:
     """The page of a network, with its pictures.
 
@@ -129,8 +129,8 @@ def network_page(
         Its multipartite graph.
     flow : Graph
         The same with the ``identity`` wiring, of which the warnings are.
-    input_shape : tuple of int
-        Of one input.
+    input_shape : tuple of int or None
+        Of one input; None of a network with an example of its own.
 
     Returns
     -------
