@@ -46,8 +46,8 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
     size = (1, *shape[1:-1])[-3:] if is_map else None
     order = np.argsort(last[first], kind="stable")  # as of windows of a map, cut out of it
     ways = [([(first, second)], size), ([(first[order], second[order])], None)]
-    layers = network.spaces.layers_of(last[first] >> 1)
-    if len(layers) > 1:  # as of a class token beside patches: a layer of nodes for each
+    if network.attends:  # a class token of one layer beside patches of another: a layer for each
+        layers = network.spaces.layers_of(last[first] >> 1)
         ways.append(([(first[at], second[at]) for at in layers], None))
     for groups, size in ways:
         try:
