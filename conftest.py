@@ -1,9 +1,16 @@
 """Settings shared by the tests and by the examples in docstrings, which pytest runs as well."""
 
+import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 from threadpoolctl import threadpool_limits
+
+# Without bytecode every process that tests start would compile all sources anew, and they start
+# hundreds. It is beside the sources, as is the compiled code of numba.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # These need packages that the program does not, and a conftest is no module of a room.
 collect_ignore_glob = [

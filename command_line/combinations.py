@@ -108,7 +108,9 @@ def _require_one_graph(options: argparse.Namespace) -> None:
     made = (options.model, options.dataset or [None], options.pruning, options.sparsity)
     several = max(map(len, [options.snn] if options.snn else [*made, options.seed])) > 1
     if asked and (several or options.scheduler):
-        raise UserError(f"--{asked[0]} is of one network: give one value of each flag")
+        later = {"figure": "figures.draw", "report": "figures.page"}[asked[0]]
+        remedy = f"give one value of each flag, or --save-graph and then python -m {later}"
+        raise UserError(f"--{asked[0]} is of one network: {remedy}")
     if asked and all(ENCODINGS[name].bipartite for name in options.encoding):
         raise UserError(f"--{asked[0]} is of the {ENCODING} graph: add --encoding {ENCODING}")
     if options.report and all(MEASURES[name].bipartite_only for name in options.graph_metrics):

@@ -242,6 +242,7 @@ def encode(measurement: Measurement, made: Made, _: Report) -> None:
         shape,
         measurement.graph_wiring,
         measurement.attention,
+        own.example_of(made.model),
     )
 
 
@@ -305,12 +306,15 @@ def write_page(measurement: Measurement, made: Made, _: Report) -> None:
     from figures import page
 
     shape, groups = made.run.network.input_shape, MEASURES[measurement.graph_metrics].groups
+    example = own.example_of(made.model)
     (flow,) = graph_encoding.encode(
         made.encoded,
         input_shape=shape,
         wiring=WITH_SHORTCUTS,
         attention=made.options.attention,
+        example_input=example,
     )
+    shape = shape if example is None else None
     text = page.network_page(made.rows[0], groups, made.graphs[0], flow, shape)
     with replacing(made.options.report) as file:
         file.write(text.encode())

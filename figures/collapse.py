@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from graph_encoding import Graph
+from graph_encoding import Graph, NodeLayer
 from metrics.by_layer import LayerSummary, by_layer
 from metrics.reachability import reached_from_inputs, reaching_outputs
 
@@ -25,7 +25,7 @@ def warnings_of(graph: Graph, input_shape: tuple[int, ...] | None = None) -> lis
         The multipartite graph, of the ``identity`` wiring: shortcuts without weights carry signals
         past what else is cut.
     input_shape : tuple of int, optional
-        Of one input: channels and sizes, or features. With it the padding around the
+        Of the one input: channels and sizes, or features. With it the padding around the
         input, which is part of the first node layer, does not count as inputs.
 
     Returns
@@ -71,13 +71,13 @@ def _collapsed(graph: Graph, layers: Sequence[LayerSummary]) -> list[str]:
 def _ends(graph: Graph, input_shape: tuple[int, ...] | None) -> list[str]:
     """Outputs that no input reaches, and inputs that reach no output."""
     reached, reaching = reached_from_inputs(graph), reaching_outputs(graph)
-    last = graph.layers[-1]
-    lost = np.flatnonzero(~reached[last.offset : last.stop])
-    if len(lost) == last.size:
+    lost = np.flatnonzero(~reached[graph.is_output])
+    outputs, names = int(graph.is_output.sum()), _and(each.name for each in graph.output_layers)
+    if len(lost) == outputs:
         ends = [b for b in graph.blocks if reached[b.target.offset : b.target.stop].any()]
         where = ends[-1].name if ends else "the input itself"
         return [
-            f"None of the {last.size:,} outputs ({last.name}) is reached by any input: along the "
+            f"None of the {outputs:,} outputs ({names}) is reached by any input: along the "
             f"edges nothing of an image gets further than {where}, and the answer is the same for "
             "every image."
         ]
@@ -86,12 +86,13 @@ def _ends(graph: Graph, input_shape: tuple[int, ...] | None) -> list[str]:
         which = f", number {_and(map(str, lost))}," if len(lost) <= FEW else ""
         verb, value = ("is", "its value is") if len(lost) == 1 else ("are", "their values are")
         found.append(
-            f"{len(lost):,} of {last.size:,} outputs ({last.name}){which} {verb} reached by no "
+            f"{len(lost):,} of {outputs:,} outputs ({names}){which} {verb} reached by no "
             f"input: {value} the same for every image."
         )
-    blind = ~_pixels(graph, reaching, input_shape)
+    blind = ~np.concatenate([_pixels(i, reaching, input_shape).ravel() for i in graph.input_layers])
     if blind.any():
-        readers = _and(b.name for b in graph.blocks if b.source.offset == graph.layers[0].offset)
+        starts = {layer.offset for layer in graph.input_layers}
+        readers = _and(b.name for b in graph.blocks if b.source.offset in starts)
         verb, they = ("reaches", "it shows") if blind.sum() == 1 else ("reach", "they show")
         found.append(
             f"{blind.sum():,} of {blind.size:,} inputs (read by {readers}) {verb} no output: what "
@@ -100,10 +101,11 @@ def _ends(graph: Graph, input_shape: tuple[int, ...] | None) -> list[str]:
     return found
 
 
-def _pixels(graph: Graph, values: np.ndarray, input_shape: tuple[int, ...] | None) -> np.ndarray:
-    """The values of the input nodes, a map, without those of the padding."""
-    first = graph.layers[0]
-    values = values[: first.size].reshape(-1, first.depth, first.height, first.width)
+def _pixels(
+    first: NodeLayer, values: np.ndarray, input_shape: tuple[int, ...] | None
+) -> np.ndarray:
+    """The values of an input's nodes, a map, without those of the padding."""
+    values = values[first.offset : first.stop].reshape(-1, first.depth, first.height, first.width)
     if input_shape is None:
         return values
     sizes = (1, 1, 1, *input_shape[1:])[-3:]

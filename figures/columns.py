@@ -25,8 +25,8 @@ class Columns:
     ----------
     graph : Graph
     scale : {"linear", "log"}
-        Whether a column is as tall as it has nodes, so that the network is the paper's funnel, or
-        as their logarithm tells. The smallest columns are a little taller, so that they are seen.
+        What the height of a column is: its number of nodes, so that the network is the paper's
+        funnel, or its logarithm. The smallest columns are a little taller, so that they are seen.
 
     Attributes
     ----------

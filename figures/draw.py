@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runs import naming
 from system.arguments import Parser, file_ending_in, path, whole_number
@@ -25,6 +25,7 @@ from .columns import SCALES
 from .memory import require_memory
 from .multipartite import COLOURS, draw
 from .nodes import MARKS
+from .saved_graphs import comparable, configuration, labels
 from .style import DPI, FORMATS, write
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def parser() -> Parser:
     p.add_argument(
         "--heights",
         choices=SCALES,
-        help="columns as tall as they have nodes, or as their logarithm tells (default: linear)",
+        help="height of a column: its number of nodes, or its logarithm (default: linear)",
     )
     p.add_argument("--removed", action="store_true", help="also edges that pruning removed, pale")
     p.add_argument(
@@ -173,36 +174,19 @@ def _graph(file: Path, number: int) -> tuple[Graph, str]:
     if number >= len(graphs):
         count = f"{len(graphs)} graph{'s' * (len(graphs) != 1)}"
         raise UserError(f"{file}: holds {count}: give --graph a number below {len(graphs)}")
-    parts = [naming.title(_configuration(file))]
+    parts = [naming.title(configuration(file))]
     parts += [f"layer {graphs[number].layer_name}"] if graphs[number].layer_name else []
     return graphs[number], ", ".join(filter(None, parts))
 
 
 def _summaries(files: Sequence[Path]) -> dict[str, list[LayerSummary]]:
-    """Layers of each file by what tells it from the others: its pruner, and more if need be."""
-    import graph_encoding
+    """Layers of each file by what tells it from the others."""
     from metrics.by_layer import by_layer
 
-    labels = naming.labels([_configuration(file) for file in files])
-    if len(set(labels)) < len(files) or "" in labels:
-        labels = [printable(file.name) for file in files]
-    if len(set(labels)) < len(files):
-        labels = [printable(str(file)) for file in files]
-    found = {}
-    for file, label in zip(files, labels):
-        graphs = graph_encoding.load(file)
-        if any(graph.wiring == graph_encoding.PUBLISHED for graph in graphs):
-            raise UserError(f"{file}: has the published wiring; --compare takes any other")
-        for graph in graphs:
-            require_memory(graph, file, ("sinks",))
-        found[label] = [row for graph in graphs for row in by_layer(graph)]
-    return found
-
-
-def _configuration(file: Path) -> dict[str, Any]:
-    import graph_encoding
-
-    return graph_encoding.read_header(file)["configuration"]
+    return {
+        label: [row for graph in comparable(file, ("sinks",)) for row in by_layer(graph)]
+        for file, label in zip(files, labels(files))
+    }
 
 
 def _write(figure, file: Path, dpi: int) -> None:

@@ -21,7 +21,7 @@ PANELS = {
 }
 
 
-def compare(summaries: Mapping[str, Sequence[LayerSummary]]):
+def compare(summaries: Mapping[str, Sequence[LayerSummary]], inches: float | None = None):
     """Plot density, share of sinks and of sources, and mean strength by layer.
 
     A pruner has the colour and marker that it has in all plots. Without another to compare with
@@ -31,6 +31,9 @@ def compare(summaries: Mapping[str, Sequence[LayerSummary]]):
     ----------
     summaries : mapping of str to sequence of LayerSummary
         From `metrics.by_layer.by_layer`, by pruner; up to 8, of one and the same network.
+    inches : float, optional
+        Width; by default as many as the layers need, 9 or more. Where they do not fit, only some
+        are named.
 
     Returns
     -------
@@ -59,10 +62,12 @@ def compare(summaries: Mapping[str, Sequence[LayerSummary]]):
         if found != layers:
             raise ValueError(f"{label} has other layers than {first}: compare one network")
     each = 0.15 + 0.025 * len(summaries)  # inches a layer: room for every pruner's marker
+    width = inches or min(max(9.0, 1.5 + each * len(layers)), 32.0)
+    step = math.ceil(0.12 * len(layers) / (width - 1)) if inches else 1
     figure, panels = subplots(
         len(PANELS),
         1,
-        figsize=(min(max(9.0, 1.5 + each * len(layers)), 32.0), 9 if len(summaries) > 1 else 6.6),
+        figsize=(width, 9 if len(summaries) > 1 else 6.6),
         sharex=True,
     )
     styles = pruner_styles(summaries)
@@ -92,11 +97,14 @@ def compare(summaries: Mapping[str, Sequence[LayerSummary]]):
     _scale_shares(by_column["sinks"], max(values["sinks"] + values["sources"]))
     _scale(by_column["strength"], values["strength"])
     _scale(by_column["density"], values["density"], most=1)
-    ticks = [short(name) for name in layers]
-    panels[-1].set_xticks(range(len(layers)), ticks, rotation=90, parse_math=False)
+    places = range(0, len(layers), step)
+    ticks = [short(layers[place]) for place in places]
+    panels[-1].set_xticks(places, ticks, rotation=90, parse_math=False)
     if len(summaries) > 1:
         place = "outside upper center"
-        legend = figure.legend(panels[0].lines, summaries, loc=place, ncols=4, fontsize=8)
+        legend = figure.legend(
+            panels[0].lines, summaries, loc=place, ncols=min(4, int(width / 1.4)), fontsize=8
+        )
         for text in legend.get_texts():
             text.set_parse_math(False)
     return figure

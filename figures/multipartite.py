@@ -41,6 +41,7 @@ def draw(
     title: str = "",
     heights: str = SCALES[0],
     inches: float | None = None,
+    bare: bool = False,
 ):
     """Draw a graph.
 
@@ -66,9 +67,11 @@ def draw(
     title : str
         Put before the graph's size.
     heights : {"linear", "log"}
-        Whether a column is as tall as it has nodes, or as their logarithm tells.
+        What the height of a column is: its number of nodes, or its logarithm.
     inches : float, optional
         Width; by default as many as the columns of a row need, 9 or more.
+    bare : bool
+        Whether to leave out all words, for a small picture; it is then about half as tall as wide.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def draw(
         if value not in known:
             raise ValueError(f"unknown {value!r}: choose from {', '.join(known)}")
     columns = Columns(graph, heights)
-    figure, panels = panels_of(columns, per_row, inches)
+    figure, panels = panels_of(columns, per_row, inches, bare)
     rng, notes = np.random.default_rng(seed), []
     paint = Paint(columns, _bins(graph, colour, mark), colour)
     if removed:
@@ -100,11 +103,16 @@ def draw(
     draw_edges(panels, paint, kept, lines, sample, rng, notes)
     for panel in panels:
         draw_nodes(panel, paint, mark)
+    if bare:
+        for axes in figure.axes[len(panels) :]:
+            axes.remove()  # what shades mean
+        for panel in panels:
+            panel.axes.set_axis_off()
+        return figure
+    for panel in panels:
         name_columns(panel, graph)
-    notes.append(
-        "a column is as tall as "
-        + ("the logarithm of its nodes" if heights == "log" else "it has nodes")
-    )
+    of = "the logarithm of its number of nodes" if heights == "log" else "its number of nodes"
+    notes.append(f"the height of a column is {of}")
     if mark:
         name_marks(panels[0].axes, paint, mark, notes)
     label_picture(figure, panels[0].axes, graph, title, notes)

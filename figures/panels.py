@@ -37,20 +37,23 @@ class Panel(NamedTuple):
     stop: float
 
 
-def panels_of(columns: Columns, per_row: int | None, inches: float | None = None):
-    """A figure with a panel for each row."""
+def panels_of(columns: Columns, per_row: int | None, inches: float | None, bare: bool):
+    """A figure with a panel for each row; a bare one has no room for words around them."""
     count = len(columns.layers)
     found = rows(count, per_row)
     length = found[0][1] - found[0][0]
     inches = inches or width(length + 1)
+    across, below = (0, 0) if bare else (1, 2.2)
     tall = (5.4 if len(found) == 1 else 4.2) - 2.6 * columns.top
+    if bare:
+        tall = 0.45 * inches
     figure, axes = subplots(
         len(found),
         figsize=(inches, tall * len(found)),
         dpi=DPI,
         squeeze=False,
     )
-    gap, height = 72 * 0.95 * (inches - 1) / (length + 0.6), 72 * (tall - 2.2)
+    gap, height = 72 * 0.95 * (inches - across) / (length + 0.6), 72 * (tall - below)
     panels = []
     for (first, last), row in zip(found, axes[:, 0]):
         row.set(

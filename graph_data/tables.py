@@ -212,27 +212,29 @@ def _refuse_short(file: Path, data: bytes, wanted: int, numbers: pd.RangeIndex) 
         )
 
 
-def _column(file: Path, name: str, cells: pd.Series, kind: Column) -> pd.Series:
+def _column(file: Path, name: str, cells: pd.Series, kind: Column) -> pd.Series | np.ndarray:
+    """Checked by NumPy: pandas' own masks of dozens of columns take ten times longer."""
+    texts = cells.to_numpy(object)
+
+    def refuse(wrong: np.ndarray, why: str) -> None:
+        if wrong.any():
+            at = wrong.argmax()
+            where = f"{file}, line {cells.index[at]}, column {name!r}"
+            raise TableError(f"{where}: {texts[at]!r} {why}")
+
     if isinstance(kind, Text):
-        _refuse(file, name, cells, (cells.str.strip() == "") & (not kind.empty), "is empty")
+        refuse(np.array([not (kind.empty or text.strip()) for text in texts]), "is empty")
         return cells.astype(object)
-    blank = cells.isin(kind.undefined)
-    if kind.empty:
-        blank |= cells == ""
-    _refuse(file, name, cells, (cells == "") & ~blank, "is empty")
-    values = pd.to_numeric(cells.mask(blank), errors="coerce").astype(np.float64)
-    _refuse(file, name, cells, ~np.isfinite(values) & ~blank, "is not a number")
-    outside = ~blank & ~values.between(kind.low, kind.high)
-    _refuse(file, name, cells, outside, f"is outside {kind.low:g} to {kind.high:g}")
+    undefined = {*kind.undefined, *([""] if kind.empty else [])}
+    blank = np.array([text in undefined for text in texts])
+    refuse((texts == "") & ~blank, "is empty")
+    values = pd.to_numeric(np.where(blank, np.nan, texts), errors="coerce").astype(np.float64)
+    refuse(~np.isfinite(values) & ~blank, "is not a number")
+    outside = ~((kind.low <= values) & (values <= kind.high)) & ~blank
+    refuse(outside, f"is outside {kind.low:g} to {kind.high:g}")
     if kind.whole:
-        _refuse(file, name, cells, ~blank & (values % 1 != 0), "is not a whole number")
+        refuse((values % 1 != 0) & ~blank, "is not a whole number")
     return values
-
-
-def _refuse(file: Path, name: str, cells: pd.Series, wrong: pd.Series, why: str) -> None:
-    if wrong.any():
-        line = wrong.idxmax()
-        raise TableError(f"{file}, line {line}, column {name!r}: {cells[line]!r} {why}")
 
 
 def _plain(value: object) -> str:

@@ -12,9 +12,10 @@ Examples
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from operator import index
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import models
 from system import text
@@ -69,10 +70,11 @@ __all__ = [
 
 def encode(
     model: nn.Module,
-    encoding: str | torch.Tensor = DEFAULT,
+    encoding: Any = DEFAULT,
     input_shape: tuple[int, ...] = (3, 32, 32),
     wiring: str = EXACT,
     attention: str = REFUSE,
+    example_input: Any = None,
 ) -> list[Graph]:
     """Encode a sparse network as graphs.
 
@@ -81,8 +83,8 @@ def encode(
     model : torch.nn.Module
         Its weights as the forward pass uses them: zero means removed. Masks of
         ``torch.nn.utils.prune`` count, whether they have been made permanent or not.
-    encoding : {"unrolled", "rolled", "rolled-channel"}, or torch.Tensor
-        An example input, with its axis of images, asks for ``unrolled`` at its shape.
+    encoding : {"unrolled", "rolled", "rolled-channel"}, or torch.Tensor, tuple or dict
+        An `example_input` in its place asks for ``unrolled``.
     input_shape : tuple of int
         Channels and one to three sizes of one input, or its features; used by ``unrolled`` only.
     wiring : {"exact", "identity", "published"}
@@ -92,6 +94,10 @@ def encode(
         Used by ``unrolled`` only. With ``tokens``, a position of the output of softmax attention
         stands for the values of all positions that it attends to; queries and keys are read by
         nothing. The graph's wiring then ends with ``+tokens``.
+    example_input : torch.Tensor, tuple or dict, optional
+        What the network is called with, in place of `input_shape`: a tensor with its axis of
+        images, a tuple of arguments, or a dictionary of those with keywords. Whole numbers are
+        masks, or what an Embedding looks up; see the room's README.
 
     Returns
     -------
@@ -102,7 +108,7 @@ def encode(
     Raises
     ------
     ValueError
-        If the encoding or the wiring is unknown, the input is no tensor or shape, a weight has no
+        If the encoding or the wiring is unknown, the input is no example or shape, a weight has no
         value or one that is not finite, or the network holds something that has no multipartite
         graph (its module and line are named).
 
@@ -115,7 +121,7 @@ def encode(
     (9, 18)
     """
     if not isinstance(encoding, str):
-        encoding, input_shape = DEFAULT, _shape_of(encoding)
+        encoding, example_input = DEFAULT, encoding
     if encoding not in ENCODINGS:
         raise ValueError(f"unknown encoding {encoding!r}: {text.choose(encoding, ENCODINGS)}")
     kind = ENCODINGS[encoding]
@@ -127,7 +133,7 @@ def encode(
         raise ValueError(
             f"wiring {PUBLISHED} is that of the paper's networks, without attention: use {EXACT}"
         )
-    model = getattr(model, "_orig_mod", model)  # of torch.compile
+    model = models.plain(models.as_module(getattr(model, "_orig_mod", model)))  # of torch.compile
     if empty := models.without_values(model):
         raise ValueError(
             f"{empty[0]} has no values (a lazy module, or device meta): run or load the network"
@@ -142,26 +148,36 @@ def encode(
         ]
     else:
         told = (attention,) if len(kind.attention) > 1 else ()
-        graphs = [encoder(model, _sizes(input_shape), wiring, *told)]
+        example = _of_shape(input_shape) if example_input is None else _checked(example_input)
+        graphs = [encoder(model, example, wiring, *told)]
         wiring += WITH_TOKENS if attention == TOKENS else ""
     return [replace(graph, encoding=encoding, wiring=wiring) for graph in graphs]
 
 
-def _shape_of(example: torch.Tensor) -> tuple[int, ...]:
-    shape = getattr(example, "shape", None)
-    if not isinstance(shape, tuple):
-        raise ValueError(
-            f"an example input is one tensor, images first, and not {type(example).__name__}; "
-            f'or give "{DEFAULT}" and input_shape'
-        )
-    return tuple(shape[1:])
+def _of_shape(input_shape: tuple[int, ...]) -> torch.Tensor:
+    """An example of a shape."""
+    import torch
 
-
-def _sizes(input_shape: tuple[int, ...]) -> tuple[int, ...]:
     try:
-        return tuple(index(size) for size in input_shape)
-    except TypeError:
+        sizes = tuple(index(size) for size in input_shape)
+        return torch.empty((1, *sizes), device="meta")
+    except (TypeError, RuntimeError):
         raise ValueError(
             "input_shape is (channels, height, width) of one input, also with one size or three, "
             f"or (features,), in whole numbers, and not {input_shape!r}"
         ) from None
+
+
+def _checked(example: Any) -> Any:
+    """An example input; of arrays, tensors."""
+    import torch
+
+    if isinstance(getattr(example, "shape", None), tuple):
+        return torch.as_tensor(example)
+    parts = [*example.values()] if isinstance(example, Mapping) else example
+    if isinstance(example, torch.Size) or not isinstance(parts, tuple | list) or not parts:
+        raise ValueError(
+            "an example input is a tensor, images first, a tuple of the network's arguments or a "
+            f"dictionary of those with keywords, and not {type(example).__name__}"
+        )
+    return example

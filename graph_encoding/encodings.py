@@ -28,7 +28,7 @@ class Encoding:
     where : str
         ``module:function``, imported when it is used: torch takes its time. The encoder of a
         bipartite encoding takes a layer's name and weights, that of a multipartite one the model,
-        the input's shape, the wiring and perhaps what becomes of attention. It returns a graph;
+        an example input, the wiring and perhaps what becomes of attention. It returns a graph;
         `encode` names encoding and wiring.
     bipartite : bool
         Whether it makes a graph of every layer, and not one of the whole network.

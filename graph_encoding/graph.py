@@ -31,7 +31,7 @@ class Graph:
     Parameters
     ----------
     layers : list of NodeLayer
-        Node layers in order of their ids: the inputs first, the outputs last.
+        Node layers in order of their ids: the inputs first, outputs that nothing reads last.
     blocks : list of Block
         The edges.
     encoding, wiring : str
@@ -40,6 +40,10 @@ class Graph:
         For a bipartite graph, the network layer that it stands for.
     device : str
         Where products with vectors run: ``cpu``, or a torch device such as ``cuda``.
+    inputs : int
+        How many of the first layers are inputs.
+    outputs : tuple of int
+        Which of the layers are outputs, counted from the end: -1 is the last one.
 
     Examples
     --------
@@ -55,6 +59,8 @@ class Graph:
     wiring: str = EXACT
     layer_name: str | None = None
     device: str = "cpu"
+    inputs: int = 1
+    outputs: tuple[int, ...] = (-1,)
 
     def __repr__(self) -> str:
         return shown.line(self)
@@ -82,6 +88,16 @@ class Graph:
         """Number of nodes."""
         return self.layers[-1].stop
 
+    @property
+    def input_layers(self) -> list[NodeLayer]:
+        """The node layers of the inputs."""
+        return self.layers[: self.inputs]
+
+    @property
+    def output_layers(self) -> list[NodeLayer]:
+        """The node layers of the outputs."""
+        return [self.layers[place] for place in self.outputs]
+
     @cached_property
     def num_edges(self) -> int:
         """Number of edges."""
@@ -103,6 +119,22 @@ class Graph:
         return self.kept_weights / self.total_weights if self.total_weights else 0.0
 
     # Arrays of a number a node are made anew each time, so that none outlives its metric.
+    @property
+    def is_input(self) -> np.ndarray:
+        """Bool array (num_nodes,): the nodes of the inputs."""
+        return self._are_in(self.input_layers)
+
+    @property
+    def is_output(self) -> np.ndarray:
+        """Bool array (num_nodes,): the nodes of the outputs."""
+        return self._are_in(self.output_layers)
+
+    def _are_in(self, layers: list[NodeLayer]) -> np.ndarray:
+        found = np.zeros(self.num_nodes, bool)
+        for layer in layers:
+            found[layer.offset : layer.stop] = True
+        return found
+
     @property
     def in_degree(self) -> np.ndarray:
         """int64 array (num_nodes,): edges into each node."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from .block import Block
@@ -9,13 +11,14 @@ from .encodings import EXACT, PUBLISHED, REFUSE, TOKENS, WITH_SHORTCUTS
 from .graph import Graph
 from .grid import NodeLayer
 from .published import published
+from .scripted import readable
 from .slices import between_slices
 from .tracing import trace
 
 
 def unrolled(
     model: nn.Module,
-    input_shape: tuple[int, ...] = (3, 32, 32),
+    example: Any,
     wiring: str = EXACT,
     attention: str = REFUSE,
 ) -> Graph:
@@ -28,8 +31,8 @@ def unrolled(
     ----------
     model : torch.nn.Module
         Weights equal to zero are removed edges.
-    input_shape : tuple of int
-        Channels and one to three sizes of one input, or its features.
+    example : torch.Tensor, tuple or dict
+        What the network is called with: its arguments, or those with keywords, images first.
     wiring : {"exact", "identity", "published"}
         ``identity`` adds identity shortcuts as edges of weight 1; ``published`` reproduces the
         released code's graph at stride-2 3 x 3 convolutions.
@@ -39,7 +42,7 @@ def unrolled(
     Returns
     -------
     Graph
-        The first node layer is the padded input.
+        The first node layers are the padded inputs.
 
     Raises
     ------
@@ -48,9 +51,10 @@ def unrolled(
     ValueError
         If a weight is not finite.
     """
+    model = readable(model, example)
     traced = trace(
         model,
-        input_shape,
+        example,
         identity_shortcuts=wiring == WITH_SHORTCUTS,
         attends=attention == TOKENS,
     )
@@ -78,4 +82,5 @@ def unrolled(
                 total_weights=joint.total_weights,
             )
         )
-    return Graph(layers, blocks)
+    outputs = tuple(place - len(layers) for place in traced.outputs)
+    return Graph(layers, blocks, inputs=traced.inputs, outputs=outputs)

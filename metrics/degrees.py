@@ -37,17 +37,15 @@ def local_connectivity(graph: Graph) -> dict[str, int]:
 
 
 def sinks(graph: Graph) -> np.ndarray:
-    """Bool array (num_nodes,): nodes outside the last layer that are fed and feed nothing."""
+    """Bool array (num_nodes,): nodes that are no outputs, are fed and feed nothing."""
     found = (graph.in_degree > 0) & (graph.out_degree == 0)
-    found[graph.layers[-1].offset :] = False
-    return found
+    return found & ~graph.is_output
 
 
 def sources(graph: Graph) -> np.ndarray:
-    """Bool array (num_nodes,): nodes outside the first layer that feed others and are not fed."""
+    """Bool array (num_nodes,): nodes that are no inputs, feed others and are not fed."""
     found = (graph.out_degree > 0) & (graph.in_degree == 0)
-    found[: graph.layers[0].stop] = False
-    return found
+    return found & ~graph.is_input
 
 
 def disconnected(graph: Graph) -> np.ndarray:

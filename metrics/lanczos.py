@@ -167,6 +167,7 @@ def _by_iterations(
     append(space, first)
     del first
     tolerance, products, resume, draws, floor = TOLERANCE, 0, 0, 0, FLOOR
+    enough = SINGLE_PRODUCTS
     while True:
         if space.is_invariant:  # what it lacks is in its complement
             draws += 1
@@ -192,6 +193,10 @@ def _by_iterations(
         top = None
         if products >= resume:
             top = _settled(rough, count, allowed, by_modulus, is_single)
+        if top is not None and is_single:
+            # The better they are the higher is the level, and the less of a probe is wasted.
+            above = ritz.residuals[ritz.sizes > top.bar]
+            top = top if is_full or above.max() <= floor * ritz.sizes[0] else None
         if top is not None:
             restart(space, ritz, np.arange(max(top.kept, space.done // 2)))
             kept = space.basis[: top.kept]
@@ -221,12 +226,17 @@ def _by_iterations(
                     _warn(f"lie very close together: exact to {tolerance:.0e} only")
                 return _Found(ritz.values[:count])
             append(space, _draw(draws, size, dtype))
+            enough = SINGLE_PRODUCTS
             # Until its own steps could have shown what the probe has met.
             resume = products + probe.products * (space.held - space.done)
         elif is_full:
             # What rounding leaves may be all that is in the way.
             if is_single and _settled(ritz, count, allowed, by_modulus, is_single) is not None:
-                return _Found(None, _guess(space, ritz, count))
+                enough = min(enough, 2 * products)
+                best = ritz._replace(residuals=np.full(len(ritz.sizes), floor * ritz.sizes[0]))
+                hopeless = _settled(best, count, allowed, by_modulus, is_single) is None
+                if hopeless or products >= enough:
+                    return _Found(None, _guess(space, ritz, count))
             restart(space, ritz, _ends(ritz, count, by_modulus))
         if not is_single and (is_last or (most < size and space.held - space.done > most // 2)):
             _warn(f"are not certain to {ACCEPTED:g} of the largest: left empty")

@@ -9,6 +9,7 @@ from graph_encoding.axis import Axis
 from graph_encoding.compiled import compiled
 
 from . import choice
+from .by_bits import reached_by_bits, visits
 from .choice import Cost
 from .overlaps import Ends, Islands
 from .ways import Way, are_alike
@@ -42,8 +43,8 @@ def total_two_hop(graph: Graph) -> int:
     All positions of a channel whose surroundings look alike reach equally many nodes, so one
     position of each kind is counted. The channels reached at one position are a bit set, so 64 of
     them are joined at a time. Where that takes longer than a visit of every path of two steps, the
-    paths are visited (see `choice`), and so are those of layers whose positions are not counted
-    alike (see `overlaps`).
+    paths are visited (see `choice`). Layers whose positions are not counted alike (see `overlaps`)
+    are joined node by node, by bits or by paths.
 
     Parameters
     ----------
@@ -72,7 +73,9 @@ def total_two_hop(graph: Graph) -> int:
         elif len(set(map(_ends, together))) == 1 and are_alike(ways):
             total += _reached_nodes(*_ends(together[0]), direct, ways)
         else:
-            total += reached_nodes(direct, ways)
+            words = visits(ways)
+            is_less = words is not None and words < sum(way.paths for way in ways)
+            total += (reached_by_bits if is_less else reached_nodes)(direct, ways)
     return total
 
 

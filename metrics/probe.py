@@ -21,7 +21,7 @@ ROUNDING = 3e-7
 """Length of the rounding errors of a step in float32, relative to the level."""
 
 ALIGNED = 5.0
-"""How much more of rounding errors may be along one eigenvector than along a random direction."""
+"""How much more of rounding errors may be along one eigenvector than is expected of random ones."""
 
 
 class Outcome(NamedTuple):
@@ -86,15 +86,15 @@ def probed(
     it.
 
     Rounding adds a vector f_j to step j. If its part along the eigenvector is e_j, the part of
-    vector k is p_k times, in place of c, c plus the sum over j of ``1 / (p_j^2 pivot_j)`` times the
-    sum over i up to j of ``e_i p_i``. In float64 this is nothing. In float32 the length of f_j is
+    vector k is p_k times, in place of c, c plus the sum over i of ``e_i p_i`` times the sum over j
+    from i of ``1 / (p_j^2 pivot_j)``. In float64 this is nothing. In float32 the length of f_j is
     taken to be `ROUNDING` times the level (a product by float32 convolutions was measured to be off
-    by 2e-7 of its length). A random direction has ``1 / sqrt(d)`` of it along the eigenvector. With
-    `ALIGNED` times as much, all of one sign, the sum must be so small that it takes half of the
-    risk; the polynomial must exceed the rest. So the bound in float32 rests on one assumption more:
-    rounding errors do not point along an eigenvector that nobody knows. Without it the risk is
-    larger by the sum times ``sqrt(2 d / pi)``, which may come to a percent. Where the sum is too
-    large, and for small matrices, the probe runs in float64.
+    by 2e-7 of its length). A random direction has ``1 / sqrt(d)`` of it along the eigenvector, of
+    either sign, so the squares of the terms add up. `ALIGNED` times the root of their sum must be
+    so small that it takes half of the risk; the polynomial must exceed the rest. So the bound in
+    float32 rests on one assumption more: rounding errors point along an eigenvector that nobody
+    knows no more than random ones do. Where the sum is too large, and for small matrices, the
+    probe runs in float64.
     """
     spent = 0
     if is_single and len(kept[0]) > SMALL_SIZE:
@@ -124,7 +124,7 @@ def _steps(
     enough = np.log(np.sqrt(2 * dimension / np.pi) / risk)
     signs = np.array([1.0, -1.0] if by_modulus else [1.0])
     pivots, growth = np.full(len(signs), np.inf), np.zeros(len(signs))
-    summed, noise = np.zeros(len(signs)), np.zeros(len(signs))
+    grown, weights = [], []
     before, norm = np.zeros_like(vector), 0.0
     subtract(vector, inverse @ components(kept, vector), kept)
     vector /= norm_of(vector)
@@ -140,13 +140,20 @@ def _steps(
         norm = norm_of(after)
         if norm <= 1e-12 * level:
             return True, products
-        summed += np.exp(growth)
-        noise += ROUNDING * level * summed / np.exp(2 * growth) / pivots
+        grown.append(np.exp(growth))
+        weights.append(grown[-1] ** -2 / pivots)
         growth += np.log(pivots / norm)
-        if is_single and ALIGNED * np.sqrt(2 / np.pi) * noise.max() > risk:
+        if is_single and _rounding(grown, weights, level) > risk:
             return None, products
         if growth.min() >= enough:
             return True, products
         after /= norm
         before, vector = vector, after
     return False, most
+
+
+def _rounding(grown: list[np.ndarray], weights: list[np.ndarray], level: float) -> float:
+    """By how much rounding in float32 may raise the risk: p_i and ``1 / (p_i^2 pivot_i)`` given."""
+    later = np.cumsum(weights[::-1], axis=0)[::-1]
+    length = np.sqrt(((np.stack(grown) * later) ** 2).sum(axis=0)).max()
+    return float(ALIGNED * np.sqrt(2 / np.pi) * ROUNDING * level * length)

@@ -32,8 +32,7 @@ def reached_from_inputs(graph: Graph) -> np.ndarray:
         (block.target.offset, block.target.stop, block.forward)
         for block in AdjacencyProduct(graph.num_nodes, graph.blocks, weighted=False).blocks
     ]
-    first = graph.layers[0]
-    return _spread(graph.num_nodes, blocks, first.offset, first.stop)
+    return _spread(graph.is_input, blocks)
 
 
 def reaching_outputs(graph: Graph) -> np.ndarray:
@@ -54,21 +53,19 @@ def reaching_outputs(graph: Graph) -> np.ndarray:
             AdjacencyProduct(graph.num_nodes, graph.blocks, weighted=False).blocks
         )
     ]
-    last = graph.layers[-1]
-    return _spread(graph.num_nodes, blocks, last.offset, last.stop)
+    return _spread(graph.is_output, blocks)
 
 
-def _spread(size: int, blocks: list, start: int, stop: int) -> np.ndarray:
-    """What is reached from the nodes in ``start:stop``, block by block.
+def _spread(start: np.ndarray, blocks: list) -> np.ndarray:
+    """What is reached from some nodes, block by block.
 
     Blocks come in the order in which the network runs them, so that one round finds everything and
     a second one sees it; the ``published`` wiring, whose blocks overlap, may need more.
     """
-    reached = np.zeros(size)
-    reached[start:stop] = 1.0
+    reached = start.astype(float)
     before = 0
     while before < (before := np.count_nonzero(reached)):
-        arrived = np.zeros(size)  # edges from reached nodes
+        arrived = np.zeros(len(start))  # edges from reached nodes
         for low, high, propagate in blocks:
             propagate(reached, arrived)
             reached[low:high][arrived[low:high] > 0] = 1.0

@@ -13,10 +13,19 @@ import numpy as np
 
 from graph_encoding import Block, Graph
 
-from . import choice
+from . import choice, two_layouts
+from .by_bits import edges_by_bits, visits_of_edges
 from .overlaps import Islands, meet
-from .ways import Way, are_alike, chunks, exact_dot, position_counts, tap_outer
-from .written import EdgeTriangles, edge_triangles
+from .ways import (
+    EdgeTriangles,
+    Way,
+    are_alike,
+    chunks,
+    exact_dot,
+    position_counts,
+    tap_outer,
+)
+from .written import edge_triangles
 
 
 class TriangleCounts(NamedTuple):
@@ -86,11 +95,16 @@ def _ways_beside(graph: Graph) -> dict[Block, list[Way]]:
 
 def _on_edges(block: Block, ways: list[Way]) -> EdgeTriangles:
     """Triangles on the edges of a block, in the cheaper way."""
-    if are_alike(ways, (block.source, block.target)) and choice.is_cheaper(
-        choice.algebra_cost(ways, masks=[block]), choice.written_cost(ways, [block])
-    ):
-        return _by_algebra(block, ways)
-    return edge_triangles(block, ways)
+    written_out = choice.written_cost(ways, [block])
+    if are_alike(ways, (block.source, block.target)):
+        if choice.is_cheaper(choice.algebra_cost(ways, masks=[block]), written_out):
+            return _by_algebra(block, ways)
+        return edge_triangles(block, ways)
+    cost = two_layouts.edges_cost(block, ways)
+    if cost is not None and choice.is_cheaper(cost, written_out):
+        return two_layouts.on_edges(block, ways)
+    is_less = visits_of_edges(block, ways) < sum(way.paths for way in ways)
+    return (edges_by_bits if is_less else edge_triangles)(block, ways)
 
 
 def _by_algebra(block: Block, ways: list[Way]) -> EdgeTriangles:

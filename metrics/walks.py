@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 from graph_encoding import Block, Graph
 
-from . import choice
+from . import choice, two_layouts
 from .choice import Cost
 from .overlaps import Ends, Islands, meet
+from .two_layouts import layouts_product
 from .ways import Way, are_alike, as_matrix, product
-from .written import walk_product
 
 
-class Term(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Term:
     """A factor times a product of the numbers of ways between nodes.
 
     Attributes
@@ -29,15 +31,14 @@ class Term(NamedTuple):
     ways: Sequence[Way]
     others: Sequence[Way] | None = None
 
-    @property
+    @cached_property
     def by_algebra(self) -> Cost | None:
-        """Cost of kernel algebra; None where some ways count positions otherwise than others."""
-        every = [*self.ways, *(self.others or ())]
-        if not are_alike(every):
-            return None
-        return choice.algebra_cost(self.ways, self.others)
+        """Cost of kernel algebra; None where it cannot be used."""
+        if are_alike([*self.ways, *(self.others or ())]):
+            return choice.algebra_cost(self.ways, self.others)
+        return two_layouts.cost(self.ways, self.others)
 
-    @property
+    @cached_property
     def written_out(self) -> Cost:
         """Cost of a visit of every path."""
         return choice.written_cost([*self.ways, *(self.others or ())])
@@ -45,14 +46,23 @@ class Term(NamedTuple):
     @property
     def cost(self) -> Cost:
         """The smaller one."""
-        by_algebra, by_hand = self.by_algebra, self.written_out
-        return by_algebra if by_algebra and choice.is_cheaper(by_algebra, by_hand) else by_hand
+        return self.by_algebra if self.is_algebra_cheaper else self.written_out
+
+    @property
+    def is_algebra_cheaper(self) -> bool:
+        """Whether kernel algebra is the cheaper way."""
+        found = self.by_algebra
+        return found is not None and choice.is_cheaper(found, self.written_out)
 
     def count(self) -> int:
         """Its value, exact, in the cheaper way."""
-        by_algebra = self.by_algebra
-        cheaper = by_algebra and choice.is_cheaper(by_algebra, self.written_out)
-        return self.factor * (product if cheaper else walk_product)(self.ways, self.others)
+        if not self.is_algebra_cheaper:
+            from .written import walk_product  # compiled code, which an estimate does without
+
+            return self.factor * walk_product(self.ways, self.others)
+        if are_alike([*self.ways, *(self.others or ())]):
+            return self.factor * product(self.ways, self.others)
+        return self.factor * layouts_product(self.ways, self.others)
 
 
 def closed_four_walks(graph: Graph) -> int:

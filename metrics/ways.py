@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,15 @@ CHUNK_ELEMENTS = 4 << 20
 
 EXACT_FLOAT = 2**53
 """Integers below it are exact in double precision."""
+
+
+class EdgeTriangles(NamedTuple):
+    """Triangles on the edges of a block: their sum at every start and end node, and the sum of
+    their squares over the edges."""
+
+    at_start: np.ndarray
+    at_end: np.ndarray
+    squares: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +72,17 @@ class Way:
     @property
     def is_aligned(self) -> bool:
         """Whether the second step counts the positions of the middle nodes as the first does."""
-        return self.middle == self._second_start
+        return self.middle == self.second_start
 
-    @property
+    @cached_property
     def paths(self) -> int:
         """Number of paths of two steps that go this way."""
+        return self.meeting(self.second.fan_out if self.second_along else self.second.fan_in)
+
+    def meeting(self, second: np.ndarray) -> int:
+        """Sum over the first steps of a number a node where second steps begin."""
         first = self.first.fan_in if self.first_along else self.first.fan_out
-        second = self.second.fan_out if self.second_along else self.second.fan_in
-        one, other = self.middle, self._second_start
+        one, other = self.middle, self.second_start
         low, high = max(one.offset, other.offset), min(one.stop, other.stop)
         meeting = (
             fan[low - n.offset : high - n.offset] for fan, n in ((first, one), (second, other))
@@ -78,7 +90,8 @@ class Way:
         return int(np.dot(*meeting))
 
     @property
-    def _second_start(self) -> NodeLayer:
+    def second_start(self) -> NodeLayer:
+        """Where the way changes blocks, as its second step counts the positions there."""
         return self.second.source if self.second_along else self.second.target
 
     @property

@@ -18,7 +18,7 @@ from graph_encoding.neighbours import neighbours, tables
 
 from .choice import CHUNK_EDGES
 from .overlaps import hull
-from .ways import Way
+from .ways import EdgeTriangles, Way
 
 
 class Lists(NamedTuple):
@@ -47,23 +47,14 @@ def walk_product(ways: Sequence[Way], others: Sequence[Way] | None = None) -> in
     other_second = second if others is None else _second(others, origin)
     size = stop - origin
     total = 0
-    for low, high in _ranges(every):
-        first = _first(ways, low, high)
+    for low, high in ranges(every):
+        first = first_steps(ways, low, high)
         if others is None:
             sums = _squares(first, second, size)
         else:
-            sums = _products(first, second, _first(others, low, high), other_second, size)
+            sums = _products(first, second, first_steps(others, low, high), other_second, size)
         total += _exact_sum(sums)
     return total
-
-
-class EdgeTriangles(NamedTuple):
-    """Triangles on the edges of a block: their sum at every start and end node, and the sum of
-    their squares over the edges."""
-
-    at_start: np.ndarray
-    at_end: np.ndarray
-    squares: int
 
 
 def edge_triangles(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
@@ -84,9 +75,9 @@ def edge_triangles(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
     at_start = np.zeros(source.size)
     at_end = np.zeros(target.size)
     squares = 0
-    for low, high in _ranges(ways, (source.offset, source.stop)):
-        edges = _lists([(block, True, -target.offset)], low, high)
-        first = _first(ways, low, high)
+    for low, high in ranges(ways, (source.offset, source.stop)):
+        edges = neighbour_lists([(block, True, -target.offset)], low, high)
+        first = first_steps(ways, low, high)
         part = at_start[low - source.offset : high - source.offset]
         squares += _exact_sum(_on_edges(first, second, edges, part, at_end))
     return EdgeTriangles(at_start, at_end, squares)
@@ -105,13 +96,13 @@ def reached_nodes(steps: Sequence[Block], ways: Sequence[Way]) -> int:
     second = _second(ways, origin)
     starts = hull([*(block.source for block in steps), *(way.start for way in ways)])
     total = 0
-    for low, high in _ranges(ways, starts):
-        direct = _lists([(block, True, -origin) for block in steps], low, high)
-        total += int(_reached(_first(ways, low, high), second, direct, stop - origin))
+    for low, high in ranges(ways, starts):
+        direct = neighbour_lists([(block, True, -origin) for block in steps], low, high)
+        total += int(_reached(first_steps(ways, low, high), second, direct, stop - origin))
     return total
 
 
-def _ranges(ways: Sequence[Way], nodes: tuple[int, int] | None = None) -> Iterator[tuple[int, int]]:
+def ranges(ways: Sequence[Way], nodes: tuple[int, int] | None = None) -> Iterator[tuple[int, int]]:
     """Ranges of start nodes whose first steps fit into a chunk; of some nodes, or all."""
     low, stop = nodes or hull(way.start for way in ways)
     degree = _degrees([(way.first, way.first_along) for way in ways], low, stop)
@@ -125,20 +116,22 @@ def _ranges(ways: Sequence[Way], nodes: tuple[int, int] | None = None) -> Iterat
         low = high
 
 
-def _first(ways: Sequence[Way], low: int, high: int) -> Lists:
+def first_steps(ways: Sequence[Way], low: int, high: int) -> Lists:
     """First steps of all ways, from some start nodes; the middle nodes of all ways in a row."""
     steps = []
     shift = 0
     for way in ways:
         steps.append((way.first, way.first_along, shift - way.middle.offset))
         shift += way.middle.size
-    return _lists(steps, low, high)
+    return neighbour_lists(steps, low, high)
 
 
 def _second(ways: Sequence[Way], origin: int) -> Lists:
     """Second steps from the middle nodes of all ways in a row; ends are counted from `origin`."""
     lists = [
-        _lists([(way.second, way.second_along, -origin)], way.middle.offset, way.middle.stop)
+        neighbour_lists(
+            [(way.second, way.second_along, -origin)], way.middle.offset, way.middle.stop
+        )
         for way in ways
     ]
     if len(lists) == 1:
@@ -150,7 +143,7 @@ def _second(ways: Sequence[Way], origin: int) -> Lists:
     )
 
 
-def _lists(steps: Sequence[tuple[Block, bool, int]], low: int, high: int) -> Lists:
+def neighbour_lists(steps: Sequence[tuple[Block, bool, int]], low: int, high: int) -> Lists:
     """Far ends of the nodes from `low` to `high`, each with a number added, by steps along blocks
     or against them; nodes that a block does not have have none in it."""
     degree = _degrees([(block, along) for block, along, _ in steps], low, high)

@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from torch import nn
 
     from .all_layers import matrices
+    from .dense import plain
+    from .programs import as_module
 
 __all__ = [
     "IMAGE_SIZE",
     "MODELS",
     "QUANTISED",
     "Model",
+    "as_module",
     "build",
     "matrices",
+    "plain",
     "prunable",
     "quantised",
     "weight_of",
@@ -84,7 +88,14 @@ MODELS: dict[str, Model] = {
 }
 IMAGE_SIZE = (32, 32)
 
-__getattr__ = later(__name__, {"matrices": "models.all_layers"})
+__getattr__ = later(
+    __name__,
+    {
+        "as_module": "models.programs",
+        "matrices": "models.all_layers",
+        "plain": "models.dense",
+    },
+)
 
 
 def build(

@@ -13,17 +13,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from .weighted import masked, prunable, weight_of
+from .programs import called, is_scripted, kinds
+from .weighted import masked, mirrored, prunable, weight_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-GATES = {
-    nn.LSTM: "ifgo",
-    nn.LSTMCell: "ifgo",
-    nn.GRU: "rzn",
-    nn.GRUCell: "rzn",
-}
+GATES = {"LSTM": "ifgo", "LSTMCell": "ifgo", "GRU": "rzn", "GRUCell": "rzn"}
 """In the order in which torch has them one below the other (its documentation names them so)."""
 
 
@@ -52,21 +48,44 @@ def matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _parts(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    if isinstance(module, nn.MultiheadAttention):
-        if module._qkv_same_embed_dim:
+    names = kinds(module)
+    if "MultiheadAttention" in names:
+        if getattr(module, "in_proj_weight", None) is not None:
             yield from zip("qkv", masked(module, "in_proj_weight").chunk(3), strict=True)
         else:
             for part in "qkv":
                 yield part, masked(module, f"{part}_proj_weight")
-    elif isinstance(module, nn.RNNBase | nn.RNNCellBase):
-        yield from _of_recurrent(module)
-    elif isinstance(module, nn.Embedding | nn.EmbeddingBag) or _is_transposed_linear(module):
+    elif names & {"RNNBase", "RNNCellBase", "RNN", "RNNCell", *GATES}:
+        yield from _of_recurrent(module, names)
+    elif names & {"Embedding", "EmbeddingBag"} or _is_transposed_linear(module):
         yield "", masked(module, "weight").T
+    elif is_scripted(module):
+        yield from _of_script(module)
+    else:
+        for function, name, weight in called(module):
+            yield name, weight.T if function == "embedding" else weight
 
 
-def _of_recurrent(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    gates = next((gates for kind, gates in GATES.items() if isinstance(module, kind)), "")
-    for name in getattr(module, "_flat_weights_names", ("weight_ih", "weight_hh")):
+def _of_script(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    (kind,) = kinds(module)
+    if not kind.startswith(("Conv", "Linear", "NonDynamicallyQuantizableLinear")):
+        return
+    weight = module.weight
+    if kind.startswith("ConvTranspose"):
+        if not hasattr(module, "groups"):
+            raise ValueError(
+                "a transposed convolution of torch.jit.trace does not tell its groups: give the "
+                "network that was traced, or torch.jit.script it"
+            )
+        weight = mirrored(weight, module.groups)
+    if isinstance(weight, torch.Tensor) and weight.dim() > 1:
+        yield "", weight
+
+
+def _of_recurrent(module: nn.Module, kinds: frozenset[str]) -> Iterator[tuple[str, Tensor]]:
+    gates = next((gates for kind, gates in GATES.items() if kind in kinds), "")
+    own = [name for name, _ in module.named_parameters(recurse=False)]
+    for name in getattr(module, "_flat_weights_names", own):
         if not name.startswith("weight"):
             continue
         weight = masked(module, name)

@@ -124,14 +124,15 @@ def _trusted(data: bytes) -> dict[str, Tensor]:
     import torch
 
     from . import weights_file
+    from .dense import plain
 
     try:
         found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
+        inside = [found.get(key) for key in weights_file.WRAPPERS if isinstance(found, dict)]
+        for network in (found, *inside):
+            if isinstance(network, torch.nn.Module):
+                return plain(getattr(network, "_orig_mod", network)).state_dict()
     except Exception as error:  # of the code that it runs
         line = one_line(f"{type(error).__name__}: {error}", 160)
         raise Fault(f"it cannot be unpickled ({line})", "let its modules be importable") from None
-    inside = [found.get(key) for key in weights_file.WRAPPERS] if isinstance(found, dict) else []
-    for network in (found, *inside):
-        if isinstance(network, torch.nn.Module):
-            return getattr(network, "_orig_mod", network).state_dict()
     return weights_file.within(found)

@@ -91,6 +91,8 @@ def build(
     """
     import torch
 
+    from .dense import plain
+
     folder = Path(folder or Path.cwd())
     if source.model in MODELS:
         from . import build as build_known
@@ -109,7 +111,12 @@ def build(
             raise OwnNetworkError(
                 f"--model {source.model} gives {type(model).__name__}, not a torch.nn.Module"
             )
-        model = getattr(model, "_orig_mod", model)  # of torch.compile
+        model = plain(getattr(model, "_orig_mod", model))  # of torch.compile
+    if example_of(model) is not None and source.input_shape != INPUT_SHAPE:
+        raise OwnNetworkError(
+            f"--model {source.model} says itself what it is called with (its attribute "
+            "example_input): leave --input-shape out"
+        )
     if coarse := quantised(model):
         raise OwnNetworkError(f"--model {source.model}: {QUANTISED.format(coarse[0])}")
     if not prunable(model):
@@ -130,6 +137,17 @@ def build(
         load_weights(model, folder / source.weights, source.digest, **trust)
     _remove_parametrizations(model)
     return model
+
+
+def example_of(model: nn.Module) -> Any:
+    """What a network is called with, where it says so by its attribute ``example_input``.
+
+    Returns
+    -------
+    torch.Tensor, tuple, dict or None
+        As `graph_encoding.encode` takes it.
+    """
+    return getattr(model, "example_input", None)
 
 
 def require(source: Source, folder: str | Path | None = None) -> None:

@@ -39,7 +39,7 @@ def without_values(model: nn.Module) -> list[str]:
 
 
 QUANTISED = "{}: its weights are quantised; give the network as it was before, or dequantised"
-"""What is said of the first of `quantised`."""
+"""What is said of the first of `quantised`: one that `plain` does not know."""
 
 
 def quantised(model: nn.Module) -> list[str]:
@@ -53,7 +53,8 @@ def quantised(model: nn.Module) -> list[str]:
 
     def is_coarse(module: nn.Module) -> bool:
         weight = getattr(module, "weight", None)
-        return type(module).__module__.startswith(kinds) or (
+        is_kind = type(module).__module__.startswith(kinds)
+        return (is_kind and not type(module).__name__.endswith("FloatFunctional")) or (
             isinstance(weight, torch.Tensor)
             and (weight.is_quantized or type(weight.data).__module__.startswith("torchao"))
         )
@@ -84,6 +85,11 @@ def weight_of(layer: nn.Module) -> torch.Tensor:
         Detached; of groups, ``in`` is the inputs of one.
     """
     weight = masked(layer, "weight")
-    if getattr(layer, "transposed", False):  # (in, out of a group, ...)
-        weight = weight.unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
+    if getattr(layer, "transposed", False):
+        weight = mirrored(weight, layer.groups)
     return weight.detach()
+
+
+def mirrored(weight: torch.Tensor, groups: int) -> torch.Tensor:
+    """The weight of a transposed convolution, (in, out of a group, ...), as (out, in, ...)."""
+    return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)

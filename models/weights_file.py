@@ -10,6 +10,7 @@ import torch
 
 from system.errors import Fault
 
+from . import rebuilt
 from .archives import Description, read
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
@@ -50,6 +51,7 @@ def within(content: Any) -> dict[str, torch.Tensor]:
     for _ in range(MOST):
         if not isinstance(content, dict):
             break
+        content = rebuilt.unpacked(content)
         if content and all(isinstance(value, torch.Tensor) for value in content.values()):
             if all(type(name) is str for name in content):
                 return content
@@ -71,7 +73,8 @@ def fitted(state: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> dict
     Returns
     -------
     dict of str to torch.Tensor
-        Names and shapes that the network has not are left as they are. Biases of layers that have
+        Sparse and quantised tensors are dense numbers. Names and shapes that the network has not
+        are left as they are. Biases of layers that have
         none there are left out if they are zero, and weights that the network shares are shared.
 
     Raises
@@ -79,7 +82,8 @@ def fitted(state: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> dict
     Fault
         If a number is not what the network could hold.
     """
-    found = _without_zero_biases(_with_masks(_without_prefixes(state, own), own), own)
+    found = rebuilt.made_plain(_without_prefixes(state, own), own)
+    found = _without_zero_biases(_with_masks(found, own), own)
     places = {tensor.data_ptr(): name for name, tensor in own.items() if name in found}
     for name in own.keys() - found.keys():
         other = places.get(own[name].data_ptr()) if own[name].numel() else None
@@ -205,6 +209,7 @@ TYPES = {
     "Bool": torch.bool,
     "ComplexDouble": torch.complex128,
     "ComplexFloat": torch.complex64,
+    **rebuilt.INTEGERS,
 }
 PLAIN = (
     *(f"collections.{name}" for name in ("Counter", "defaultdict", "deque")),
@@ -214,9 +219,9 @@ PLAIN = (
         for name in ("bytes", "complex", "dict", "float", "int", "list", "set", "str")
     ),
     "_codecs.encode",
-    "torch.Size",
     "torch.device",
     *map(str, TYPES.values()),
+    *(f"torch.{name.lower()}" for name in rebuilt.INTEGERS),
     "numpy.dtype",
     "numpy.ndarray",
     *(
@@ -241,6 +246,13 @@ class Contents(Description):
         "torch._utils._rebuild_tensor_v2": _tensor,
         "torch._utils._rebuild_parameter": _parameter,
         "torch._utils._rebuild_parameter_with_state": _parameter,
+        "torch._utils._rebuild_sparse_tensor": rebuilt.sparse,
+        "torch.serialization._get_layout": rebuilt.layout,
+        "torch.Size": rebuilt.size,
+        "torch._utils._rebuild_qtensor": lambda numbers, *how: rebuilt.quantised(
+            numbers.values, *how
+        ),
+        **{f"torch.{kind}": kind for kind in (rebuilt.PER_TENSOR, rebuilt.PER_CHANNEL)},
         **{f"torch.{name}Storage": dtype for name, dtype in TYPES.items()},
     }
     KEYS = (str, int, float, bool, bytes, type(None))

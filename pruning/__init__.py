@@ -237,6 +237,7 @@ def prune(
     device: torch.device | str | None = None,
     progress: Progress | bool | None = None,
     as_released: bool = False,
+    orders: dict | None = None,
 ) -> Masks:
     """Choose the weights of `model` to keep. The model itself is not altered in any way.
 
@@ -248,7 +249,8 @@ def prune(
     name : str
         A key of `PRUNERS`.
     model : torch.nn.Module
-        The network; all weights of its convolutions and Linear layers are prunable.
+        The network; all weights of its convolutions and Linear layers are prunable, and those of
+        attention's projections.
     sparsity : float
         Fraction of the prunable weights to remove, ``0 <= sparsity < 1``. Exactly
         ``round((1 - sparsity) * total)`` are kept over all layers together; `er` may keep fewer
@@ -266,6 +268,8 @@ def prune(
     as_released : bool
         Whether to prune as the paper's released code does, where that departs from the pruner's
         paper (``pruning/README.md``). The number of kept weights is then that code's too.
+    orders : dict, optional
+        Keeps random orders, so that the same network is pruned sooner at another sparsity.
 
     Returns
     -------
@@ -291,6 +295,7 @@ def prune(
     if pruner.needs_data and loader is None:
         raise PruningError(f"{name} needs data: give it a loader of (images, labels) batches")
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     from pruning.settings import Settings
     from pruning.working_copy import device_of
@@ -301,7 +306,8 @@ def prune(
     where = device_of(model) if device is None else torch.device(device)
     # A loader or a model with dropout may draw from the global generators: put them back after.
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
-    with forked, repeatable(where), large_given_back(), called(progress) as call:
-        settings = Settings(loader, seed, tuple(input_shape), where, call)
+    attention = sdpa_kernel(SDPBackend.MATH)  # which has second derivatives
+    with forked, repeatable(where), large_given_back(), attention, called(progress) as call:
+        settings = Settings(loader, seed, tuple(input_shape), where, call, orders)
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)

@@ -74,7 +74,7 @@ def gaps(model: nn.Module, masks: Mapping[str, torch.Tensor], input_shape: tuple
         It takes one forward pass of one input.
     """
     empty = tuple(
-        text.name(name.removesuffix("weight").removesuffix("."))
+        text.name(name.removesuffix("weight").rstrip("._"))
         for name, mask in masks.items()
         if not bool(mask.any())
     )

@@ -62,7 +62,7 @@ def random_masks(
     """
     masks = {}
     for name, shape in shapes.items():
-        order = settings.stream(name).permutation(shape.numel())
+        order = settings.order(shape.numel(), name)
         mask = torch.zeros(shape.numel(), dtype=torch.bool)
         mask[torch.from_numpy(order[: counts[name]])] = True
         masks[name] = mask.reshape(shape)

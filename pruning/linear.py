@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
+from models.own import example_of
 from pruning.flow import Flow, NotLinear, Reach, flows
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
@@ -130,6 +131,9 @@ def run_as(model: nn.Module, images: torch.Tensor, mode: Flow) -> torch.Tensor:
         where = modules[-1] if modules else type(model).__name__
         line = next(iter(str(error).splitlines()), type(error).__name__)
         shape = tuple(images.shape[1:])
+        if example_of(model) is not None:
+            line += "; its example_input is for graphs, pruning runs it on one tensor: choose a "
+            line += "pruner that does not run it, such as uniform or erk"
         raise NotLinear(f"{where} fails on an input of shape {shape}: {line}") from error
     if not flows(out) or not out.dim():
         raise NotLinear(

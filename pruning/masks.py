@@ -10,6 +10,7 @@ by SynFlow) may differ in their last digits, by which the processor would choose
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -65,7 +66,7 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
     flat = torch.cat([s.detach().reshape(-1).cpu() for s in scores.values()])
     if not 0 <= keep <= flat.numel():
         raise PruningError(f"cannot keep {keep} of {flat.numel()} weights")
-    if not bool(torch.isfinite(flat).all()):
+    if flat.numel() and not all(math.isfinite(end) for end in torch.aminmax(flat)):
         bad = [name for name, s in scores.items() if not bool(torch.isfinite(s).all())]
         raise PruningError(
             f"pruning scores are not finite in {len(bad)} of {len(scores)} layers (first: {bad[0]})"
@@ -73,13 +74,19 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
     kept = torch.zeros(flat.numel(), dtype=torch.bool)
     if keep > 0:
         # The lowest score that is kept; ties at this score are settled by position.
-        threshold = torch.kthvalue(flat, flat.numel() - keep + 1).values
-        margin = threshold.abs() * TIE if flat.dtype == torch.float64 else 0
+        threshold = _in_order(flat, flat.numel() - keep)
+        margin = abs(threshold) * TIE if flat.dtype == torch.float64 else 0
         kept = flat > threshold + margin
         missing = keep - int(kept.sum())
         equal = (flat >= threshold - margin) & ~kept
         kept[torch.nonzero(equal).reshape(-1)[:missing]] = True
     return _split(kept, scores)
+
+
+def _in_order(values: torch.Tensor, place: int) -> float:
+    """The value at a place of the sorted ones; NumPy finds it many times faster than torch."""
+    numbers = values.float() if values.dtype == torch.bfloat16 else values
+    return np.partition(numbers.numpy(), place)[place].item()
 
 
 def keep_best(scores: Mapping[str, torch.Tensor], kept: Callable[[int], int], pruner: str) -> Masks:

@@ -26,6 +26,8 @@ class Settings:
         Where the computation runs. Masks always come back on the CPU.
     progress : callable or None
         Called as ``progress(done, total, text)`` after each unit of work.
+    orders : dict, optional
+        Keeps what `order` has drawn, for a run that differs in its sparsity alone.
     """
 
     loader: Iterable | None = None
@@ -33,6 +35,7 @@ class Settings:
     input_shape: tuple[int, int, int] = (3, 32, 32)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     progress: Callable[[int, int, str], object] | None = None
+    orders: dict[tuple, np.ndarray] | None = None
 
     def report(self, done: int, total: int, text: str) -> None:
         """Tell the progress callback, if there is one, that `done` of `total` units are done."""
@@ -42,3 +45,11 @@ class Settings:
     def stream(self, *purpose: str) -> np.random.Generator:
         """Return fresh random numbers for masks, of `seed` and a purpose (see `system.draws`)."""
         return draws.stream(self.seed, "masks", *purpose)
+
+    def order(self, size: int, *purpose: str) -> np.ndarray:
+        """Return numbers below `size` in random order, by `stream`."""
+        kept = {} if self.orders is None else self.orders
+        key = (self.seed, size, *purpose)
+        if key not in kept:
+            kept[key] = self.stream(*purpose).permutation(size)
+        return kept[key]

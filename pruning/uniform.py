@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from pruning.masks import Masks, keep_highest, kept_count
+from pruning.masks import Masks, kept_count
 from pruning.settings import Settings
 from pruning.weights import prunable_shapes
 
@@ -30,7 +30,10 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """
     shapes = prunable_shapes(model)
     total = sum(shape.numel() for shape in shapes.values())
-    ranks = torch.from_numpy(settings.stream().permutation(total))
-    pieces = ranks.split([shape.numel() for shape in shapes.values()])
-    scores = {name: rank.reshape(shape) for (name, shape), rank in zip(shapes.items(), pieces)}
-    return keep_highest(scores, kept_count(total, sparsity))
+    ranks = torch.from_numpy(settings.order(total))
+    kept = ranks >= total - kept_count(total, sparsity)
+    pieces = kept.split([shape.numel() for shape in shapes.values()])
+    return {
+        name: piece.reshape(shape)
+        for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
+    }

@@ -6,9 +6,12 @@ from torch import nn
 from models import prunable
 from pruning.error import PruningError
 
+ATTENTION = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+"""The projections of ``nn.MultiheadAttention`` to queries, keys and values: one matrix or three."""
+
 
 def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the weights of all convolutions and Linear modules, in ``named_modules()`` order.
+    """Return all weights that are pruned, in ``named_modules()`` order.
 
     Parameters
     ----------
@@ -18,8 +21,8 @@ def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
     Returns
     -------
     dict of str to torch.nn.Parameter
-        By parameter name, that is module name plus ``".weight"``; a weight that modules share is
-        there once. Biases are never pruned.
+        By parameter name: ``weight`` of convolutions and Linear modules, and `ATTENTION`. A weight
+        that modules share is there once. Biases are never pruned.
 
     Raises
     ------
@@ -27,14 +30,20 @@ def prunable_weights(model: nn.Module) -> dict[str, nn.Parameter]:
         If a weight is computed by a mask or a parametrization: it cannot be set.
     """
     found: dict[str, nn.Parameter] = {}
-    for name, module in prunable(model).items():
-        if not isinstance(module.weight, nn.Parameter):
-            raise PruningError(
-                f"the weight of layer {name or type(module).__name__} is computed, by a mask or a "
-                "parametrization: make that permanent before pruning"
-            )
-        if not any(module.weight is known for known in found.values()):
-            found[f"{name}.weight".removeprefix(".")] = module.weight
+    layers = prunable(model)
+    for name, module in model.named_modules():
+        own = ("weight",) if name in layers else ()
+        for part in ATTENTION if isinstance(module, nn.MultiheadAttention) else own:
+            weight = getattr(module, part)
+            if weight is None:
+                continue
+            if not isinstance(weight, nn.Parameter):
+                raise PruningError(
+                    f"the {part} of layer {name or type(module).__name__} is computed, by a mask "
+                    "or a parametrization: make that permanent before pruning"
+                )
+            if not any(weight is known for known in found.values()):
+                found[f"{name}.{part}".removeprefix(".")] = weight
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -169,8 +170,14 @@ class Measurement:
 
     def rows_in(self, output_dir: str | Path, network: Network) -> Path:
         """The result file that holds the rows of a network."""
-        measure = MEASURES[self.graph_metrics]
-        return measure.file(output_dir, self.encoding, network.dataset, network.model)
+        return _file(output_dir, self.graph_metrics, self.encoding, network.dataset, network.model)
+
+
+@functools.lru_cache(maxsize=64)  # of the many runs of a sweep, few files
+def _file(
+    output_dir: str | Path, graph_metrics: str, encoding: str, dataset: str, model: str
+) -> Path:
+    return MEASURES[graph_metrics].file(output_dir, encoding, dataset, model)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The pictures in figures/graphs: Resnet-20 at 98 % sparsity by every pruner, one picture each, and
-# all of them layer by layer on one sheet. Minutes. Run it in the repository's folder:
+# The pictures in figures/graphs: Resnet-20 at 98 % sparsity by every pruner at initialisation, one
+# picture each, and all of them layer by layer on one sheet. Minutes. Run it in the repository's
+# folder:
 #
 #     scripts/pictures.sh
 #     MODEL=CONV-6 SPARSITY=0.9 OUTPUT=mine scripts/pictures.sh
@@ -9,7 +10,7 @@ set -euo pipefail
 PYTHON=${PYTHON:-.venv/bin/python} # of `make run`
 MODEL=${MODEL:-Resnet-20}
 DATASET=${DATASET:-digits}
-PRUNERS=${PRUNERS:-$("$PYTHON" main.py --list pruners | grep -vx dense)} # dense removes nothing
+PRUNERS=${PRUNERS:-snip synflow grasp prospr uniform er erk}
 SPARSITY=${SPARSITY:-0.98}
 OUTPUT=${OUTPUT:-figures/graphs}
 

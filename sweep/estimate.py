@@ -9,20 +9,23 @@ those of the motifs, which grow with more than the edges, from the graph's geome
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from datasets import about
+from models import MODELS
 from models.own import Source
 from pruning import BASELINE, CHEAP, PRUNERS
-from runs.run import Run
+from runs.run import Measurement, Network, Run
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from graph_encoding import Graph
     from metrics import choice
+    from pruning.masks import Masks
 
 LOADED = 420.0  # MB of a process with everything imported
 NODE_BYTES, WEIGHT_BYTES = 260, 50  # two spectra at once; what a weight takes is counted
@@ -30,6 +33,8 @@ NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5
 AT_RANDOM = "uniform"  # a pruner that costs nothing
+KIND = attrgetter("model", "source", "dataset", "pruning", "sparsity", "as_released", "file")
+"""What an estimate of a network follows from."""
 
 
 class Cost(NamedTuple):
@@ -121,7 +126,6 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
     Nodes are exact. Edges are those of seed 0 or by density, and so is what the cost is taken of,
     with masks `AT_RANDOM` in place of those that need data.
     """
-    import graph_encoding
     import pruning
     from metrics import walks
 
@@ -129,27 +133,23 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
         dense = size(source, dataset, BASELINE, 0.0, False)
         at_random = size(source, dataset, AT_RANDOM, sparsity, False)
         return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - sparsity)))
-    network = copy.deepcopy(_unpruned(source, about(dataset).classes))
-    if not PRUNERS[
-        pruner
-    ].is_baseline:  # which removes nothing, not even from weights that are given
-        masks = pruning.prune(
-            pruner,
-            network,
-            sparsity,
-            input_shape=source.input_shape,
-            as_released=as_released,
-        )
-        pruning.apply_masks(network, masks)
-    (graph,) = graph_encoding.encode(network, input_shape=source.input_shape)
+    model, graph_of, orders = _unpruned(source, about(dataset).classes)
+    masks = {}
+    if not PRUNERS[pruner].is_baseline:  # which leaves weights that are given as they are
+        how = {"input_shape": source.input_shape, "as_released": as_released, "orders": orders}
+        masks = pruning.prune(pruner, model, sparsity, **how)
+    graph = graph_of(masks)
     return Size(graph.num_nodes, graph.num_edges, walks.cost(graph), graph.kept_weights)
 
 
 @lru_cache(maxsize=1)  # the sweeps have one network after the other, at many sparsities
-def _unpruned(source: Source, classes: int) -> nn.Module:
+def _unpruned(source: Source, classes: int) -> tuple[nn.Module, Callable[[Masks], Graph], dict]:
     from models import own
 
-    return own.build(source, classes, seed=0)
+    from . import masked
+
+    model = own.build(source, classes, seed=0)
+    return model, masked.graphs(model, source.input_shape, source.model in MODELS), {}
 
 
 def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = None) -> str:
@@ -169,13 +169,22 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
     str
         One line a run, with question marks for what is not known, and a line of totals.
     """
-    undone = {run.network: set(run.measurements) for run in left}
+    undone = {run.network: run.measurements for run in left}
+    of_kind: dict[tuple, Cost | None] = {}
+
+    def cost_of(network: Network, measurements: tuple[Measurement, ...]) -> Cost | None:
+        """What is the same for all seeds is estimated once."""
+        kind = (*KIND(network), measurements)
+        if kind not in of_kind:
+            of_kind[kind] = estimate(Run(network, measurements), known)
+        return of_kind[kind]
+
     lines = [f"{'run':<76} {'done':>4} {'nodes':>11} {'edges':>14} {'seconds':>8} {'MB':>7}"]
     count, to_do, unknown, seconds = 0, 0, 0, 0.0
     for run in runs:
-        missing = undone.get(run.network, set())
+        missing = undone.get(run.network, ())
         for measurement in run.measurements:
-            cost = estimate(Run(run.network, (measurement,)), known)
+            cost = cost_of(run.network, (measurement,))
             name = f"{run.network}: {measurement}"
             done = "no" if measurement in missing else "yes"
             if cost:
@@ -187,8 +196,7 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
             count += 1
             to_do += measurement in missing
         if missing:
-            part = Run(run.network, tuple(m for m in run.measurements if m in missing))
-            cost = estimate(part, known)
+            cost = cost_of(run.network, missing)
             seconds += cost.seconds if cost else 0
             unknown += 0 if cost else len(missing)
     left_out = f"; {unknown} of unknown size are not counted" if unknown else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from runs import records, results
@@ -53,5 +52,5 @@ def missing(
                 measurements.append(measurement)
                 again += [measurement] if rows else []
         if measurements:
-            left.append(replace(run, measurements=tuple(measurements), again=tuple(again)))
+            left.append(Run(run.network, tuple(measurements), tuple(again)))
     return left

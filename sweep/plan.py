@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import product
@@ -67,8 +68,9 @@ def runs(
         for label, source in [sources[dataset, model]]
     ]
     measured = measurements(options)
+    moments = functools.cache(functools.partial(at_moments, measured))
     return [
-        Run(network, at_moments(measured, _every(options, network), network.epochs))
+        Run(network, moments(_every(options, network), network.epochs))
         for network in dict.fromkeys(networks)
     ]
 

@@ -55,8 +55,7 @@ def known(
         which there are no more than `MOST`, it is interpolated.
     """
     wanted: dict[Made, set[float]] = collections.defaultdict(set)
-    for run in runs:
-        network = run.network
+    for network in {estimate.KIND(run.network): run.network for run in runs}.values():
         released = network.is_released("pruner")
         made = Made(network.origin, network.dataset, network.pruner, released)
         wanted[made].add(network.sparsity)

@@ -1,5 +1,6 @@
 """Settings shared by all tests."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,15 +15,17 @@ from hypothesis import HealthCheck, settings
 from system import workers
 
 HERE = Path(__file__).parent
+PLACE = pytest.StashKey[str]()
 
 # Tests import matplotlib themselves, which a name of what is not installed would stop.
 os.environ.pop("MPLBACKEND", None)
 
 LONGEST = (
-    *("sweep/test_sweep.py", "test_adding.py", "test_scripts.py", "graph_data/test_study.py"),
-    *("graph_data/test_digits_study.py", "sweep/test_execution.py", "pruning/test_mask_hashes.py"),
-    *("test_main.py", "pruning/test_synflow.py", "runs/test_results_killed.py"),
-    *("pruning/test_prune.py", "training/test_checkpoints.py", "graph_encoding/test_products.py"),
+    *("sweep/test_sweep.py", "graph_data/test_study.py", "test_adding.py", "test_main.py"),
+    *("graph_data/test_digits_study.py", "test_scripts.py", "pruning/test_prune.py"),
+    *("pruning/test_synflow.py", "sweep/test_execution.py", "training/test_checkpoints.py"),
+    *("graph_encoding/test_products.py", "runs/test_results_killed.py"),
+    *("pruning/test_mask_hashes.py", "attacks/test_mutations.py"),
 )
 """Files that take half of the time: begun first, none is still at work when all others are done."""
 
@@ -80,10 +83,22 @@ def job(capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
     return run
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node) -> None:
+    """Where several processes run the tests they share a `warm_python`, which lives as long."""
+    config = node.config
+    if PLACE not in config.stash:
+        stack = contextlib.ExitStack()
+        config.stash[PLACE] = stack.enter_context(warm.place())
+        config.add_cleanup(stack.close)
+    node.workerinput["warm"] = config.stash[PLACE]
+
+
 @pytest.fixture(scope="session")
-def warm_python() -> Iterator[warm.Python]:
+def warm_python(request: pytest.FixtureRequest) -> Iterator[warm.Python]:
     """Python that has imported the program: starts programs in a tenth of the time."""
-    with warm.python() as python:
+    place = getattr(request.config, "workerinput", {}).get("warm")
+    with contextlib.nullcontext(warm.shared(place)) if place else warm.python() as python:
         yield python
 
 

@@ -8,16 +8,14 @@ pulled back, which torch's autograd does.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import numpy as np
 import torch
+from flow_sets import adaptive_windows, added, beside, over_axes, pooled, resized, windows_of_kernel
 from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from graph_encoding import Graph
+from graph_encoding import Graph, NodeLayer
 
 UNCHANGED = {
     *("relu", "relu6", "leaky_relu", "silu", "gelu", "sigmoid", "hardswish", "hardsigmoid"),
@@ -33,6 +31,10 @@ class LinearFlow(TorchFunctionMode):
         kwargs = kwargs or {}
         name = func.__name__.strip("_")
         name = {"iadd": "add", "imul": "mul"}.get(name, name)
+        if name in ("cat", "concat"):
+            return beside(func, *args, **kwargs)
+        if name == "linear":
+            args, kwargs = (*args, *kwargs.values()), {}
         flowing = [a for a in args if isinstance(a, torch.Tensor) and a.requires_grad]
         if not flowing:
             return func(*args, **kwargs)
@@ -49,32 +51,30 @@ class LinearFlow(TorchFunctionMode):
             names = ("kernel_size", "stride", "padding")
             given = dict(zip(names, args[1:4], strict=False)) | kwargs
             assert given.get("dilation", 1) == 1
-            sizes = [given["kernel_size"], given.get("stride"), given.get("padding", 0)]
-            ceil = given.get("ceil_mode", False)
-            if name.endswith("1d"):  # which cannot be told what to divide by
-                sizes = [_of_row(size, other) for size, other in zip(sizes, (1, 1, 0), strict=True)]
-                return F.avg_pool2d(x[:, :, None], *sizes, ceil, divisor_override=1)[:, :, 0]
-            pool = F.avg_pool3d if name.endswith("3d") else F.avg_pool2d
-            return pool(x, *sizes, ceil, divisor_override=1)
+            return pooled(x, windows_of_kernel(given, x.shape[2:]))
         if name.startswith("adaptive_"):
-            sizes = func(x, args[1]).shape[2:]
-            for axis, size in enumerate(sizes, 2):
-                x = (_windows(x.shape[axis], size) @ x.movedim(axis, -2)).movedim(-2, axis)
-            return x
+            sizes = zip(x.shape[2:], func(x, args[1]).shape[2:], strict=True)
+            return pooled(x, [adaptive_windows(size, new) for size, new in sizes])
         if name == "interpolate":
-            return _resized(x, lambda maps: func(maps, *args[1:], **kwargs))
+            return resized(x, lambda maps: func(maps, *args[1:], **kwargs))
         if name == "multi_head_attention_forward":
             return _heads(*args, **kwargs)
         if name == "scaled_dot_product_attention":
             return _uniform(*args, **kwargs)
         if name == "matmul":  # scores know no data, shares are what masks leave of them
             if len(flowing) > 1:
-                return torch.zeros(*x.shape[:-1], args[1].shape[-1], dtype=torch.float64)
-            return (args[0] > 1e-9).double() @ x
-        if name == "mean":
-            return x.sum(*args[1:], **kwargs)
-        if name in ("mul", "add", "addcmul"):
-            return sum(flowing[1:], start=x)
+                return torch.zeros(*x.shape[:-1], args[1].shape[-1])
+            return (args[0].abs() > 1e-9).double() @ x
+        if name == "einsum":
+            return _einsum(*args)
+        if name in ("mean", "sum", "norm"):
+            if name == "norm":
+                return over_axes(x, kwargs["dim"], kwargs["keepdim"])
+            return over_axes(x, *args[1:], **kwargs)
+        if name == "div":  # by what a norm is of
+            return x
+        if name in ("mul", "add", "sub", "addcmul"):
+            return added(flowing)
         return func(*args, **kwargs)
 
 
@@ -88,6 +88,21 @@ def _uniform(q, k, v, attn_mask=None, dropout_p=0.0, is_causal=False, **_) -> to
     return reads.double() @ v
 
 
+def _einsum(equation: str, *operands: torch.Tensor) -> torch.Tensor:
+    """Scores, as of `matmul`, shares of values, or a linear layer of absolute weights."""
+    if all(each.requires_grad for each in operands):
+        return torch.zeros(torch.einsum(equation, *operands).shape)
+    given = []
+    for each in operands:
+        if each.requires_grad:
+            given.append(each)
+        elif isinstance(each, nn.Parameter):
+            given.append(each.double().abs())
+        else:
+            given.append((each.abs() > 1e-9).double())
+    return torch.einsum(equation, *given)
+
+
 def _heads(query, key, value, size, heads, weight, bias, *rest, **kwargs) -> tuple:
     """`F.multi_head_attention_forward` of one matrix of projections, the same way."""
     out, mask = rest[4], kwargs["attn_mask"]
@@ -99,28 +114,6 @@ def _heads(query, key, value, size, heads, weight, bias, *rest, **kwargs) -> tup
     ]
     found = _uniform(apart[0], apart[1], apart[1], mask).permute(2, 0, 1, 3).reshape(query.shape)
     return F.linear(found, out.double().abs()), None
-
-
-def _resized(x: torch.Tensor, resize: Callable) -> torch.Tensor:
-    """The sum of all positions that have a share in one of the resized map, as torch shows them."""
-    sizes = x.shape[2:]
-    unit = torch.eye(math.prod(sizes), dtype=torch.float64).view(1, -1, *sizes)
-    shares = resize(unit)[0]
-    found = x.flatten(2) @ (shares.flatten(1).abs() > 1e-9).double()
-    return found.view(*x.shape[:2], *shares.shape[1:])
-
-
-def _of_row(size: object, other: int) -> object:
-    """A size along one axis as that of rows and columns."""
-    if not size and other:  # no stride
-        return None
-    return (other, *size) if isinstance(size, tuple | list) else (other, size)
-
-
-def _windows(size: int, pooled: int) -> torch.Tensor:
-    """0/1 matrix (pooled, size): which positions adaptive pooling takes, as torch tells."""
-    each = torch.eye(size, dtype=torch.float64)[:, None]
-    return (F.adaptive_avg_pool1d(each, pooled)[:, 0].T > 0).double()
 
 
 def torch_flow(
@@ -145,24 +138,46 @@ def graph_flow(
     The input layer holds the image and padding nodes around it, as much before as after it (or
     one position less).
     """
-    inputs, outputs = graph.layers[0], graph.layers[-1]
-    channels, *sizes = pushed.shape
-    sizes = (1, 1, 1, *sizes)[-3:]
-    shape = (channels, inputs.depth, inputs.height, inputs.width)
-    before = [(outer - size) // 2 for outer, size in zip(shape[1:], sizes, strict=True)]
-    inside = (slice(None), *(slice(b, b + size) for b, size in zip(before, sizes, strict=True)))
+    ((along,), (back,)) = graph_flows(graph, [pushed], [pulled])
+    return along, back
+
+
+def graph_flows(
+    graph: Graph, pushed: list[np.ndarray], pulled: list[np.ndarray]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The same of all inputs and outputs, in the order of their layers."""
     along, against = np.zeros(graph.num_nodes), np.zeros(graph.num_nodes)
-    along[: inputs.stop].reshape(shape)[inside] = pushed.reshape(channels, *sizes)
+    for layer, numbers in zip(graph.input_layers, pushed, strict=True):
+        inside = _inside(layer, along, numbers)
+        inside[:] = numbers.reshape(inside.shape)
     # A network may end in pooling: an output then stands for all positions of a channel.
-    pooled = outputs.size // len(pulled)
-    against[outputs.offset :] = np.repeat(pulled, pooled)
+    ends = [*zip(graph.output_layers, pulled, strict=True)]
+    for layer, numbers in ends:
+        against[layer.offset : layer.stop] = np.repeat(numbers, layer.size // len(numbers))
     # A layer is final once all layers before (or behind) it are.
     for block in sorted(graph.product.blocks, key=lambda block: block.source.offset):
         block.forward(along, along)
     for block in sorted(graph.product.blocks, key=lambda block: -block.target.offset):
         block.backward(against, against)
-    back = against[: inputs.stop].reshape(shape)[inside].reshape(pushed.shape)
-    return along[outputs.offset :].reshape(-1, pooled).sum(axis=1), back
+    out = [
+        along[layer.offset : layer.stop].reshape(len(numbers), -1).sum(axis=1)
+        for layer, numbers in ends
+    ]
+    back = [
+        _inside(layer, against, numbers).reshape(numbers.shape)
+        for layer, numbers in zip(graph.input_layers, pushed, strict=True)
+    ]
+    return out, back
+
+
+def _inside(layer: NodeLayer, vector: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The part of a vector that is an input's own nodes."""
+    channels, *sizes = numbers.shape
+    sizes = (1, 1, 1, *sizes)[-3:]
+    shape = (channels, layer.depth, layer.height, layer.width)
+    before = [(outer - size) // 2 for outer, size in zip(shape[1:], sizes, strict=True)]
+    inside = (slice(None), *(slice(b, b + size) for b, size in zip(before, sizes, strict=True)))
+    return vector[layer.offset : layer.stop].reshape(shape)[inside]
 
 
 def largest_difference(

@@ -36,7 +36,7 @@ SETTINGS = {
             "ONEDNN_MAX_CPU_ISA": "SSE41",
             "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
         },
-        1,
+        2,
     ),
     "avx2": (
         {

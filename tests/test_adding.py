@@ -160,8 +160,8 @@ import numpy as np
 from .unrolled import unrolled
 
 
-def counted(model, input_shape, wiring):
-    graph = unrolled(model, input_shape, wiring)
+def counted(model, example, wiring):
+    graph = unrolled(model, example, wiring)
     ones = [replace(block, weight=np.ones_like(block.weight)) for block in graph.blocks]
     return replace(graph, blocks=ones)
 '''

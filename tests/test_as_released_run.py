@@ -10,7 +10,7 @@ import torch
 import main
 from command_line import flags, steps
 from command_line.progress import Stages
-from figures import page
+from figures.page import parts
 from models import saved
 from runs.as_released import ALL, PARTS
 from sweep import plan
@@ -99,5 +99,5 @@ def test_the_command_on_a_page_makes_the_same_run():
     for argv in ([], ["--as-released=pruner"], ["--as-released"]):
         (network,) = networks(*argv)
         row = vars(network) | {"encoding": "unrolled", "wiring": "exact"}
-        _python, _main, *words = shlex.split(page._command(row))
+        _python, _main, *words = shlex.split(parts.command(row))
         assert networks(*words) == [network]

@@ -67,19 +67,41 @@ def test_a_part_that_fails_is_a_row(capsys):
     assert "alas" in capsys.readouterr().err
 
 
-def test_a_part_that_takes_too_long_is_stopped(tmp_path):
+class Timer:
+    """One whose time comes when `function` is called."""
+
+    def __init__(self, seconds, function):
+        self.seconds, self.function = seconds, function
+
+    def start(self):
+        """Begin to wait, for nothing."""
+
+    cancel = start
+
+
+def test_a_part_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
     """With what it has started."""
+    timers = []
+    monkeypatch.setattr(
+        program.threading, "Timer", lambda *given: timers.append(Timer(*given)) or timers[-1]
+    )
+    file = tmp_path / "child"
     code = (
-        "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))\n"
+        "import subprocess\n"
+        "child = subprocess.Popen(['sleep', '10000'])\n"
+        f"open({str(file)!r}, 'w').write(str(child.pid))\n"
         "child.wait()"
     )
     rows = program.run(part(code), 10)
     assert next(rows).holds
+    while not (file.exists() and file.read_text()):
+        time.sleep(0.01)
+    (timer,) = timers
+    assert timer.seconds == 10
+    timer.function()
     (row,) = rows
     assert (row.gpu, row.holds) == ("stopped after 10 s", False)
-    child = int((tmp_path / "child").read_text())
+    child = int(file.read_text())
     while Path(f"/proc/{child}").exists() and "Z" not in state(child):
         time.sleep(0.1)
 

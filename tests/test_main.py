@@ -19,6 +19,7 @@ import ramanujan
 import training
 from command_line import asked, flags, progress, steps
 from command_line.flags import parse
+from datasets import digits
 from pruning import PRUNERS
 from runs import results
 from runs.columns import CONFIGURATION, LAYER
@@ -368,7 +369,7 @@ def test_unrolled_run(job):
 
 
 def test_same_run_again_and_force(job, monkeypatch):
-    argv = ["--dataset=digits", "--encoding=rolled"]
+    argv = ["--dataset=digits", "--pruning=erk", "--encoding=rolled"]
     file = Path("results/graph_metrics/rolled/rolled-digits-Resnet-20.csv")
     status, out, _ = job(*argv)
     assert status == 0
@@ -537,6 +538,7 @@ def test_without_network_the_digits_stand_in_with_two_warnings(job, offline):
     assert {row["dataset"] for row in rows} == {"digits"}
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_without_network_what_opens_no_images_goes_by_its_own_data_set(job, offline):
     argv = ["--encoding=rolled-channel", "--pruning", "uniform"]
     assert job(*argv)[0] == 0
@@ -615,7 +617,15 @@ def test_too_few_images_for_a_pruner_is_one_line(job, monkeypatch):
     assert_one_line(*job("--pruning=grasp", "--dataset=digits"), "needs 25 images")
 
 
-def test_training_run(job):
+def test_training_run(job, monkeypatch):
+    whole = digits.load_digits
+
+    def few(*args, **kwargs):
+        found = whole(*args, **kwargs)
+        found.images, found.labels = found.images[:256], found.labels[:256]
+        return found
+
+    monkeypatch.setattr(digits, "load_digits", few)
     argv = ["--dataset=digits", "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel"]
     schedule = ["--training", "--epochs=1", "--batch-size=256", "--lr=0.05"]
     assert job(*argv, *schedule, "--save-snn=snn")[0] == 0

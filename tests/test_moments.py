@@ -3,8 +3,6 @@
 import csv
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -77,7 +75,6 @@ def test_a_moment_is_the_end_of_a_shorter_look_at_the_same_training(job):
 
 KILLED = """
 import os, signal, sys
-import numba, sklearn.datasets, torch._dynamo  # once, and not in each process
 import main
 from runs import results
 from training import checkpoints
@@ -114,15 +111,11 @@ print(deaths, status)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_killed_again_and_again_it_gives_the_rows_of_an_undisturbed_run(job):
+def test_killed_again_and_again_it_gives_the_rows_of_an_undisturbed_run(job, warm_python):
     """Before and after every line and checkpoint is written, within moments and between them."""
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, *EVERY, "--threads", "1"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.getcwd()])},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.getcwd()])}
+    argv = ["-c", KILLED, *EVERY, "--threads", "1"]
+    done = warm_python.run(*argv, cwd=Path.cwd(), env=environment)
     deaths, status = map(int, done.stdout.split()[-2:])
     assert status == 0, done.stderr
     assert deaths >= 4

@@ -14,11 +14,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import filelock
 import warm_client
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).resolve().parent
+SOCKET, ALIVE = "socket", "alive"
 
 STAND_IN = """#!/bin/sh
 exec "{python}" -ISc '
@@ -88,19 +91,11 @@ class Process:
 
 
 class Python:
-    """A process that has imported the program of a folder, and forks."""
+    """A process that has imported the program of a folder, and forks: begun with `_begin`."""
 
-    def __init__(self, root: Path = ROOT, modules: Sequence[str] = ()) -> None:
-        self._folder = tempfile.mkdtemp(prefix="warm-")
-        self._path = f"{self._folder}/socket"
-        self._process = subprocess.Popen(
-            [sys.executable, HERE / "zygote.py", root, self._path, *modules],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=self._folder,
-            env=os.environ | {"PYTHONPATH": ""},
-        )
-        assert self._process.stdout.readline() == b"ready\n"
+    def __init__(self, folder: str, process: subprocess.Popen | None = None) -> None:
+        self._folder, self._path = folder, f"{folder}/{SOCKET}"
+        self._process = process
 
     def start(
         self,
@@ -132,23 +127,54 @@ class Python:
     @functools.cached_property
     def executable(self) -> str:
         """A file that stands for Python in scripts."""
-        file = Path(self._folder, "python")
+        file = Path(self._folder, f"python-{os.getpid()}")
         file.write_text(STAND_IN.format(python=sys.executable, here=HERE, path=self._path))
         file.chmod(0o755)
         return str(file)
 
-    def end(self) -> None:
-        """End it; what it has started goes on."""
-        self._process.stdin.close()
-        self._process.wait(timeout=600)
-        self._process.stdout.close()
+
+def _begin(folder: str, stdin: Any, root: Path = ROOT, modules: Sequence[str] = ()) -> Python:
+    """Start one, which ends and takes its folder away when its standard input does."""
+    process = subprocess.Popen(
+        [sys.executable, HERE / "zygote.py", root, f"{folder}/{SOCKET}", *modules],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": ""},
+    )
+    assert process.stdout.readline() == b"ready\n"
+    return Python(folder, process)
 
 
 @contextlib.contextmanager
 def python(root: Path = ROOT, modules: Sequence[str] = ()) -> Iterator[Python]:
-    """Have a `Python` for a while."""
-    warm = Python(root, modules)
+    """Have a `Python` for a while; what it has started goes on."""
+    warm = _begin(tempfile.mkdtemp(prefix="warm-"), subprocess.PIPE, root, modules)
+    process = warm._process
     try:
         yield warm
     finally:
-        warm.end()
+        process.stdin.close()
+        process.wait(timeout=600)
+        process.stdout.close()
+
+
+@contextlib.contextmanager
+def place() -> Iterator[str]:
+    """A folder for a `Python` that several processes share while this context lasts."""
+    with tempfile.TemporaryDirectory(prefix="warm-", ignore_cleanup_errors=True) as folder:
+        os.mkfifo(f"{folder}/{ALIVE}")
+        held = os.open(f"{folder}/{ALIVE}", os.O_RDWR)  # it ends with the last who can write there
+        try:
+            yield folder
+        finally:
+            os.close(held)
+
+
+def shared(folder: str) -> Python:
+    """The `Python` of a `place`; the first process that asks for it starts it."""
+    with filelock.FileLock(f"{folder}/lock"):
+        if os.path.exists(f"{folder}/{SOCKET}"):
+            return Python(folder)
+        with open(f"{folder}/{ALIVE}") as alive:
+            return _begin(folder, alive)

@@ -113,6 +113,8 @@ class GraphPlan(NamedTuple):
     layer_name: str | None
     layers: list[NodeLayer]
     blocks: list[BlockPlan]
+    inputs: int = 1
+    outputs: tuple[int, ...] = (-1,)
 
 
 KNOWN_WIRINGS = (*WIRINGS, *(name + WITH_TOKENS for name in WIRINGS if name != PUBLISHED))
@@ -147,7 +149,9 @@ def plans_of(header: dict[str, Any]) -> list[GraphPlan]:
 
 
 def _graph_plan(value: Any, where: str) -> GraphPlan:
-    require_fields(value, GraphPlan._fields, where)
+    ends = GraphPlan._field_defaults
+    has_ends = type(value) is dict and not value.keys().isdisjoint(ends)
+    require_fields(value, [n for n in GraphPlan._fields if has_ends or n not in ends], where)
     require_text(value["encoding"], where)
     if value["encoding"] not in ("", *ENCODINGS):
         raise Fault(f"{where}: its encoding is none of {', '.join(ENCODINGS)}")
@@ -173,7 +177,19 @@ def _graph_plan(value: Any, where: str) -> GraphPlan:
             raise Fault(f"{where}: its blocks do not join whole node layers, each pair once")
     for block in blocks:
         _require_weights(block, value["encoding"])
-    return GraphPlan(value["encoding"], value["wiring"], value["layer_name"], layers, blocks)
+    found = GraphPlan(value["encoding"], value["wiring"], value["layer_name"], layers, blocks)
+    return found._replace(**_ends(value, len(layers), where)) if has_ends else found
+
+
+def _ends(value: dict[str, Any], layers: int, where: str) -> dict[str, Any]:
+    """Which layers are inputs and outputs."""
+    require_int(value["inputs"], 1, layers, f"{where}: its number of inputs")
+    outputs = require_list(value["outputs"], where)
+    for place in outputs:
+        require_int(place, -layers, -1, f"{where}: the place of an output")
+    if not outputs or outputs != sorted(set(outputs)):
+        raise Fault(f"{where}: its outputs are not in order")
+    return {"inputs": value["inputs"], "outputs": tuple(outputs)}
 
 
 def _layer(value: Any, where: str) -> NodeLayer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 
 FORMAT = "topometrics graphs"
-VERSION = 2
-"""The newest that is read. Version 2 knows of volumes; a file without any is written as version 1,
-which older programs read, too."""
+VERSION = 3
+"""The newest that is read. Version 2 knows of volumes, version 3 of several inputs or outputs. A
+file is written as the oldest that can hold it, which older programs read, too."""
 
 MAGIC = b"TOPOGRAF"
 PREFIX = struct.Struct("<8sIQ")  # magic, version, length of the header

@@ -153,7 +153,9 @@ def _read_graphs(reader: Reader, content: dict[str, Any], max_bytes: int) -> lis
     graphs = []
     for plan in plans:
         blocks = [build(block, arrays(block)) for block in plan.blocks]
-        graphs.append(Graph(plan.layers, blocks, plan.encoding, plan.wiring, plan.layer_name))
+        named = plan.encoding, plan.wiring, plan.layer_name
+        ends = {"inputs": plan.inputs, "outputs": plan.outputs}
+        graphs.append(Graph(plan.layers, blocks, *named, **ends))
     return graphs
 
 

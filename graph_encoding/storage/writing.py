@@ -102,6 +102,7 @@ def _describe(
                 "layer_name": graph.layer_name,
                 "layers": [_layer_fields(layer) for layer in graph.layers],
                 "blocks": [_block_fields(block) for block in graph.blocks],
+                **_ends(graph),
             }
             for graph in graphs
         ],
@@ -110,8 +111,15 @@ def _describe(
 
 def _version_of(graphs: Sequence[Graph]) -> int:
     """The oldest version that can hold the graphs."""
-    volumes = any(layer.depth > 1 for graph in graphs for layer in graph.layers)
-    return VERSION if volumes else 1
+    if any(map(_ends, graphs)):
+        return VERSION
+    return 2 if any(layer.depth > 1 for graph in graphs for layer in graph.layers) else 1
+
+
+def _ends(graph: Graph) -> dict[str, Any]:
+    """Which layers are inputs and outputs, unless it is the first and the last one."""
+    ends = {"inputs": graph.inputs, "outputs": graph.outputs}
+    return {} if ends == header.GraphPlan._field_defaults else ends | {"outputs": [*graph.outputs]}
 
 
 def _layer_fields(layer: NodeLayer) -> dict[str, Any]:

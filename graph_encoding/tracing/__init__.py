@@ -4,7 +4,8 @@ Files, each using only those before it: `windows` (pooling along an axis), `valu
 along the network: which nodes an element stands for), `tensors` (that note it), `network` (what is
 known so far), `merging` (several ways between two nodes), `connections` (from weights), `linear`
 (those of linear layers), `attention` (sets of positions), `sums` (shortcuts), `operations` (what a
-function of torch does to nodes), `result`, `modules` (which one runs), `follow` (the run).
+function of torch does to nodes), `inputs` (what the network is called with), `result`, `modules`
+(which one runs), `follow` (the run).
 """
 
 from __future__ import annotations
@@ -12,5 +13,7 @@ from __future__ import annotations
 from .follow import trace
 from .network import Connection
 from .result import Trace
+from .tensors import replaced as on_tensors
+from .values import IMAGES
 
-__all__ = ["Connection", "Trace", "trace"]
+__all__ = ["IMAGES", "Connection", "Trace", "on_tensors", "trace"]

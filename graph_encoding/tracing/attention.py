@@ -7,11 +7,14 @@ query may read which key. That is fixed wherever masks are.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from itertools import product
+
 import numpy as np
 import torch
 
 from .network import ONE_BY_ONE, Network
-from .values import MIXED, Space, Value, Windows
+from .values import MIXED, MOST_PARTS, Space, Value, Windows
 from .windows import widen
 
 REFUSED = (
@@ -42,6 +45,10 @@ class Scores(Value):
     def __init__(self, alternatives: tuple[torch.Tensor, ...], are_shares: bool = False) -> None:
         super().__init__(alternatives)
         self.are_shares = are_shares
+
+    def changed(self, by: Callable[[torch.Tensor], torch.Tensor]) -> Scores:
+        """The scores after a function of their numbers."""
+        return Scores(super().changed(by).alternatives, self.are_shares)
 
     def where(self, reads: torch.Tensor) -> Scores:
         """The same, with keys that are not read."""
@@ -88,12 +95,12 @@ def attended(network: Network, shares: Scores, values: Value) -> Value:
         If what a query reads is no rectangle of a map.
     """
     (codes,) = shares.alternatives
-    found = [_attended(network, codes, numbers) for numbers in values.alternatives]
+    found = [each for numbers in values.alternatives for each in _attended(network, codes, numbers)]
     some = [numbers for numbers in found if bool((numbers >= 0).any())]
     return Value(tuple(some or found[:1]))
 
 
-def _attended(network: Network, codes: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+def _attended(network: Network, codes: torch.Tensor, numbers: torch.Tensor) -> list[torch.Tensor]:
     lead = torch.broadcast_shapes(codes.shape[:-2], numbers.shape[:-2])
     codes, keys = (
         each.broadcast_to(*lead, *each.shape[-2:]).reshape(-1, *each.shape[-2:]).numpy()
@@ -110,14 +117,47 @@ def _attended(network: Network, codes: torch.Tensor, numbers: torch.Tensor) -> t
         or not np.array_equal(reads, codes[second] >= 0)
     ):
         raise NotImplementedError(MIXED)
-    out = np.full((len(keys), codes.shape[1], keys.shape[2]), -1)
-    if len(first):
-        found = _sets(network, reads, (codes[first].max(axis=2) - 1) >> 1, ours >> 1)
+    shape = len(keys), codes.shape[1], keys.shape[2]
+    if not len(first):
+        return [torch.full((*lead, *shape[1:]), -1)]
+    ours >>= 1
+    if _are_channels(network, ours):
+        several = _channels(reads, ours)
+    else:
+        several = _sets(network, reads, (codes[first].max(axis=2) - 1) >> 1, ours)
+    alternatives = []
+    for found in several:
+        out = np.full(shape, -1)
         out[first], out[second] = (np.where(found < 0, -1, 2 * found + image) for image in (0, 1))
-    return torch.from_numpy(out).view(*lead, *out.shape[1:])
+        alternatives.append(torch.from_numpy(out).view(*lead, *shape[1:]))
+    return alternatives
 
 
-def _sets(network: Network, reads: np.ndarray, queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
+def _are_channels(network: Network, keys: np.ndarray) -> bool:
+    """Whether keys are channels, and their features positions: one for all keys of a group."""
+    if keys.shape[1] == 1 or keys.min() < 0:
+        return False
+    starts, positions = np.array([(space.start, space.positions) for space in network.spaces.all]).T
+    home = network.spaces.of(keys)
+    place = (keys - starts[home]) % positions[home]
+    several = bool((keys[:, 1:] != keys[:, :1]).any()) and int(positions[home].max()) > 1
+    return several and bool((home == home[:, :1]).all() and (place == place[:, :1]).all())
+
+
+def _channels(reads: np.ndarray, keys: np.ndarray) -> Iterator[np.ndarray]:
+    """The numbers of one key after another that each query reads."""
+    order, there = np.argsort(~reads, axis=2, kind="stable"), np.sort(~reads, axis=2) == 0
+    group = np.arange(len(keys))[:, None]
+    most = int(reads.sum(axis=2).max())
+    if most > MOST_PARTS:
+        raise NotImplementedError(f"attention to more than {MOST_PARTS} channels")
+    for turn in range(most):
+        yield np.where(there[..., turn, None], keys[group, order[..., turn]], -1)
+
+
+def _sets(
+    network: Network, reads: np.ndarray, queries: np.ndarray, keys: np.ndarray
+) -> list[np.ndarray]:
     """Numbers of new spaces whose positions stand for what each query reads.
 
     Parameters
@@ -127,25 +167,34 @@ def _sets(network: Network, reads: np.ndarray, queries: np.ndarray, keys: np.nda
         Number of each query's first feature; negative if it is no node.
     keys : numpy.ndarray of int64, shape (groups, keys, features)
         Numbers of the values.
+
+    Returns
+    -------
+    list of numpy.ndarray of int64, shape (groups, queries, features)
+        Alternatives: one for each run of positions in a row or column, as of sets with holes.
     """
     spaces = network.spaces
     home = np.where(keys >= 0, spaces.of(keys), -1)
-    homes = home.max(axis=1)
-    found = np.full((*queries.shape, keys.shape[2]), -1)
-    if ((home >= 0) & (home != homes[:, None])).any():
-        raise NotImplementedError("attention to the nodes of several layers by one head")
-    for index in np.unique(homes[homes >= 0]):
-        space, mine = spaces.all[index], homes == index
+    found: list[np.ndarray] = []
+    known = np.zeros((len(keys), keys.shape[2]), bool)
+    for index in np.unique(home[home >= 0]):
+        space, mine = spaces.all[index], (home == index).any(axis=1)
         group, feature = np.nonzero(mine)
-        channel, there, position = _laid(space, keys, group, feature)
+        channel, there, position = _laid(space, np.where(home == index, keys, -1), group, feature)
         groups, member = np.unique(group, return_inverse=True)
-        boxes, some = _boxes(space, reads[groups] & there[:, None], position)
-        sizes, places, windows = _laid_queries(network, queries[groups], boxes, some)
-        wide = tuple(widen(inner, along) for inner, along in zip(space.windows, windows))
-        new = spaces.add(space.layer, space.channels, wide)
-        numbers = new.start + channel[:, None] * new.positions + places[member]
-        found[group, :, feature] = np.where(some[member], numbers, -1)
-        assert new.sizes == sizes
+        first = len(found) if (known & mine).any() else 0  # beside what they have of other layers
+        known |= mine
+        boxes_of = _boxes(space, reads[groups] & there[:, None], position)
+        for turn, boxes in enumerate(boxes_of, first):
+            if turn == len(found):
+                found.append(np.full((*queries.shape, keys.shape[2]), -1))
+            some = (boxes[..., 0] < boxes[..., 1]).all(axis=0)
+            sizes, places, windows = _laid_queries(network, queries[groups], boxes, some)
+            wide = tuple(widen(inner, along) for inner, along in zip(space.windows, windows))
+            new = spaces.add(space.layer, space.channels, wide)
+            numbers = new.start + channel[:, None] * new.positions + places[member]
+            found[turn][group, :, feature] = np.where(some[member], numbers, -1)
+            assert new.sizes == sizes
     return found
 
 
@@ -176,19 +225,39 @@ def _laid(
     return channel, there, position
 
 
-def _boxes(space: Space, reads: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What each query reads: intervals along each axis, (3, groups, queries, 2); and if any."""
+def _boxes(space: Space, reads: np.ndarray, position: np.ndarray) -> list[np.ndarray]:
+    """What each query reads, as boxes: intervals along each axis, (3, groups, queries, 2).
+
+    Every query reads the boxes at its place in all arrays; empty intervals are none.
+    """
     ordered = np.sort(position, axis=1)
     repeated = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
-    some, volume, boxes = reads.any(axis=2), 1, []
+    volume, runs = 1, []
     for size, along in zip(space.sizes, np.unravel_index(np.maximum(position, 0), space.sizes)):
-        low = np.where(reads, along[:, None], size).min(axis=2)
-        high = np.where(reads, along[:, None] + 1, 0).max(axis=2)
-        volume = volume * (high - low)
-        boxes.append(np.stack([low, high], axis=2) * some[..., None])
-    if repeated.any() or (volume != reads.sum(axis=2))[some].any():
+        at = along[..., None] == np.arange(size)
+        there = np.matmul(reads, at, dtype=np.float32) > 0
+        volume = volume * there.sum(axis=2)
+        runs.append(_runs(there))
+    boxes = [np.stack(box) for box in product(*runs)]
+    if repeated.any() or (volume != reads.sum(axis=2)).any() or len(boxes) > MOST_PARTS:
         raise NotImplementedError(NO_MAP)
-    return np.stack(boxes), some
+    return boxes
+
+
+def _runs(there: np.ndarray) -> list[np.ndarray]:
+    """Of each row of a 0/1 array (..., size) the first run of ones, the second, and so on.
+
+    Returns
+    -------
+    list of numpy.ndarray of int64, shape (..., 2)
+    """
+    rows = np.pad(there.reshape(-1, there.shape[-1]).astype(np.int8), ((0, 0), (1, 1)))
+    row, start = np.nonzero(np.diff(rows, axis=1) == 1)
+    stop = np.nonzero(np.diff(rows, axis=1) == -1)[1]
+    turn = np.arange(len(row)) - np.searchsorted(row, row)
+    found = np.zeros((max(turn.max(initial=0) + 1, 1), len(rows), 2), np.int64)
+    found[turn, row] = np.stack([start, stop], axis=1)
+    return list(found.reshape(len(found), *there.shape[:-1], 2))
 
 
 def _laid_queries(

@@ -17,9 +17,35 @@ from .windows import is_identity, unless_identity
 MAX_TAPS = 2**15 - 1
 
 
+def parts_of(network: Network, value: Value, may_cut: bool = True) -> list[list[Part]]:
+    """The parts of each alternative of a map (images, channels, depth, height, width).
+
+    Parameters
+    ----------
+    may_cut : bool
+        Whether a map may be cut into more parts than it has channels: as of `values.parts`, and
+        row by row, as where rows lie one behind the other in one row of a layer.
+    """
+    found = []
+    for tensor in value.alternatives:  # settles a sum, which may make a layer
+        numbers = of_one_image(tensor)
+        try:
+            found.append(parts(numbers, network.spaces, may_cut))
+        except Unordered:
+            depth, height = numbers.shape[1:3]
+            if not may_cut or not 1 < depth * height <= MOST_PARTS:
+                raise
+            found.append([])
+            for z, y in np.ndindex(depth, height):
+                row = np.full_like(numbers, -1)
+                row[:, z, y] = numbers[:, z, y]
+                found[-1] += parts(row, network.spaces)
+    return found
+
+
 def convolution(
     network: Network,
-    value: Value,
+    found: list[list[Part]],
     weight: torch.Tensor,
     stride: Sequence[int],
     padding: Sequence[tuple[int, int]],
@@ -27,15 +53,14 @@ def convolution(
     groups: int,
     size: Sequence[int],
     pads_input: bool = True,
-    may_cut: bool = True,
 ) -> Value:
     """A new layer of nodes that read a map.
 
     Parameters
     ----------
     network : Network
-    value : Value
-        (images, channels, depth, height, width).
+    found : list of list of Part
+        Of what it reads, by `parts_of`.
     weight : torch.Tensor, shape (out channels, in channels / groups, taps_z, taps_y, taps_x)
     stride, dilation : sequence of int
     padding : sequence of tuple of int
@@ -45,12 +70,8 @@ def convolution(
         Depth, height and width of the output.
     pads_input : bool
         Whether padding around the network's input is nodes of the input layer.
-    may_cut : bool
-        As of `values.parts`.
     """
     kernels = array(weight, network.module)
-    alternatives = value.alternatives  # settles a sum, which may make a layer
-    found = [parts(of_one_image(tensor), network.spaces, may_cut) for tensor in alternatives]
     target, layer = network.new_layer(network.module, len(kernels), size)
     counted = np.zeros(kernels.shape[1] * groups, bool)
     for several in found:
@@ -58,13 +79,14 @@ def convolution(
             axes = []
             for axis, (extent, windows) in enumerate(_extents(network, part)):
                 before, after = padding[axis]
-                pads = pads_input and part.layer == 0
+                pads = pads_input and part.layer in network.padding
                 if pads:
                     windows, before, after = _without_border(windows, extent, before, after)
                 if is_identity(windows, extent):
                     windows = None
                     if pads:
-                        network.padding[axis] = np.maximum(network.padding[axis], [before, after])
+                        padded = network.padding[part.layer]
+                        padded[axis] = np.maximum(padded[axis], [before, after])
                 taps = kernels.shape[2 + axis]
                 axes.append(
                     Axis(extent, size[axis], taps, stride[axis], before, dilation[axis], windows)
@@ -125,9 +147,8 @@ def transposed_convolution(
     kernels = kernels.reshape(groups * outputs, inputs // groups, *taps).flip(2, 3, 4)
     sides = [(d * (k - 1) - p,) * 2 for d, k, p in zip(dilation, taps, padding, strict=True)]
     one = (1, 1, 1)
-    return convolution(
-        network, value.changed(with_holes), kernels, one, sides, dilation, groups, size, False
-    )
+    found = parts_of(network, value.changed(with_holes))
+    return convolution(network, found, kernels, one, sides, dilation, groups, size, False)
 
 
 def connect_rows(
@@ -212,19 +233,22 @@ def shortcut(network: Network, value: Value, target: int, name: str) -> None:
 
 
 def _parts_by_rows(numbers: np.ndarray, spaces: Spaces) -> list[Part]:
-    """Parts of a map; those of each row of the map behind, where all its rows lie in one."""
+    """Parts of a map; those of each row of the maps behind, where each lies in one."""
     try:
         return parts(numbers, spaces)
     except Unordered:
         of_position = numbers.max(axis=0)
-        space = spaces.holding(int(of_position.max()))
-        row = np.where(
-            of_position >= space.start, (of_position - space.start) // space.sizes[2], -1
-        )
-        rows = np.unique(row[row >= 0])
-        if len(rows) > MOST_PARTS:
-            raise
-        return [part for one in rows for part in parts(np.where(row == one, numbers, -1), spaces)]
+        home = np.where(of_position >= 0, spaces.of(of_position), -1)
+        found = []
+        for index in np.unique(home[home >= 0]):
+            space = spaces.all[index]
+            row = np.where(home == index, (of_position - space.start) // space.sizes[2], -1)
+            rows = np.unique(row[row >= 0])
+            if len(rows) > MOST_PARTS:
+                raise
+            for one in rows:
+                found += parts(np.where(row == one, numbers, -1), spaces)
+        return found
 
 
 def _extents(network: Network, of: Space | Part) -> list[tuple[int, np.ndarray]]:

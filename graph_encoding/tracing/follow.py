@@ -10,9 +10,8 @@ other parametrizations are applied.
 
 from __future__ import annotations
 
-import inspect
+import contextlib
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..weights import UnsupportedNetwork
 from .attention import Scores
+from .inputs import arguments
 from .modules import eager, named, unchanged
 from .network import Network, TokensFirst
 from .operations import Call, apply
@@ -31,7 +31,7 @@ from .values import IMAGES, Value
 
 def trace(
     model: nn.Module,
-    input_shape: tuple[int, ...],
+    example: Any,
     identity_shortcuts: bool = False,
     attends: bool = False,
 ) -> Trace:
@@ -41,8 +41,8 @@ def trace(
     ----------
     model : torch.nn.Module
         Traced in evaluation mode, and left as it was.
-    input_shape : tuple of int
-        Of one input: channels and one to three sizes, or features.
+    example : torch.Tensor, tuple or dict
+        What the network is called with: see `inputs`.
     identity_shortcuts : bool
         Whether a shortcut without weights becomes edges of weight 1.
     attends : bool
@@ -57,23 +57,21 @@ def trace(
     UnsupportedNetwork
         Naming the module, the function and the line of code that has no multipartite graph.
     """
-    if not 1 <= len(input_shape) <= 4 or min(input_shape) < 1:
-        raise UnsupportedNetwork(
-            f"an input of shape {tuple(input_shape)} is neither an image (channels, and one "
-            "to three sizes) nor a vector; it has no axis of images"
-        )
     for name, module in model.named_modules():
         if isinstance(module, torch.jit.ScriptModule):
             label = name or type(module).__name__
-            raise UnsupportedNetwork(f"{label}: TorchScript cannot be followed, its source can")
+            raise UnsupportedNetwork(
+                f"{label}: TorchScript inside of a module cannot be followed; give the module "
+                "that it was made of"
+            )
     apart: frozenset[frozenset[int]] = frozenset()
-    tokens_first = False
+    tokens_first: frozenset[int] = frozenset()
     while True:
         network = Network(model, identity_shortcuts, attends, apart, tokens_first)
         try:
-            _run(model, network, input_shape)
-        except TokensFirst:
-            tokens_first = True
+            _run(model, network, example)
+        except TokensFirst as found:
+            tokens_first |= {found.key}
             continue
         if network.read_alone <= apart:
             return trace_of(network)
@@ -81,15 +79,8 @@ def trace(
         apart |= network.read_alone
 
 
-def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> None:
-    _require_one_input(model, network)
-    channels, *sizes = input_shape[::-1] if network.tokens_first else input_shape
-    _, value = network.new_layer("input", channels, (1, 1, 1, *sizes)[-3:])
-    if network.tokens_first:
-        value = value.changed(lambda numbers: numbers.transpose(1, -1))
-    network.layers[0].read = True  # nothing ends in it
-    shape = (IMAGES, *input_shape)
-    tensor = stand_in(network, value.changed(lambda numbers: numbers.reshape(shape)))
+def _run(model: nn.Module, network: Network, example: Any) -> None:
+    args, kwargs = arguments(network, model, example)
     with (
         unchanged(model, network.weight.device) as keep,
         named(model, network),
@@ -100,42 +91,40 @@ def _run(model: nn.Module, network: Network, input_shape: tuple[int, ...]) -> No
         for module in model.modules():  # eval() may do more: LoRA merges its weights
             module.training = False
         try:
-            out = model(tensor)
-        except (UnsupportedNetwork, TokensFirst):
+            out = model(*args, **kwargs)
+        except UnsupportedNetwork as error:
+            if not isinstance(model, torch.export.UnflattenedModule):
+                raise
+            line = str(error).splitlines()[0]  # torch adds where it was
+            raise UnsupportedNetwork(line + _of_program(model)) from None
+        except TokensFirst:
             raise
         except Exception as error:
             # The network's own code failed on a shape, or on a value without data.
             lines = [*filter(str.strip, str(error).splitlines()), type(error).__name__]
             reason = f"fails when it is traced: {lines[0]}"  # further lines may be frames
             raise network.refusal(reason, error) from error
+    if not isinstance(out, torch.Tensor) and not [*tensors_in(out)]:
+        raise network.refusal(
+            f"its output, of type {type(out).__name__}, has no tensors in tuples, lists, "
+            "dictionaries or dataclasses, where they are looked for; wrap it so that it gives them"
+        )
     try:
         end_with(network, [value for value in values_in(out) if not isinstance(value, Scores)])
     except NotImplementedError as error:
         raise network.refusal(str(error)) from error
 
 
-def _require_one_input(model: nn.Module, network: Network) -> None:
-    """Refuse a forward pass that cannot be called with one tensor."""
-    try:
-        signature = inspect.signature(model.forward)
-    except (TypeError, ValueError):  # of no Python function: whatever it takes
-        return
-    try:
-        signature.bind(None)
-    except TypeError:
-        needed = [
-            each.name
-            for each in signature.parameters.values()
-            if each.default is each.empty
-            and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
-        ]
-        code = getattr(inspect.unwrap(model.forward), "__code__", None)
-        where = f" (line {code.co_firstlineno} of {Path(code.co_filename).name})" if code else ""
-        raise network.refusal(
-            f"its forward takes {len(needed)} inputs ({', '.join(needed)}), and here it is given "
-            "one tensor; wrap it in a module that takes one and makes the others of it or holds "
-            f"them{where}"
-        ) from None
+def _of_program(model: torch.export.UnflattenedModule) -> str:
+    """What may be wrong with a program of ``torch.export`` that cannot be followed."""
+    inputs = (node.meta.get("val") for node in model.graph.nodes if node.op == "placeholder")
+    images = [of.shape[0] for of in inputs if getattr(of, "shape", None)]
+    if all(isinstance(number, torch.SymInt) or number == IMAGES for number in images):
+        return ""
+    return (
+        "; a program of a fixed number of images may have it in its shapes: export it with "
+        "dynamic_shapes in which the first axis is free (torch.export.Dim)"
+    )
 
 
 class Mode(TorchFunctionMode):
@@ -179,7 +168,8 @@ class Mode(TorchFunctionMode):
             raise NotImplementedError(
                 f"{call.name} writes into a tensor that is no value; add instead"
             )
-        found = apply(call)
+        with self.owner_of(call):
+            found = apply(call)
         if found is first and (call.in_place or call.kwargs.get("inplace")):
             return call.args[0]  # the same tensor, which stands for the same nodes
         if call.in_place:
@@ -199,6 +189,14 @@ class Mode(TorchFunctionMode):
         if call.full_name == "__getitem__":
             handle_of(tensor).taken = handles[0], call.args[1], handles[0].version
         return tensor
+
+    def owner_of(self, call: Call) -> contextlib.AbstractContextManager:
+        """While it lasts, the layer of a program runs whose parameter a function is given."""
+        owners = self.network.owners
+        name = next((owners[id(p)] for p in tensors_in(call.args) if id(p) in owners), None)
+        if not name:
+            return contextlib.nullcontext()
+        return self.network.part(name, call.name)
 
     def require_known(self, tensor: torch.Tensor, name: str) -> Handle:
         """What is known of a tensor, which must be all there is to know."""

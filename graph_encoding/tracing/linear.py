@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from ..weights import array
-from .connections import connect_rows, convolution, grid
+from .connections import connect_rows, convolution, grid, parts_of
 from .network import Network, TokensFirst
-from .values import IMAGES, Unordered, Value
+from .values import IMAGES, Part, Unordered, Value
 
 MOST_ENTRIES = 2**27
 """Of a layer whose weights are written out for each of many channels: 2 GB."""
@@ -44,31 +44,33 @@ def linear(network: Network, value: Value, weight: torch.Tensor) -> Value:
 
     is_map = 4 <= len(shape) <= 5 and shape[0] == IMAGES and 2 * len(first) == len(rows)
     size = (1, *shape[1:-1])[-3:] if is_map else None
-    try:
-        numbers = _at_positions(network, value, weight, (first, second), size)
-    except Unordered:
-        order = np.argsort(last[first], kind="stable")  # as of windows of a map, cut out of it
+    order = np.argsort(last[first], kind="stable")  # as of windows of a map, cut out of it
+    ways = [([(first, second)], size), ([(first[order], second[order])], None)]
+    if network.attends:  # a class token of one layer beside patches of another: a layer for each
+        layers = network.spaces.layers_of(last[first] >> 1)
+        ways.append(([(first[at], second[at]) for at in layers], None))
+    for groups, size in ways:
         try:
-            first, second = first[order], second[order]
-            numbers = _at_positions(network, value, weight, (first, second))
-        except Unordered:  # its features are positions
-            if network.attends and _are_of_the_input(network, value, len(first)):
-                raise TokensFirst from None
-            first, second = np.sort(first), np.sort(second)
-            return _written_out(network, value, weight, first, second)
-    out = torch.full((len(rows), len(weight)), -1)
-    out[first], out[second] = numbers[0], numbers[1]
-    return Value((out.reshape(*shape[:-1], len(weight)),))
+            maps = [_at_positions(network, value, images, size) for images in groups]
+        except Unordered:
+            continue
+        out = torch.full((len(rows), len(weight)), -1)
+        for images, (of, found) in zip(groups, maps, strict=True):
+            for rows_of, numbers in zip(images, _read(network, of, found, weight), strict=True):
+                out[rows_of] = numbers
+        return Value((out.reshape(*shape[:-1], len(weight)),))
+    if network.attends:
+        _require_channels_first(network, value, len(first))
+    return _written_out(network, value, weight, first, second)  # its features are positions
 
 
 def _at_positions(
     network: Network,
     value: Value,
-    weight: torch.Tensor,
     images: tuple[np.ndarray, np.ndarray],
     size: Sequence[int] | None = None,
-) -> torch.Tensor:
-    """A linear layer at every position of a map: its numbers (images, positions, out features).
+) -> tuple[Value, list[list[Part]]]:
+    """What a linear layer at every position reads: a map, and its parts.
 
     Parameters
     ----------
@@ -85,19 +87,24 @@ def _at_positions(
     if size is None:
         size = grid(network, [tensor[0].numpy() >> 1 for tensor in rows])
     maps = Value(tuple(tensor.transpose(1, 2).reshape(IMAGES, features, *size) for tensor in rows))
+    return maps, parts_of(network, maps, may_cut=False)
+
+
+def _read(
+    network: Network, maps: Value, found: list[list[Part]], weight: torch.Tensor
+) -> torch.Tensor:
+    """A linear layer at every position of a map: its numbers (images, positions, out features)."""
     kernels, one, none = weight[:, :, None, None, None], (1, 1, 1), [(0, 0)] * 3
-    layer = convolution(network, maps, kernels, one, none, one, 1, size, may_cut=False)
+    layer = convolution(network, found, kernels, one, none, one, 1, maps.shape[2:])
     return layer.alternatives[0].flatten(2).transpose(1, 2)
 
 
-def _are_of_the_input(network: Network, value: Value, positions: int) -> bool:
-    """Whether features are positions of an input (positions, features)."""
-    channels, *sizes = network.layers[0].shape
-    return (
-        not network.tokens_first
-        and network.spaces.layers(value) == {0}
-        and (positions, 1, 1, value.shape[-1]) == (channels, *sizes)
-    )
+def _require_channels_first(network: Network, value: Value, positions: int) -> None:
+    """Begin again if the features are those of an input (positions, features)."""
+    key, *others = network.spaces.layers(value)
+    is_input = not others and key in network.padding and key not in network.tokens_first
+    if is_input and network.layers[key].shape == (positions, 1, 1, value.shape[-1]):
+        raise TokensFirst(key)
 
 
 def _written_out(

@@ -19,6 +19,10 @@ from .network import ONE_BY_ONE, Network
 
 CELLS = (nn.RNNBase, nn.RNNCellBase)
 RECURRENT = f"it reads its own outputs again, step by step; {ONE_BY_ONE}"
+DETECTION = (
+    "a detector's boxes, and the sizes to which it brings images, depend on the data; its backbone "
+    "(model.backbone, with its pyramid) has a fixed graph, and " + ONE_BY_ONE
+)
 ATTENTION = (
     nn.MultiheadAttention,
     nn.Transformer,
@@ -77,6 +81,8 @@ def named(model: nn.Module, network: Network) -> Iterator[None]:
             network.modules.append((name, type(module).__name__))
             if isinstance(module, CELLS):
                 raise network.refusal(f"has no multipartite graph: {RECURRENT}")
+            if type(module).__module__.startswith("torchvision.models.detection.transform"):
+                raise network.refusal(DETECTION)
             if isinstance(module, ATTENTION) and not network.attends:
                 raise network.refusal(REFUSED)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+
+from system import text
 
 from ..axis import Axis
 from ..weights import UnsupportedNetwork
@@ -110,7 +113,17 @@ class Connection:
 
 
 class TokensFirst(Exception):
-    """The network reads the features of an input (positions, features): trace it as such."""
+    """The network reads the features of an input (positions, features): trace it as such.
+
+    Parameters
+    ----------
+    key : int
+        Of the input's layer.
+    """
+
+    def __init__(self, key: int) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 class Network:
@@ -125,21 +138,26 @@ class Network:
         Whether attention is followed.
     apart : set of frozenset of int
         Members of layers that stay apart where a sum would join them with others.
-    tokens_first : bool
-        Whether the input's first axis is that of positions and its last one that of channels.
+    tokens_first : set of int
+        Keys of inputs whose first axis is that of positions and whose last one that of channels.
 
     Attributes
     ----------
     layers : list of TracedLayer
-        In the order in which the network computes them, the input first; keys are places in it.
+        In the order in which the network computes them; keys are places in it.
     connections : list of Connection
     spaces : Spaces
-    padding : numpy.ndarray of int64, shape (3, 2)
-        Of the input, by what reads it: depth, height, width; before, after.
+    padding : dict of int to numpy.ndarray of int64, shape (3, 2)
+        Of every input layer, by its key, what those that read it pad: depth, height, width; before,
+        after.
+    outputs : set of int
+        Keys of the output layers, once the run has ended.
     read_alone : set of frozenset of int
         Members of layers that became part of another one, and that are also read alone.
     modules : list of tuple of str
         Names and types of the modules that run, the innermost last.
+    owners : dict of int to str
+        Of a program, which may have no modules: the layer of each parameter (by its id).
     weight : torch.Tensor
         One of the network's; where it is, the network believes all tensors to be.
     """
@@ -150,7 +168,7 @@ class Network:
         identity_shortcuts: bool,
         attends: bool,
         apart: frozenset[frozenset[int]],
-        tokens_first: bool = False,
+        tokens_first: frozenset[int] = frozenset(),
     ) -> None:
         self.identity_shortcuts, self.attends = identity_shortcuts, attends
         self.tokens_first = tokens_first
@@ -158,9 +176,14 @@ class Network:
         self.layers: list[TracedLayer] = []
         self.connections: list[Connection] = []
         self.spaces = Spaces()
-        self.padding = np.zeros((3, 2), np.int64)
+        self.padding: dict[int, np.ndarray] = {}
+        self.outputs: set[int] = set()
         self.read_alone: set[frozenset[int]] = set()
         self.modules = [(type(model).__name__, type(model).__name__)]
+        self.owners: dict[int, str] = {}
+        if isinstance(model, torch.export.UnflattenedModule):
+            named = model.named_parameters()
+            self.owners = {id(p): text.name(name.rpartition(".")[0]) for name, p in named}
         self.weight = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
 
     @property
@@ -168,12 +191,26 @@ class Network:
         """Name of the module that runs."""
         return self.modules[-1][0]
 
+    @contextmanager
+    def part(self, name: str, kind: str) -> Iterator[None]:
+        """While it lasts, a part runs of the module that does."""
+        self.modules.append((name, kind))
+        yield
+        self.modules.pop()
+
     def new_layer(
         self, name: str, channels: int, sizes: Sequence[int] = (1, 1, 1)
     ) -> tuple[int, Value]:
         """A new node layer, after all others: its key and its value."""
         place = 1 + max([layer.place for layer in self.layers], default=-1)
         return self._add(TracedLayer(name, channels, tuple(sizes), place, frozenset({place})))
+
+    def new_input(self, name: str, channels: int, sizes: Sequence[int]) -> Value:
+        """A layer of input nodes: its value. Nothing ends in it."""
+        key, value = self.new_layer(name, channels, sizes)
+        self.layers[key].read = True
+        self.padding[key] = np.zeros((3, 2), np.int64)
+        return value
 
     def joint_layer(self, keys: Sequence[int]) -> tuple[int, Value]:
         """A node layer in place of the layers that end in it; they are no more read alone."""

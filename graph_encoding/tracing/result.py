@@ -1,4 +1,4 @@
-"""The end of tracing: the output's layer is the last one, and what is joined is put together."""
+"""The end of tracing: which layers are the outputs, and what is joined is put together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from .merging import merged
 from .network import Connection, Network, TracedLayer
 from .values import Value
 
+NO_INPUT = (
+    "; of an example, whole numbers are read as masks or as what an Embedding looks up, and here "
+    "none does: give images as floating-point numbers"
+)
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -21,41 +26,43 @@ class Trace:
     Attributes
     ----------
     layers : list of TracedLayer
-        In the order of their nodes: the padded input first, the output last.
+        In the order of their nodes: the padded inputs first; outputs that nothing reads last.
     connections : list of Connection
         In the order in which the network computes them, at most one a pair of layers; sources and
         targets are places in `layers`.
+    inputs : int
+        How many of the layers are inputs.
+    outputs : tuple of int
+        Places of the outputs.
     """
 
     layers: list[TracedLayer]
     connections: list[Connection]
+    inputs: int
+    outputs: tuple[int, ...]
 
 
 def end_with(network: Network, values: Sequence[Value]) -> None:
-    """Let the layer of the network's output be the last one.
+    """Let the layers that the network's outputs stand for be its output layers.
 
     Raises
     ------
     UnsupportedNetwork
-        If the output is not the outputs of one layer, or is also read by another one.
+        If there are none: the outputs are constants, or inputs as they are.
     """
-    name = network.modules[0][0]
-    keys = set().union(*(network.spaces.layers(value) for value in values))
-    if not keys or 0 in keys:
-        raise UnsupportedNetwork(f"{name}: its output does not come from its input through weights")
+    keys = set().union(*(network.spaces.layers(value) for value in values)) - network.padding.keys()
+    if not keys:
+        raise UnsupportedNetwork(
+            f"{network.modules[0][0]}: its output does not come from its input through weights"
+            + (NO_INPUT if not network.padding else "")
+        )
     for key in keys:
         network.note_reading(key)
-    if len(keys) > 1:
-        names = ", ".join(sorted(network.layers[key].name for key in keys))
-        raise UnsupportedNetwork(
-            f"{name}: its output is made of several layers ({names}); "
-            "wrap it so that it returns one of them"
-        )
-    (key,) = keys
-    last = network.layers[key]
-    if last.read and any(connection.source == key for connection in network.connections):
-        raise UnsupportedNetwork(f"{name}: its output {last.name} is also read by other layers")
-    last.place = 1 + max(layer.place for layer in network.layers)
+    network.outputs = keys
+    read = {network.root(connection.source) for connection in network.connections}
+    last = 1 + max(layer.place for layer in network.layers)
+    for more, key in enumerate(sorted(keys - read, key=lambda key: network.layers[key].place)):
+        network.layers[key].place = last + more
 
 
 def trace_of(network: Network) -> Trace:
@@ -66,12 +73,12 @@ def trace_of(network: Network) -> Trace:
     UnsupportedNetwork
         If the ways through which weights join the same nodes have no common geometry.
     """
-    layers = network.layers
-    keys = [key for key, layer in enumerate(layers) if layer.joined is None]
-    keys.sort(key=lambda key: layers[key].place)
+    layers, inputs = network.layers, _inputs(network)
+    inner = {key for key, layer in enumerate(layers) if layer.joined is None}
+    keys = [*inputs, *sorted(inner - network.padding.keys(), key=lambda key: layers[key].place)]
     places = {key: place for place, key in enumerate(keys)}
     by_ends: dict[tuple[int, int], list[Connection]] = {}
-    for connection in _with_padded_input(network):
+    for connection in _with_padded_inputs(network):
         ends = tuple(places[network.root(key)] for key in (connection.source, connection.target))
         by_ends.setdefault(ends, []).append(connection)
     connections = []
@@ -80,20 +87,30 @@ def trace_of(network: Network) -> Trace:
             connections.append(replace(merged(several), source=source, target=target))
         except NotImplementedError as error:
             raise UnsupportedNetwork(f"{several[-1].name}: {error}") from error
-    return Trace([layers[key] for key in keys], connections)
+    outputs = sorted(places[key] for key in network.outputs)
+    return Trace([layers[key] for key in keys], connections, len(inputs), tuple(outputs))
 
 
-def _with_padded_input(network: Network) -> list[Connection]:
-    """Let the input layer hold the padding that convolutions add around it: nodes of their own."""
-    layer, before = network.layers[0], network.padding[:, 0].tolist()
-    added = network.padding.sum(axis=1).tolist()
-    layer.sizes = tuple(size + more for size, more in zip(layer.sizes, added, strict=True))
-    return [
-        replace(connection, axes=tuple(map(_moved, connection.axes, layer.sizes, before)))
-        if connection.source == 0
-        else connection
-        for connection in network.connections
-    ]
+def _inputs(network: Network) -> list[int]:
+    """Keys of the input layers that something reads."""
+    read = {connection.source for connection in network.connections}
+    return [key for key in network.padding if key in read]
+
+
+def _with_padded_inputs(network: Network) -> list[Connection]:
+    """Let input layers hold the padding that convolutions add around them: nodes of their own."""
+    for key, padding in network.padding.items():
+        layer, added = network.layers[key], padding.sum(axis=1).tolist()
+        layer.sizes = tuple(size + more for size, more in zip(layer.sizes, added, strict=True))
+    return [_from_padded(network, connection) for connection in network.connections]
+
+
+def _from_padded(network: Network, connection: Connection) -> Connection:
+    padding = network.padding.get(connection.source)
+    if padding is None:
+        return connection
+    sizes, before = network.layers[connection.source].sizes, padding[:, 0].tolist()
+    return replace(connection, axes=tuple(map(_moved, connection.axes, sizes, before)))
 
 
 def _moved(axis: Axis, size: int, before: int) -> Axis:

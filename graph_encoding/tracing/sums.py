@@ -10,7 +10,7 @@ of its summands are known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, reduce
 from operator import and_
 
@@ -19,6 +19,8 @@ import torch
 from .connections import shortcut
 from .network import Network
 from .values import IMAGES, Value
+
+DIVISIONS = ("div", "divide", "true_divide")
 
 
 class Sum(Value):
@@ -38,6 +40,44 @@ class Sum(Value):
         return _settled(self.network, _flat(self), self.module).alternatives
 
 
+class Moment(Value):
+    """A mean along one axis, by which a norm that is written out may shift or scale its value.
+
+    Parameters
+    ----------
+    of : Value
+    shape : torch.Size
+    mean : callable
+        Gives what it stands for where anything else reads it, or refuses to.
+    inverted : bool
+        Whether it has been inverted, so that a norm multiplies by it.
+    """
+
+    def __init__(
+        self, of: Value, shape: torch.Size, mean: Callable[[], Value], inverted: bool = False
+    ) -> None:
+        self.of, self.sizes, self.mean, self.inverted = of, shape, mean, inverted
+
+    @property
+    def shape(self) -> torch.Size:
+        """Of the tensor."""
+        return self.sizes
+
+    @cached_property
+    def alternatives(self) -> tuple[torch.Tensor, ...]:
+        """The mean, which somebody reads."""
+        return self.mean().alternatives
+
+
+def normed(terms: Sequence[Value], by: str) -> list[Value]:
+    """Two terms of a function, without a moment by which it norms the first one."""
+    if len(terms) == 2 and isinstance(terms[1], Moment) and _is_equal(terms[1].of, terms[0]):
+        names = ("mul", "multiply") if terms[1].inverted else ("sub", "subtract", *DIVISIONS)
+        if by in names:
+            return [terms[0]]
+    return list(terms)
+
+
 def summed(network: Network, terms: Sequence[Value]) -> Value:
     """The sum of values of one shape."""
     return Sum(network, terms) if len(terms) > 1 else terms[0]
@@ -48,8 +88,9 @@ def beside(network: Network, terms: Sequence[Value]) -> Value:
     alternatives: list[torch.Tensor] = []
     for term in terms:
         for numbers in term.alternatives:
-            if not any(torch.equal(numbers, known) for known in alternatives):
-                alternatives.append(numbers)
+            for known in alternatives:  # what is met twice counts once
+                numbers = numbers.masked_fill(numbers == known, -1)
+            alternatives.append(numbers)
     some = [numbers for numbers in alternatives if bool((numbers >= 0).any())]
     if len(some) > 1:
         for term in terms:
@@ -66,6 +107,10 @@ def _flat(value: Value) -> list[Value]:
 
 
 def _settled(network: Network, terms: list[Value], module: str) -> Value:
+    shape = terms[0].shape
+    if all(_has_images_flattened(term) for term in terms):
+        apart = [term.changed(lambda n: n.reshape(IMAGES, -1, *shape[1:])) for term in terms]
+        return _settled(network, apart, module).changed(lambda n: n.reshape(shape))
     different: list[Value] = []
     for term in terms:
         if network.spaces.layers(term) and not any(_is_equal(term, known) for known in different):
@@ -101,7 +146,22 @@ def _settled(network: Network, terms: list[Value], module: str) -> Value:
     return beside(network, [joint, *others]) if others else joint
 
 
+def _has_images_flattened(value: Value) -> bool:
+    """Whether the first axis is that of images and positions, as where tokens are flattened."""
+    images, rest = divmod(value.shape[0], IMAGES)
+    return (
+        images > 1
+        and not rest
+        and all(
+            bool(((numbers[:images] < 0) | (numbers[:images] & 1 == 0)).all())
+            for numbers in value.alternatives
+        )
+    )
+
+
 def _is_equal(one: Value, other: Value) -> bool:
+    if one is other:
+        return True
     return len(one.alternatives) == len(other.alternatives) and all(
         map(torch.equal, one.alternatives, other.alternatives)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 import torch
@@ -80,7 +80,7 @@ def put_back(tensor: object, index: object, source: object) -> None:
 
 
 def tensors_in(of: Any) -> Iterator[torch.Tensor]:
-    """All tensors in nested tuples, lists and dictionaries."""
+    """All tensors in nested tuples, lists, dictionaries and dataclasses."""
     if isinstance(of, torch.Tensor):
         yield of
     elif isinstance(of, tuple | list):
@@ -88,6 +88,8 @@ def tensors_in(of: Any) -> Iterator[torch.Tensor]:
             yield from tensors_in(item)
     elif isinstance(of, dict):
         yield from tensors_in(list(of.values()))
+    elif is_dataclass(of) and not isinstance(of, type):
+        yield from tensors_in(vars(of))
 
 
 def values_in(of: Any) -> list[Value]:

@@ -116,16 +116,25 @@ class Value:
 
 
 class Known(Value):
-    """A constant that the network makes of a value's shape or type, and whose elements are known.
+    """A constant whose elements are known.
 
     Parameters
     ----------
     data : torch.Tensor
+    is_given : bool
+        Whether it is made of an example input, as masks are; or else of a value's shape or type.
     """
 
-    def __init__(self, data: torch.Tensor) -> None:
+    def __init__(self, data: torch.Tensor, is_given: bool = False) -> None:
         super().__init__((torch.full(data.shape, -1),))
-        self.data = data
+        self.data, self.is_given = data, is_given
+
+
+class Tokens(Known):
+    """Whole numbers of an example input, such as token ids: what they look up is an input."""
+
+    def __init__(self, data: torch.Tensor) -> None:
+        super().__init__(data, True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +200,12 @@ class Spaces:
     def layers(self, value: Value) -> set[int]:
         """Keys of all node layers that a value stands for."""
         return {space.layer for space, _ in self._found(value)}
+
+    def layers_of(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Where in an array the numbers are of one node layer, for each."""
+        homes, home = np.unique(self.of(numbers), return_inverse=True)
+        keys = np.array([self.all[index].layer for index in homes])[home.ravel()]
+        return [np.flatnonzero(keys == key) for key in np.unique(keys)]
 
     def bits(self, value: Value) -> int:
         """The channels of all spaces that a value stands for, each a bit of one number."""

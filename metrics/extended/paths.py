@@ -59,10 +59,8 @@ def _log_sum(graph: Graph, reaching: np.ndarray, weighted: bool) -> float | None
     each of its nodes, which is below 1e-9 up to 8 million of them. Of paths of one length, parts
     whose sums differ by more than 1e300 count as nothing beside each other.
     """
-    first, last = graph.layers[0], graph.layers[-1]
     product = AdjacencyProduct(graph.num_nodes, graph.blocks, weighted)
-    at_node = np.zeros(graph.num_nodes)
-    at_node[first.offset : first.stop] = reaching[first.offset : first.stop]
+    at_node, is_output = (graph.is_input & reaching).astype(float), graph.is_output
     scale, logarithms = 0, []
     while at_node.any():
         arrived = np.zeros(graph.num_nodes)
@@ -72,6 +70,6 @@ def _log_sum(graph: Graph, reaching: np.ndarray, weighted: bool) -> float | None
         arrived *= reaching
         _, exponent = np.frexp(arrived.max())
         at_node, scale = np.ldexp(arrived, -exponent), scale + int(exponent)
-        if total := at_node[last.offset : last.stop].sum():
+        if total := at_node[is_output].sum():
             logarithms.append(log(total) + scale * log(2))
     return float(np.logaddexp.reduce(logarithms)) if logarithms else None

@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.encoding --save tests/benchmarks/results
 
-Every network is torchvision's, pruned uniformly to 98 % sparsity, for images of 224 x 224.
+Those of `NETWORKS` are torchvision's, pruned uniformly to 98 % sparsity, for images of 224 x 224.
 Attention is followed; the matrices of projections that ViT keeps beside its layers are pruned, too,
 and its head, which is zero at initialisation, is drawn. The flow is compared with torch's own
 forward and backward pass, without and with identity shortcuts; where uniform pruning leaves no path
@@ -15,12 +15,13 @@ import argparse
 import copy
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from . import measure
+from . import measure, others
 
 NETWORKS = (
     *("resnet18", "resnet50", "vgg16", "mobilenet_v2", "efficientnet_b0", "densenet121"),
@@ -30,26 +31,47 @@ SHAPE = (3, 224, 224)
 
 
 def main() -> None:
-    """Run every network in a fresh process; with ``--network``, be that process."""
+    """Run every network in a process of its own; with ``--network``, be that process."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--network", help=argparse.SUPPRESS)
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write the table there")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="parts of names: only these")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write the tables there")
     options = parser.parse_args()
     if options.network:
         print(json.dumps(one_network(options.network)))
         return
-    rows = [
-        line
-        for name in NETWORKS
-        for line in measure.lines_of("tests.benchmarks.encoding", "--network", name)
-    ]
-    table = pd.DataFrame(rows)
-    print(table.to_string(index=False))
-    if options.save:
-        options.save.mkdir(parents=True, exist_ok=True)
-        table.to_csv(options.save / "encoding.csv", index=False)
+    for file, rows in (
+        ("encoding.csv", at_224(options.words)),
+        ("networks.csv", others.rows(options.words)),
+    ):
+        gather(rows, options.save / file if options.save else None)
+
+
+def gather(rows: Iterable[dict], file: Path | None) -> None:
+    """Print each row, and put it in place of the one that a table has of its network."""
+    for row in rows:
+        print(json.dumps(row), flush=True)
+        if file is None:
+            continue
+        table = pd.DataFrame([row])
+        if file.exists():
+            old = pd.read_csv(file)
+            table = pd.concat([old[old.network != row["network"]], table])
+            table = table.sort_values(
+                [c for c in ("library", "family") if c in table], kind="stable"
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(file, index=False)
+
+
+def at_224(words: list[str]) -> Iterator[dict]:
+    """A row for each of `NETWORKS` whose name holds one of the words, or for all."""
+    for name in NETWORKS:
+        if any(word in name for word in words or [""]):
+            for row in measure.lines_of("tests.benchmarks.encoding", "--network", name):
+                yield {"network": name} | row
 
 
 def one_network(name: str) -> dict:

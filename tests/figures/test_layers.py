@@ -1,5 +1,7 @@
 """The sheet of all layers."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from networks import sparsify
@@ -86,3 +88,12 @@ def test_scales(densities):
 def test_what_cannot_be_compared(summaries, says):
     with pytest.raises(ValueError, match=says):
         compare(summaries)
+
+
+def test_names_of_a_narrow_sheet_do_not_touch():
+    figure = compare({"snip": rows(0.3, layers=70)}, 4.4)
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in figure.axes[-1].get_xticklabels()]
+    assert len(boxes) > 10 and figure.get_figwidth() == 4.4
+    assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+    assert all(len(panel.lines[0].get_xdata()) == 70 for panel in figure.axes)

@@ -301,3 +301,11 @@ def test_a_picture_is_1800_pixels_wide_and_its_svg_has_text(small, tmp_path):
     svg = ElementTree.parse(tmp_path / "graph.svg")
     found = " ".join("".join(text.itertext()) for text in svg.iter(f"{SVG}text"))
     assert f"{small.num_edges:,} edges" in found and "Netz 9" in found
+
+
+def test_a_bare_picture_has_edges_and_no_words(small):
+    figure = draw(small, mark=("sinks",), bare=True, inches=4)
+    (axes,) = figure.axes
+    assert edge_lines(axes) and figure.get_figwidth() == 4 > figure.get_figheight()
+    assert not axes.axison and not figure.texts and axes.get_legend() is None
+    assert not axes.get_title(loc="left")

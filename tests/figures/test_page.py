@@ -11,14 +11,15 @@ from html.parser import HTMLParser
 import matplotlib.image
 import numpy as np
 import pytest
-from browser import browser, why_not
 from hypothesis import given, settings
 from matplotlib.figure import Figure
 from networks import Residual, sparsify
 from pairs import pairs
 from torch import nn, no_grad
 
-from figures.page import LAYER_COLUMNS, Picture, page, warnings_of
+from figures.collapse import warnings_of
+from figures.page.one import LAYER_COLUMNS, page
+from figures.page.parts import Picture
 from graph_encoding import NodeLayer, encode
 from metrics import COLUMNS, GROUPS, METRICS
 from metrics.by_layer import LayerSummary, by_layer, whole
@@ -357,15 +358,6 @@ def test_warnings_are_lines_on_any_graph(pair):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory):
-    if why_not():
-        pytest.skip(why_not())
-    folder = tmp_path_factory.mktemp("browser")
-    with browser(folder / "profile") as found:
-        yield found
 
 
 @pytest.fixture

@@ -156,34 +156,34 @@ def test_report_has_no_nan(studied):
     assert not re.search(r"\bnan\b", studied[0]["report.md"].decode())
 
 
-def test_same_data_and_seed_give_the_same_bytes(own, tmp_path, monkeypatch):
+def test_same_data_and_seed_give_the_same_bytes(cell, tmp_path, monkeypatch):
     make_quick(monkeypatch)
-    wanted = ["--data", own, "--jobs", 1, "--models", "CONV-6", "--sections", "correlation"]
+    wanted = ["--data", cell, "--jobs", 1, "--sections", "correlation"]
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         assert study.main(list(map(str, [*wanted, "--output-dir", folder]))) == 0
     assert {"figures/study_correlation.svg", "report.md"} <= set(files_of(first))
     assert files_of(first) == files_of(second)
 
-    data = networks.load(own)
+    data = networks.load(cell)
     one, two = (study.compute(data, ["correlation"], seed=seed) for seed in (0, 1))
     one, two = one["correlation"]["correlations"], two["correlation"]["correlations"]
     pd.testing.assert_series_equal(one["r"], two["r"])
     assert (one["r_low"] != two["r_low"]).mean() > 0.8
 
 
-def test_order_of_rows_and_files_does_not_matter(small, own):
-    for file in own.rglob("*.csv"):
+def test_order_of_rows_and_files_does_not_matter(small_cell, cell):
+    for file in cell.rglob("*.csv"):
         first, *rows = file.read_text().splitlines(keepends=True)
         file.write_text("".join([first, *reversed(rows)]))
-    one, two = networks.load(small), networks.load(own)
+    one, two = networks.load(small_cell), networks.load(cell)
     pd.testing.assert_frame_equal(one.runs, two.runs)
     for name in one.features:
         pd.testing.assert_frame_equal(one.features[name], two.features[name])
 
 
 def test_processes_do_not_change_the_tables(tmp_path, monkeypatch):
-    folders.write_small(tmp_path, models=("CONV-6",))
+    folders.write_small(tmp_path, models=("CONV-6",), datasets=("CIFAR-10",))
     data = networks.load(tmp_path)
     monkeypatch.setattr(importance, "SPLITS", 1)
     monkeypatch.setattr(importance, "REPEATS", 1)  # in this process, that makes the tasks

@@ -325,10 +325,6 @@ def over_images(x):
     return F.scaled_dot_product_attention(x, x, x)
 
 
-def every_other(x):
-    return x.matmul(x.mT).masked_fill(torch.arange(6) % 2 == 0, -torch.inf).softmax(-1) @ x
-
-
 @pytest.mark.parametrize("name", ["sdpa", "softmax", "torch", "vit", "swin"])
 def test_without_the_flag_attention_is_refused_and_the_flag_is_named(name):
     model, shape = built(name)
@@ -349,7 +345,6 @@ def test_without_the_flag_attention_is_refused_and_the_flag_is_named(name):
         (lambda x: shares(x) @ shares(x) @ x, "scores that meet"),
         (lambda x: F.softmax(torch.add(x @ x.mT, torch.eye(6), alpha=-99), -1) @ x, "add of"),
         (over_images, "mixed"),
-        (every_other, "no rows and columns"),
     ],
 )
 def test_what_is_no_attention_to_a_rectangle_is_named(change, reason):

@@ -65,6 +65,8 @@ def four_times(x):
 """
 CALL = """
 import resource, sys
+import numba
+numba.config.reload_config()  # where code is kept
 import loops
 if len(sys.argv) > 1:  # no longer file can be written from here on, as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
@@ -74,21 +76,19 @@ print(sum(sum(f.stats.cache_hits.values()) for f in (loops.twice, loops.four_tim
 
 
 @pytest.fixture
-def kept(tmp_path):
+def kept(tmp_path, warm_python):
     """Call compiled functions in a new process; what it found kept, and what it said."""
     (tmp_path / "loops.py").write_text(LOOPS)
     folders = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     folders["NUMBA_CACHE_DIR"] = str(tmp_path / "cache")
 
     def run(*limit):
-        done = subprocess.run(
-            [sys.executable, "-c", CALL, *map(str, limit)],
-            env=os.environ | folders,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+        how = {"env": os.environ | folders, "cwd": tmp_path}
+        if limit:  # which what is said keeps, too, unless it goes through a pipe
+            start = [sys.executable, "-c", CALL, *map(str, limit)]
+            done = subprocess.run(start, **how, capture_output=True, text=True, timeout=600)
+        else:
+            done = warm_python.run("-c", CALL, **how)
         assert done.returncode == 0, done.stderr
         return int(done.stdout), done.stderr.splitlines()
 
@@ -137,12 +137,11 @@ def four_times(x):
 """
 
 
-def test_what_calls_a_changed_function_is_compiled_anew(tmp_path):
+def test_what_calls_a_changed_function_is_compiled_anew(tmp_path, warm_python):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     command = "import caller; print(caller.four_times(1))"
     (tmp_path / "caller.py").write_text(CALLER)
     for factor, four_times in ((2, "4\n"), (30, "900\n")):
         (tmp_path / "called.py").write_text(CALLED.format(factor=factor))
-        run = [sys.executable, "-c", command]
-        done = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=600)
+        done = warm_python.run("-c", command, env=environment, cwd=tmp_path)
         assert done.stdout == four_times, done.stderr

@@ -15,17 +15,19 @@ def network():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ((torch.zeros(1, 3, 8, 8),), "one tensor, images first, and not tuple"),
-        ({"x": torch.zeros(1, 3, 8, 8)}, "one tensor, images first, and not dict"),
-        (torch.Size((1, 3, 8, 8)), "one tensor, images first, and not Size"),
-        (3, "one tensor, images first, and not int"),
+        ((), "a tuple of the network's arguments .* and not tuple"),
+        ({"y": torch.zeros(1, 3, 8, 8)}, r"takes 1 inputs \(input\), and here it is given y"),
+        (torch.Size((1, 3, 8, 8)), "a tuple of the network's arguments .* and not Size"),
+        (3, "a tensor, images first, .* and not int"),
+        ((3,), "holds no tensor"),
+        (torch.zeros(1, 3, 8, 8).long(), "whole numbers .* as floating-point numbers"),
         (torch.zeros(3, 8, 8), "is the axis of images missing in the example input?"),
         (torch.zeros(3), "no axis of images"),
         (torch.zeros(0, 3, 0, 8), "neither an image"),
     ],
 )
 def test_an_example_that_is_no_batch_is_refused(given, said):
-    with pytest.raises(ValueError, match=said.replace("?", r"\?")):
+    with pytest.raises(ValueError, match=said.replace("input?", r"input\?")):
         encode(network(), given)
 
 
@@ -35,7 +37,12 @@ def test_a_shape_that_is_none_is_refused(shape):
         encode(network(), "unrolled", shape)
 
 
-@pytest.mark.parametrize("given", [np.zeros((1, 3, 8, 8)), torch.zeros(5, 3, 8, 8)])
+BATCH = torch.zeros(5, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "given", [np.zeros((1, 3, 8, 8)), BATCH, BATCH.byte(), (BATCH,), {"input": BATCH}]
+)
 def test_any_batch_will_do(given):
     model = network()
     (graph,) = encode(model, given)

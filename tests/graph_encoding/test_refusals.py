@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import graph_encoding
+from datasets.torchvision_import import import_torchvision
 from graph_encoding import UnsupportedNetwork
 
 
@@ -43,8 +44,14 @@ def fused(net, x):
 
 
 def quantised():
-    layer = torch.ao.nn.quantized.dynamic.Linear(4, 3)
-    return nn.Sequential(nn.Identity(), layer)
+    return nn.Sequential(nn.Identity(), torch.ao.nn.quantized.dynamic.LSTM(4, 3))
+
+
+def detector():
+    import_torchvision()
+    from torchvision.models.detection import ssdlite320_mobilenet_v3_large
+
+    return ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None)
 
 
 ONE_BY_ONE = "rolled and rolled-channel take its layers one by one"
@@ -67,19 +74,39 @@ REFUSED = {
     "two inputs": (
         TwoInputs,
         (4,),
-        r"TwoInputs: its forward takes 2 inputs \(image, mask\), .*wrap it.*line \d+ of test_ref",
+        r"TwoInputs: its forward takes 2 inputs \(image, mask\), .*give example_input.*line \d+ of",
     ),
     "embedding": (
         lambda: Net(
             lambda net, x: net.fc(net.table(x)), table=nn.Embedding(9, 4), fc=nn.Linear(4, 3)
         ),
         (5,),
-        r"table \(Embedding\): embedding looks rows up.*leave it out.*line \d+",
+        r"table \(Embedding\): embedding looks rows up.*as whole numbers.*line \d+",
     ),
     "a dictionary": (
         lambda: Net(lambda net, x: net.fc(x["pixels"]), fc=nn.Linear(4, 3)),
         (4,),
-        r"Net: it reads its input by the name 'pixels'.*wrap it.*line \d+",
+        r"Net: it reads its input by the name 'pixels'.*example_input=.*line \d+",
+    ),
+    "a function that is not known": (
+        lambda: Net(lambda net, x: torch.zeros(1, 4).copy_(net.fc(x)), fc=nn.Linear(4, 3)),
+        (4,),
+        r"Net: copy writes into a tensor that is no value; add instead \(line \d+",
+    ),
+    "a detector": (
+        lambda: detector(),
+        (3, 32, 32),
+        rf"transform \(GeneralizedRCNNTransform\): a detector's boxes.*backbone.*{ONE_BY_ONE}",
+    ),
+    "cumulative sums": (
+        lambda: Net(lambda net, x: net.fc(x).cumsum(1), fc=nn.Linear(4, 3)),
+        (4,),
+        rf"Net: cumsum .*write it as functions that have one.*{ONE_BY_ONE} \(line \d+",
+    ),
+    "a product with sparse weights": (
+        lambda: Net(lambda net, x: torch.sparse.mm(net.fc.weight, x.T).T, fc=nn.Linear(4, 3)),
+        (4,),
+        r"sparse_mm .*torch.nn.functional.linear has one",
     ),
     "a product with weights": (
         lambda: Net(lambda net, x: x @ net.fc.weight.T, fc=nn.Linear(4, 3)),
@@ -100,8 +127,8 @@ def test_refusals_name_the_module_the_line_and_what_to_do(name):
 @pytest.mark.filterwarnings("ignore:.*torch.ao.quantization")
 @pytest.mark.filterwarnings("ignore:torch.q")
 @pytest.mark.parametrize("encoding", graph_encoding.ENCODINGS)
-def test_quantised_weights_are_refused_by_every_encoding(encoding):
-    message = re.escape("1 (Linear): its weights are quantised; give the network as it was before")
+def test_quantised_weights_of_an_unknown_kind_are_refused(encoding):
+    message = re.escape("1 (LSTM): its weights are quantised; give the network as it was before")
     with pytest.raises(UnsupportedNetwork, match=message):
         graph_encoding.encode(quantised(), encoding, (4,))
 

@@ -324,7 +324,7 @@ def edits() -> Iterator[tuple[str, Callable[[dict], object]]]:
     graph = ("graphs", 0)
     block = (*graph, "blocks", 1)
     numbers = {
-        ("version",): (3, 0, True, "1"),
+        ("version",): (4, 0, True, "1"),
         ("format",): ("other",),
         ("edges", 0): (0, -1, 10**6, 2**62, "1"),
         ("configuration",): ([], None),
@@ -400,7 +400,7 @@ def forgeries(file: Path) -> Iterator[tuple[str, bytes]]:
         assert old in text
         yield name, packed(text.replace(old, new, 1), rest)
     yield "magic", packed(text, rest, magic=b"TOPOGRAM")
-    yield "newer", packed(text, rest, version=3)
+    yield "newer", packed(text, rest, version=4)
     yield "version 0", packed(text, rest, version=0)
     for length in (0, len(text) - 1, len(text) + 1, 2**23 + 1, 2**63):
         yield f"header of {length}", packed(text, rest, length=length)

@@ -240,11 +240,6 @@ class Tokens(Net):
         return self.behind(tokens, tokens, tokens)[0]
 
 
-class TwoOutputs(Net):
-    def forward(self, x):
-        return self.conv(x), self.behind(x)
-
-
 class Dynamic(Net):
     def forward(self, x):
         return nn.functional.conv2d(x, self.conv(x).mean((0, 2, 3), keepdim=True))
@@ -260,7 +255,6 @@ class Dynamic(Net):
         ),
         (Recurrent(nn.LSTM(16, 3, batch_first=True)), r"behind \(LSTM\).*self.behind\("),
         (Tokens(nn.MultiheadAttention(2, 1)), r"behind \(MultiheadAttention\).*--attention tokens"),
-        (TwoOutputs(nn.Conv2d(1, 2, 1)), "several layers \\(behind, conv\\)"),
         (Dynamic(), "Dynamic"),
         (nn.Sequential(nn.ReLU()), "does not come from its input"),
         (nn.Sequential(nn.Conv2d(3, 1, 1)), r"0 \(Conv2d\): a convolution of 3 channels reads 1"),

@@ -142,9 +142,13 @@ def elements(graph: Graph, is_cheaper: Callable) -> int:
         patch.setattr(ways.Way, "middle_counts", counting(counts, lambda found, *_: found.size))
         for module in (ways, triangles):
             patch.setattr(module, "position_counts", counting(ways.position_counts, in_sums))
-        patch.setattr(written, "_lists", counting(written._lists, lambda found, *_: found.far.size))
+        patch.setattr(
+            written,
+            "neighbour_lists",
+            counting(written.neighbour_lists, lambda found, *_: found.far.size),
+        )
         visited = counting(written.walk_product, lambda _, group, others=None: paths(group, others))
-        patch.setattr(walks, "walk_product", visited)
+        patch.setattr(written, "walk_product", visited)
         walks.closed_four_walks(graph)
         triangles.triangles(graph)
     return handled

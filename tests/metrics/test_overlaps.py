@@ -8,15 +8,17 @@ import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import sparsify
 from pairs import strided_networks, unrolled
+from torch import nn
 
-from graph_encoding import Block, Graph, NodeLayer
+from graph_encoding import Block, Graph, NodeLayer, encode
 from graph_encoding.axis import Axis
-from metrics import choice, walks
+from metrics import by_bits, choice, triangles, two_layouts, walks, written
 from metrics.extended.transitivity import transitivity
 from metrics.motifs import four_cycles, motifs
 from metrics.neighbourhoods import total_two_hop
-from metrics.ways import are_alike
+from metrics.ways import Way, are_alike
 
 WAYS = (choice.is_cheaper, lambda *costs: True, lambda *costs: False)
 """The cheaper way, kernel algebra where it can count, all paths written out."""
@@ -95,6 +97,57 @@ def test_counts_of_overlapping_blocks(graph):
             assert (closed or 0) * stars == pytest.approx(3 * expected["triangles"])
 
 
+@settings(max_examples=40)
+@given(overlapping_graphs())
+def test_tables_and_bits_agree_with_a_visit_of_every_path(graph):
+    for term in walks.terms(graph):
+        if two_layouts.cost(term.ways, term.others) is not None:
+            found = two_layouts.layouts_product(term.ways, term.others)
+            assert found == written.walk_product(term.ways, term.others)
+    for block, ways in triangles._ways_beside(graph).items():
+        expected = written.edge_triangles(block, ways)
+        found = [by_bits.edges_by_bits(block, ways)]
+        if two_layouts.edges_cost(block, ways) is not None:
+            found.append(two_layouts.on_edges(block, ways))
+        for each in found:
+            assert np.array_equal(each.at_start, expected.at_start)
+            assert np.array_equal(each.at_end, expected.at_end)
+            assert each.squares == expected.squares
+    for first in graph.blocks:
+        ways = [Way(first, second) for second in graph.blocks if first.target.meets(second.source)]
+        for end in {way.end for way in ways}:
+            some, steps = [way for way in ways if way.end == end], [first]
+            assert by_bits.visits(some) is not None
+            found = by_bits.reached_by_bits(steps, some)
+            assert found == written.reached_nodes(steps, some)
+
+
+class Wide(nn.Module):
+    """More channels than a word has bits, and a layer beside two others."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(2, 70, 3, padding=1), nn.Conv2d(70, 70, 3, padding=1)
+        self.beside = nn.Conv2d(2, 70, 1)
+
+    def forward(self, x):
+        return self.second(self.first(x)) + self.beside(x)
+
+
+def test_bits_of_more_channels_than_a_word_has():
+    network = Wide()
+    sparsify(network, 0, [0.4])
+    (graph,) = encode(network, input_shape=(2, 3, 3))
+    for block, ways in triangles._ways_beside(graph).items():
+        expected = written.edge_triangles(block, ways)
+        found = by_bits.edges_by_bits(block, ways)
+        assert found.squares == expected.squares > 0
+        assert np.array_equal(found.at_end, expected.at_end)
+        if block.name == "beside":
+            steps = [block]
+            assert by_bits.reached_by_bits(steps, ways) == written.reached_nodes(steps, ways)
+
+
 @settings(max_examples=12)
 @given(strided_networks())
 def test_both_ways_agree_on_the_published_wiring(network):
@@ -108,9 +161,8 @@ def test_both_ways_agree_on_the_published_wiring(network):
 
 
 def test_what_does_not_overlap_is_still_counted_by_algebra():
-    """Only what meets a stride-2 convolution is written out of a Resnet-20."""
+    """Only what meets a stride-2 convolution has two layouts in a Resnet-20."""
     import models
-    from graph_encoding import encode
 
     (graph,) = encode(models.build("Resnet-20", 10), wiring="published")
     terms = walks.terms(graph)

@@ -95,6 +95,14 @@ def test_float64_takes_over_where_it_is_not():
     assert matrix.products[np.float64] > 20
 
 
+def test_two_values_too_close_for_float32_are_found_as_a_group_by_it():
+    """Their own residuals are small long before it is seen that there are two."""
+    with single_only(basis=20):
+        matrix = Matrix(np.concatenate([[1.0, 0.99821, 0.998208], np.linspace(0, 0.997, 600)]))
+        assert matrix.errors(2).max() <= 2e-9
+    assert matrix.products[np.float64] < matrix.products[np.float32] / 10
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_the_start_does_not_reach_is_met_by_the_probe(seed):
     with single_only(), patch.object(lanczos, "NOISE", 0.0):
@@ -156,3 +164,27 @@ def test_threads_of_torch_are_as_before():
     with graph.product.alone():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_what_rounding_does_to_a_probe():
+    """The bound holds the length of the errors' effect, by the recurrence with an error a step."""
+    draw = np.random.default_rng(1)
+    steps, value, level = 30, 1.1, 1.1
+    diagonal, beside = 0.2 * draw.standard_normal(steps), draw.uniform(0.3, 0.5, steps)
+
+    def part(errors):
+        """What the last vector has along an eigenvector of `value`, the first has one."""
+        parts = [0.0, 1.0]
+        for j in range(steps):
+            before = beside[j - 1] * parts[-2] if j else 0.0
+            parts.append(((value - diagonal[j]) * parts[-1] - before + errors[j]) / beside[j])
+        return np.array(parts[1:])
+
+    exact = part(np.zeros(steps))
+    effects = [(part(unit)[-1] - exact[-1]) / exact[-1] for unit in np.eye(steps)]
+    pivots = exact[1:] * beside / exact[:-1]
+    grown = [np.array([p]) for p in exact[:-1]]
+    weights = [np.array([1 / (p**2 * pivot)]) for p, pivot in zip(exact[:-1], pivots, strict=True)]
+    expected = probe.ALIGNED * np.sqrt(2 / np.pi) * probe.ROUNDING * level
+    expected *= np.linalg.norm(effects)
+    assert probe._rounding(grown, weights, level) == pytest.approx(expected, rel=1e-9)

@@ -5,8 +5,6 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,7 +19,6 @@ COLUMNS = (*CONFIGURATION, *LAYER, "nodes", "motifs")
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 
-# The processes import nothing but this, so that a start takes a tenth of a second.
 COMMON = """
 import os, signal, sys, time
 from pathlib import Path
@@ -91,14 +88,21 @@ getattr(results, what)(file, COLUMNS, run(int(seed), int(layers)))
 )
 
 
-def start(code, *arguments):
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], cwd=ROOT)
+@pytest.fixture
+def start(warm_python):
+    """Start Python with some code."""
+    return lambda code, *arguments: warm_python.start("-c", code, *arguments, cwd=ROOT)
 
 
-def kill_within(what, file, seed, layers, name, call, part):
+@pytest.fixture
+def kill_within(start):
     """Run one change of a file that is killed in the midst."""
-    process = start(SUICIDE, what, file, seed, layers, name, call, part)
-    assert process.wait() == -signal.SIGKILL
+
+    def run(what, file, seed, layers, name, call, part):
+        process = start(SUICIDE, what, file, seed, layers, name, call, part)
+        assert process.wait() == -signal.SIGKILL, process.communicate()
+
+    return run
 
 
 def hidden(file):
@@ -133,7 +137,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_append_leaves_nothing_of_its_run(tmp_path, before, moment):
+def test_killed_append_leaves_nothing_of_its_run(tmp_path, before, moment, kill_within):
     file = tmp_path / "a.csv"
     rows = []
     if BEFORE[before] == "run":
@@ -163,7 +167,7 @@ def count(rows):
     return collections.Counter(map(results.identity, rows))
 
 
-def test_append_killed_after_the_journal_is_gone_keeps_its_run(tmp_path):
+def test_append_killed_after_the_journal_is_gone_keeps_its_run(tmp_path, kill_within):
     file = tmp_path / "a.csv"
     kill_within("append", file, 2, 5, "unlink", 1, 1)
     assert results.read(file) == run(2, 5)
@@ -172,7 +176,7 @@ def test_append_killed_after_the_journal_is_gone_keeps_its_run(tmp_path):
 
 @pytest.mark.parametrize("moment", [("ftruncate", 1, 0), ("fsync", 1, 0), ("unlink", 1, 0)])
 @pytest.mark.parametrize("what", ["append", "replace"])
-def test_killed_while_mending(tmp_path, moment, what):
+def test_killed_while_mending(tmp_path, moment, what, kill_within):
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
     kill_within("append", file, 2, 5, "write", 2, 0.5)
@@ -184,7 +188,7 @@ def test_killed_while_mending(tmp_path, moment, what):
     assert hidden(file) == []
 
 
-def test_unfinished_run_does_not_survive_a_replacement(tmp_path):
+def test_unfinished_run_does_not_survive_a_replacement(tmp_path, kill_within):
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
     kill_within("append", file, 2, 5, "write", 2, 1)
@@ -198,7 +202,7 @@ def test_unfinished_run_does_not_survive_a_replacement(tmp_path):
 
 @pytest.mark.parametrize("moment", [("fsync", 1, 0), ("copymode", 1, 1), ("replace", 1, 0)])
 @pytest.mark.parametrize("then", ["append", "replace"])
-def test_killed_replacement_leaves_nothing(tmp_path, moment, then):
+def test_killed_replacement_leaves_nothing(tmp_path, moment, then, kill_within):
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
     results.append(file, COLUMNS, run(2, 4))
@@ -214,7 +218,7 @@ def test_killed_replacement_leaves_nothing(tmp_path, moment, then):
     assert results.read(file) == run(1, 4) + run(2, 4) + run(3, 1)
 
 
-def test_replacement_killed_after_its_rename_is_done(tmp_path):
+def test_replacement_killed_after_its_rename_is_done(tmp_path, kill_within):
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
     kill_within("replace", file, 1, 3, "replace", 1, 1)
@@ -223,7 +227,7 @@ def test_replacement_killed_after_its_rename_is_done(tmp_path):
 
 
 @pytest.mark.parametrize("rows", [0, 20])
-def test_file_put_there_by_hand_is_not_cut(tmp_path, rows):
+def test_file_put_there_by_hand_is_not_cut(tmp_path, rows, kill_within):
     """A journal that was left behind is about another file."""
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, rows))
@@ -244,7 +248,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_an_editor_wrote_after_a_kill_is_not_cut(tmp_path, edit):
+def test_what_an_editor_wrote_after_a_kill_is_not_cut(tmp_path, edit, kill_within):
     """The journal of the killed append is still there, and the length fits it."""
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
@@ -263,7 +267,7 @@ def test_what_an_editor_wrote_after_a_kill_is_not_cut(tmp_path, edit):
     assert file.read_bytes().startswith(edited)
 
 
-def test_a_journal_of_an_earlier_version(tmp_path):
+def test_a_journal_of_an_earlier_version(tmp_path, kill_within):
     """It says between which lengths the file grew, and no more."""
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
@@ -278,7 +282,7 @@ def test_a_journal_of_an_earlier_version(tmp_path):
 
 @pytest.mark.parametrize("torn", [False, True])
 @pytest.mark.parametrize("change", ["append", "replace", "other file", "no file"])
-def test_reader_overtaken_by_a_writer_reads_again(tmp_path, monkeypatch, torn, change):
+def test_reader_overtaken_by_a_writer_reads_again(tmp_path, monkeypatch, torn, change, kill_within):
     """What is changed between a look at the file and one at its journal."""
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
@@ -310,7 +314,7 @@ def test_reader_overtaken_by_a_writer_reads_again(tmp_path, monkeypatch, torn, c
     assert results.read(file) == after[change]
 
 
-def test_file_moved_away_by_hand(tmp_path):
+def test_file_moved_away_by_hand(tmp_path, kill_within):
     file = tmp_path / "a.csv"
     results.append(file, COLUMNS, run(1, 4))
     kill_within("append", file, 2, 5, "write", 2, 0.5)
@@ -322,20 +326,20 @@ def test_file_moved_away_by_hand(tmp_path):
     assert hidden(file) == ["away.csv"]
 
 
-def test_lock_of_a_killed_process_is_free(tmp_path, monkeypatch):
+def test_lock_of_a_killed_process_is_free(tmp_path, monkeypatch, kill_within):
     monkeypatch.setattr(appending, "LOCK_SECONDS", 0.5)
     kill_within("append", tmp_path / "a.csv", 1, 2, "write", 2, 0.5)
     assert (tmp_path / ".a.csv.lock").exists()
     results.append(tmp_path / "a.csv", COLUMNS, run(1, 2))
 
 
-@pytest.mark.parametrize(("runs", "layers"), [(200, 1), (50, 5)])
-def test_processes_killed_at_random_moments(tmp_path, runs, layers, long):
+@pytest.mark.parametrize(("runs", "layers"), [(80, 1), (25, 5)])
+def test_processes_killed_at_random_moments(tmp_path, runs, layers, long, start):
     """Eight processes, many kills: started again they go on, and at the end all is there once.
 
     The runs of five rows are written slowly, so that kills and reads fall in the midst of them.
     """
-    runs *= 2 if long else 1
+    runs *= 5 if long else 1
     file = tmp_path / "a.csv"
     slow = int(layers > 1)
     dice = random.Random(layers)

@@ -5,7 +5,6 @@ import functools
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -23,20 +22,14 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKI
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, warm_python):
     """Run tasks of `small_work`; gives the outcomes by task, and who tried each task."""
 
     def run(*argv):
         folder = tmp_path / "tries"
         folder.mkdir()
-        done = subprocess.run(
-            [sys.executable, "-m", "small_work", folder, *map(str, argv)],
-            cwd=tmp_path,
-            env=clusters.environment(Path(__file__).parent),
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+        environment = clusters.environment(Path(__file__).parent)
+        done = warm_python.run("-m", "small_work", folder, *argv, cwd=tmp_path, env=environment)
         tries = collections.defaultdict(list)
         for file in sorted(folder.iterdir()):
             task, _, process = map(int, file.name.split("-"))
@@ -111,11 +104,18 @@ def test_without_dask_it_is_one_line(monkeypatch):
     assert (ROOT / str(caught.value).split()[-1]).exists()
 
 
-def test_a_cluster(small, tmp_path):
-    """As on this machine, even by a single worker; a task that kills it is one failure."""
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Of the scheduler of a cluster of one worker; what kills it is not tried again."""
     pytest.importorskip("distributed")
-    with clusters.cluster(tmp_path, 1, deaths=0, path=Path(__file__).parent) as (address, _):
-        outcomes, _ = small("--scheduler", address, "--raising", 1, "--busy", 2, 3, "--always", 4)
+    folder = tmp_path_factory.mktemp("cluster")
+    with clusters.cluster(folder, 1, deaths=0, path=Path(__file__).parent) as (address, _):
+        yield address
+
+
+def test_a_cluster(small, address):
+    """As on this machine, even by a single worker; a task that kills it is one failure."""
+    outcomes, _ = small("--scheduler", address, "--raising", 1, "--busy", 2, 3, "--always", 4)
     failed = {1: "failed", 4: "failed"}
     assert statuses(outcomes) == dict.fromkeys(range(6), "done") | failed
     assert outcomes[1] == ("failed", "measure", "ValueError", "number 1", True)
@@ -135,7 +135,7 @@ def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
     (tmp_path / "threadpoolctl.py").write_text("raise ImportError('broken here')")
     path = ROOT if module == "package" else ""
     said = "broken here" if module == "package" else "No module named 'system'"
-    with clusters.cluster(tmp_path, 1, path=path) as (address, _):
+    with clusters.cluster(tmp_path, 1, nanny=False, path=path) as (address, _):
         tasks = execution.run([1, 2], compute.use_threads, scheduler=address)
         with pytest.raises(execution.SchedulerError, match=said) as caught:
             list(tasks)
@@ -165,7 +165,7 @@ def test_a_lost_scheduler_is_one_line(tmp_path, scheduler_dies):
         small_work.work, folder=str(tmp_path), **{kind: set() for kind in small_work.KINDS}
     )
     with (
-        clusters.cluster(tmp_path, 1, path=path) as (address, _),
+        clusters.cluster(tmp_path, 1, nanny=False, path=path) as (address, _),
         dask.config.set({"distributed.comm.timeouts.connect": "3s"}),
         pytest.raises(execution.SchedulerError) as caught,
     ):
@@ -175,10 +175,8 @@ def test_a_lost_scheduler_is_one_line(tmp_path, scheduler_dies):
     assert "\n" not in str(caught.value)
 
 
-def test_an_error_of_the_work_is_that_on_a_cluster_too(small, tmp_path):
-    pytest.importorskip("distributed")
-    with clusters.cluster(tmp_path, 1, path=Path(__file__).parent) as (address, _):
-        done, _ = small("--scheduler", address, "--stopping", 1)
+def test_an_error_of_the_work_is_that_on_a_cluster_too(small, address):
+    done, _ = small("--scheduler", address, "--stopping", 1)
     assert done.stderr.splitlines()[-1].startswith("OSError: [Errno 28] No space left on device")
 
 

@@ -77,7 +77,7 @@ def program(start):
 
 
 def cold(folder, *argv):
-    """As `program`, in processes that start from nothing."""
+    """As `program`, in processes that start from nothing, which takes seconds each."""
     folder.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, MAIN, *map(str, argv)],
@@ -122,10 +122,10 @@ def wait_until(what, process):
 
 
 @pytest.fixture(scope="module")
-def big(tmp_path_factory):
+def big(tmp_path_factory, program):
     """An undisturbed sweep of 16 networks: its folder, and status, stdout and stderr."""
     folder = tmp_path_factory.mktemp("big")
-    return folder, *cold(folder, *BIG, "--jobs", "2", "--log-file", "sweep.log")
+    return folder, *program(folder, *BIG, "--jobs", "2", "--log-file", "sweep.log")
 
 
 MIXED = ["--pruning", "erk", "--seed", "0", "1"]

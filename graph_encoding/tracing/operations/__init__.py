@@ -7,9 +7,12 @@ from typing import Any
 
 from . import (  # noqa: F401
     arithmetic,
+    aten,
     attention,
     data,
+    einsum,
     elementwise,
+    known,
     layout,
     pooling,
     registry,
@@ -25,4 +28,6 @@ def apply(call: Call) -> Any:
     """What a function makes of the values among its arguments: see `registry.apply`."""
     if attention.has_scores(call):
         return attention.of_scores(call)
-    return data.of_known(call) if data.all_known(call) else registry.apply(call)
+    if known.all_known(call):
+        return known.of_known(call)
+    return registry.apply(known.with_constants(call))

@@ -17,16 +17,18 @@ from .registry import Call, handles
 @handles("add sub subtract rsub")
 def added(call: Call, input: Any, other: Any, **kwargs: Any) -> Value:
     """A sum; constants add nothing."""
-    values, _ = _of_one_shape(input, other)
+    values, _ = _of_one_shape(call, input, other)
     return sums.summed(call.network, values)
 
 
 @handles("mul multiply div divide true_divide rdiv maximum minimum")
 def multiplied(call: Call, input: Any, other: Any, **kwargs: Any) -> Value:
     """The nodes of both; where a constant factor is 0, those of none."""
-    values, shape = _of_one_shape(input, other)
+    values, shape = _of_one_shape(call, input, other)
     if len(values) == 2:
         return sums.beside(call.network, values)
+    if value_of(input) is not None and value_of(other) is not None:  # a norm
+        return values[0]
     factor = torch.as_tensor(other if value_of(input) else input)
     zero = (factor == 0).to("cpu").broadcast_to(shape)
     if not bool(zero.any()):
@@ -46,12 +48,12 @@ def product_added(call: Call, input: Any, tensor1: Any, tensor2: Any, *, value: 
     )
 
 
-def _of_one_shape(*terms: Any) -> tuple[list[Value], torch.Size]:
+def _of_one_shape(call: Call, *terms: Any) -> tuple[list[Value], torch.Size]:
     shape = torch.Size(np.broadcast_shapes(*(getattr(term, "shape", ()) for term in terms)))
     values = [value for term in terms if (value := value_of(term)) is not None]
     return [
         value if value.shape == shape else value.changed(lambda n: n.broadcast_to(shape))
-        for value in values
+        for value in sums.normed(values, call.name)
     ], shape
 
 

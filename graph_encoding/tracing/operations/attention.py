@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -36,6 +34,8 @@ def has_scores(call: Call) -> bool:
 
 def of_scores(call: Call) -> Any:
     """What a function makes of scores."""
+    if call.name == "einsum":
+        return registry.apply(call)
     first = value_of(call.args[0]) if call.args else None
     if not isinstance(first, Scores) and call.name in ("where", "add", "mul"):
         first = value_of(call.args[1])
@@ -44,10 +44,7 @@ def of_scores(call: Call) -> Any:
     name, args = call.name, call.args
     others = [each for each in args if value_of(each) is not first]
     if name in ("matmul", "bmm"):
-        values = value_of(args[1])
-        if not first.are_shares or values is None or isinstance(values, Scores):
-            raise NotImplementedError("scores that meet values without softmax cannot be followed")
-        return attended(call.network, first, values)
+        return of_matrices(call, first, value_of(args[1]))
     if name == "softmax":
         return _softmax(first, *args[1:], **call.kwargs)
     if name in PLAIN:
@@ -70,7 +67,23 @@ def of_scores(call: Call) -> Any:
         factor = torch.as_tensor(constants[0])
         removes = first.are_shares and name == "mul"
         return first.where(factor != 0 if removes else torch.ones_like(factor, dtype=torch.bool))
+    if name == "linear" and value_of(args[1]) is None:
+        return _mixed(first, *args[1:], **call.kwargs)
     raise NotImplementedError(f"{name} of attention's scores has no multipartite graph")
+
+
+def _mixed(first: Scores, weight: torch.Tensor, bias: torch.Tensor | None = None) -> Scores:
+    """Scores or shares of heads, which lie along the last axis and read alike, mixed.
+
+    They only decide shares. A head takes none if all that is mixed for it is 0.
+    """
+    (codes,) = first.alternatives
+    if len(weight) != codes.shape[-1] or ((codes < 0) != (codes[..., :1] < 0)).any():
+        raise NotImplementedError("linear of attention's scores, of heads that do not read alike")
+    if not first.are_shares:
+        return first
+    takes = (weight != 0).any(1)
+    return first.where(takes if bias is None else takes | (bias != 0))
 
 
 def _softmax(first: Scores, dim: int | None = None, *rest: Any, **kwargs: Any) -> Scores:
@@ -96,12 +109,21 @@ def _constant(given: Any) -> Any:
     return given
 
 
-@handles("matmul bmm mm")
+@handles("matmul bmm mm sparse_mm")
 def product(call: Call, input: Any, other: Any) -> Value:
     """The scores of queries and keys; no other product of values can be followed."""
     one, two = value_of(input), value_of(other)
     if one is None or two is None:
         raise NotImplementedError(f"{call.name} {BY_LINEAR}")
+    return of_matrices(call, one, two)
+
+
+def of_matrices(call: Call, one: Value, two: Value | None) -> Value:
+    """What attention's two products give: scores of queries and keys, or shares of values."""
+    if isinstance(one, Scores):
+        if not one.are_shares or two is None or isinstance(two, Scores):
+            raise NotImplementedError("scores that meet values without softmax cannot be followed")
+        return attended(call.network, one, two)
     if not call.network.attends:
         raise NotImplementedError(f"{call.name} of two values: {REFUSED}")
     lead = torch.broadcast_shapes(one.shape[:-2], two.shape[:-2])
@@ -185,7 +207,7 @@ def multi_head_attention(
         raise NotImplementedError("attention reads (images, positions, features)")
     positions, images = query.shape[:2]
     given = query, key, value
-    with _part(network, "in_proj"):
+    with network.part(f"{network.module}.in_proj", "Linear"):
         if use_separate_proj_weight:
             weights = q_proj_weight, k_proj_weight, v_proj_weight
             projected = [_linear(network, *each) for each in zip(given, weights, strict=True)]
@@ -207,7 +229,7 @@ def multi_head_attention(
         mask = padded[:, None, None] + (0 if mask is None else mask)
     found = _attention(network, queries, values, mask, is_causal and mask is None)
     joined = found.changed(lambda n: n.permute(2, 0, 1, 3).reshape(positions, images, -1))
-    with _part(network, "out_proj"):
+    with network.part(f"{network.module}.out_proj", "Linear"):
         out = linear(network, joined, out_proj_weight)
     if not need_weights:
         return [out, None]
@@ -223,14 +245,6 @@ def _added(mask: Any) -> torch.Tensor | None:
     if mask is None or mask.dtype != torch.bool:
         return mask
     return torch.zeros(mask.shape).masked_fill(mask.to("cpu"), -torch.inf)
-
-
-@contextmanager
-def _part(network: Network, name: str) -> Iterator[None]:
-    """While it lasts, a part runs of the module that does."""
-    network.modules.append((f"{network.module}.{name}", "Linear"))
-    yield
-    network.modules.pop()
 
 
 def _value(tensor: torch.Tensor) -> Value:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import torch
 
 from ..network import BY_LINEAR, ONE_BY_ONE
-from ..tensors import replaced, tensors_in, value_of, values_in
+from ..tensors import values_in
 from ..values import Known, Value
 from .registry import Call, handles
 
@@ -26,22 +26,13 @@ def refused(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     raise NotImplementedError(f"{call.name} depends on the data, so it is no fixed graph")
 
 
-@handles("baddbmm einsum")
+@handles("baddbmm")
 def product(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
     """A product of two values, as in attention, or of one with weights."""
     if len(values_in((args, kwargs))) > 1:
         why = "it multiplies two values, as attention does, so what it joins depends on the data"
         raise NotImplementedError(f"{call.name} has no multipartite graph: {why}; {ONE_BY_ONE}")
     raise NotImplementedError(f"{call.name} {BY_LINEAR}")
-
-
-@handles("embedding embedding_bag")
-def looked_up(call: Call, *args: Any, **kwargs: Any) -> NoReturn:
-    """Rows of a table, by numbers that are the input."""
-    raise NotImplementedError(
-        f"{call.name} looks rows up by numbers that are data; leave it out, so that the input is "
-        f"what it gives, or {ONE_BY_ONE}"
-    )
 
 
 @handles("zeros_like ones_like full_like empty_like rand_like randn_like")
@@ -60,27 +51,3 @@ def _constant(call: Call, like: torch.Tensor, *args: Any, **kwargs: Any) -> Valu
     kwargs = {name: of for name, of in kwargs.items() if name != "device"}
     found = call.func(like, *args, **kwargs)
     return Known(found) if call.name in CONSTANT else Value((torch.full(found.shape, -1),))
-
-
-def all_known(call: Call) -> bool:
-    """Whether all values that a function is given are constants whose elements are known."""
-    values = values_in((call.args, call.kwargs))
-    return all(isinstance(value, Known) for value in values) and bool(values)
-
-
-def of_known(call: Call) -> Any:
-    """What a function makes of such constants: it runs on their elements."""
-
-    def data(tensor: torch.Tensor) -> torch.Tensor:
-        value = value_of(tensor)
-        return tensor.detach().to("cpu") if value is None else value.data
-
-    args, kwargs = replaced(call.args, data), replaced(call.kwargs, data)
-    if call.in_place:
-        args = (args[0].clone(), *args[1:])
-    found = call.func(*args, **kwargs)
-    if call.in_place:
-        return Known(args[0])
-    if isinstance(found, torch.Tensor):
-        return Known(found)
-    return [Known(each) for each in found] if [*tensors_in(found)] else found

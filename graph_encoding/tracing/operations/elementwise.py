@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from ..sums import Moment
 from ..tensors import replaced, value_of, values_in
 from ..values import Value
 from .registry import Call, handles
@@ -15,7 +16,7 @@ from .registry import Call, handles
     """
     relu relu6 leaky_relu prelu rrelu elu celu selu gelu silu mish sigmoid logsigmoid tanh hardtanh
     hardswish hardsigmoid hardshrink softshrink tanhshrink softplus softsign softmax log_softmax
-    softmin threshold clamp clamp_min clamp_max clip sign abs neg exp log sqrt rsqrt square pow erf
+    softmin threshold clamp clamp_min clamp_max clip sign abs neg exp log sqrt square pow erf
     sin cos
     batch_norm instance_norm layer_norm group_norm rms_norm local_response_norm normalize
     clone requires_grad nan_to_num
@@ -34,6 +35,15 @@ def same(call: Call, *args: Any, **kwargs: Any) -> Value:
     if rest or (args and value_of(args[0]) is not first):
         raise NotImplementedError(f"{call.name} by a value that depends on the input")
     return first
+
+
+@handles("rsqrt reciprocal")
+def inverted(call: Call, input: Any) -> Value:
+    """The same value; of a norm's moment, one that multiplies."""
+    value = same(call, input)
+    if isinstance(value, Moment):
+        return Moment(value.of, value.shape, value.mean, True)
+    return value
 
 
 @handles("to type_as", aliases=True)

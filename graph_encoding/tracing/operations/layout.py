@@ -32,8 +32,8 @@ def rearranged(call: Call, *args: Any, **kwargs: Any) -> Value | list[Value]:
     """Elements in another order, of the first argument or of a list of tensors in its place."""
     if call.name == "getitem" and isinstance(args[1], str):
         raise NotImplementedError(
-            f"it reads its input by the name {args[1]!r}, and the input is one tensor; wrap it in "
-            "a module that takes one and makes the dictionary of it"
+            f"it reads its input by the name {args[1]!r}, and the input is one tensor; give it as "
+            f"example_input=({{{args[1]!r}: tensor}},)"
         )
     return _on_numbers(call, call.func, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,8 @@ def over_axes(
 ) -> Value:
     """Over positions, every channel stands for its whole map, rows or columns.
 
-    Over an axis along which values were stacked it is a sum of them, or their maximum.
+    Over an axis along which values were stacked it is a sum of them, or their maximum. A norm that
+    is written out takes a mean along one axis from its value, or divides by it, which adds nothing.
     """
     value, dims = read(input), input.dim()
     dim, keepdim = axis if dim is None else dim, keepdim or keepdims  # both have NumPy's names too
@@ -124,18 +126,35 @@ def over_axes(
         return (sums.beside if call.name == "amax" else sums.summed)(call.network, terms)
     if 0 in over or not 3 <= dims <= 5 or not left:
         raise NotImplementedError("a mean that is not over positions of images")
+    if call.name == "mean" and keepdim and len(over) == 1:
+        mean = partial(_windows_over, call.network, value, over, left, shape)
+        return sums.Moment(value, torch.Size(shape), mean)
+    return _windows_over(call.network, value, over, left, shape)
+
+
+@handles("norm")
+def norm_over_axes(
+    call: Call, input: Any, p: Any = 2, dim: Any = None, keepdim: bool = False, **kwargs: Any
+) -> Value:
+    """The same for what a gate or a norm computes of positions."""
+    return over_axes(call, input, dim, keepdim)
+
+
+def _windows_over(
+    network: Network, value: Value, over: list[int], left: list[int], shape: list[int]
+) -> Value:
     if 1 in over and len(left) > 1:
         raise NotImplementedError("a mean or a sum over axis 1 of 4 cannot be followed")
     if len(left) == 1:  # all positions of a map, or of a row of them
         rows = value.changed(lambda numbers: numbers.movedim(left[0], 1).flatten(2))
-        maps = as_maps(call.network, rows)
+        maps = as_maps(network, rows)
         windows = [adaptive_windows(size, 1) for size in maps.shape[2:]]
     else:
         maps = value
         windows = [
-            adaptive_windows(size, 1 if d in over else size) for d, size in enumerate(input.shape)
+            adaptive_windows(size, 1 if d in over else size) for d, size in enumerate(value.shape)
         ][2:]
-    found = with_windows(call.network, maps, windows)
+    found = with_windows(network, maps, windows)
     return found.changed(lambda numbers: numbers.reshape(shape))
 
 

@@ -17,13 +17,17 @@ from typing import Any, NamedTuple
 
 import torch
 
-from ..network import Network
+from ..network import ONE_BY_ONE, Network
 from ..tensors import replaced
 
 OPERATORS = {
     **{"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "idiv": "div"},
     **{"radd": "add", "rmul": "mul", "truediv": "div", "rtruediv": "rdiv"},
 }
+ATEN = {"index": "index_select", "slice": "narrow"}
+ATEN |= {f"adaptive_max_pool{n}d": f"adaptive_max_pool{n}d_with_indices" for n in (1, 2, 3)}
+"""Of functions in programs of ``torch.export``, those whose names mean something else elsewhere."""
+
 IN_PLACE = (
     "__iadd__",
     "__isub__",
@@ -54,14 +58,19 @@ class Call:
         Without underscores: ``relu`` of ``relu_``, ``add`` of ``__iadd__``, ``T`` of a property.
     in_place : bool
         Whether it writes to what it is given first.
+    is_aten : bool
+        Whether it is one of a program of ``torch.export``.
     """
 
     def __init__(self, network: Network, func: Callable, args: tuple, kwargs: dict) -> None:
         self.network, self.func, self.args, self.kwargs = network, func, args, kwargs
         self.full_name = name = getattr(func, "__name__", str(func))
+        self.is_aten = isinstance(func, torch._ops.OpOverload)
+        if self.is_aten:  # relu_.default
+            name = name.partition(".")[0]
         self.is_property = name == "__get__"
         plain = (func.__self__.__name__ if self.is_property else name).strip("_")
-        self.name = OPERATORS.get(plain, plain)
+        self.name = (ATEN if self.is_aten else OPERATORS).get(plain, plain)
         self.in_place = name in IN_PLACE or (name.endswith("_") and not name.endswith("__"))
 
     @property
@@ -131,7 +140,10 @@ def apply(call: Call) -> Any:
     found = _without_data(call)
     known = isinstance(found, torch.Size | bool | int | str | torch.dtype | torch.layout)
     if not known and not (isinstance(found, tuple) and all(isinstance(i, int) for i in found)):
-        raise NotImplementedError(f"{call.name} has no multipartite graph")
+        raise NotImplementedError(
+            f"{call.name} has no multipartite graph that is known here; write it as functions that "
+            f"have one, or let a part of the network be encoded without it; {ONE_BY_ONE}"
+        )
     return found
 
 

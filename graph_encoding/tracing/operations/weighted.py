@@ -41,7 +41,7 @@ def convolution(
         sides = [(p, p) for p in each(padding, dims)]
     layer = connections.convolution(
         call.network,
-        as_volume(value),
+        connections.parts_of(call.network, as_volume(value)),
         weight.reshape(*weight.shape[:2], *three(weight.shape[2:], 1)),
         three(stride, 1),
         three(sides, (0, 0)),
