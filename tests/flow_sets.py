@@ -65,7 +65,7 @@ def added(terms: Sequence[torch.Tensor]) -> torch.Tensor:
     terms = list({id(x): x for x in terms}.values())
     maps = len(shape) > 3 and all(len(x.shape) == len(shape) for x in terms)
     if not maps or not any(hasattr(x, "sets") or x.shape != shape for x in terms):
-        return sum(terms[1:], start=terms[0])
+        return _once(terms)
     sets = []
     for x in terms:
         for first, of, along in _sets(x):
@@ -76,6 +76,15 @@ def added(terms: Sequence[torch.Tensor]) -> torch.Tensor:
     out = _of_sets(sets, shape)
     if any(_is_node(x, shape) and any(_leads(y, x) for y in terms) for x in terms):
         return out.clone()
+    return out
+
+
+def _once(terms: Sequence[torch.Tensor]) -> torch.Tensor:
+    """A sum in which what is met twice, as torch's numbers tell, counts once."""
+    out = terms[0]
+    for i, x in enumerate(terms[1:], 1):
+        met = torch.stack(torch.broadcast_tensors(*(x == of for of in terms[:i]))).any(0)
+        out = out + torch.where(met, 0, x)
     return out
 
 

@@ -2,7 +2,8 @@
 
 Layers that end in one sum are one layer of nodes. A summand from which another one is computed is
 an identity shortcut: it adds no edges, as in the paper, or edges of weight 1. Anything else that is
-added or multiplied stands beside: who reads the result reads the nodes of all.
+added or multiplied stands beside: who reads the result reads the nodes of all. Tokens (or channels)
+that are the same in all summands stay as they are; the others are summed alone.
 
 A sum is settled when it is first read, whatever the order in which it was written: only then all
 of its summands are known.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, reduce
+from itertools import zip_longest
 from operator import and_
 
 import torch
@@ -117,6 +119,9 @@ def _settled(network: Network, terms: list[Value], module: str) -> Value:
             different.append(term)
     if len(different) < 2:
         return (different or terms)[0]
+    if (at := _unlike(different)) is not None:
+        some = [term.changed(lambda n: n[:, at]) for term in different]
+        return _put(different[0], at, _settled(network, some, module))
     reads = [network.spaces.bits(term) for term in different]
     leads = [
         reduce(and_, (network.layers[key].ancestors for key in network.spaces.layers(term)))
@@ -165,6 +170,31 @@ def _is_equal(one: Value, other: Value) -> bool:
     return len(one.alternatives) == len(other.alternatives) and all(
         map(torch.equal, one.alternatives, other.alternatives)
     )
+
+
+def _unlike(values: Sequence[Value]) -> torch.Tensor | None:
+    """Which tokens (channels of a map) differ, where others are the same in all values.
+
+    None if all differ. As of class attention that leaves patches as they are.
+    """
+    first, *rest = (value.alternatives for value in values)
+    if len(values[0].shape) < 3 or any(len(other) != len(first) for other in rest):
+        return None
+    differ = torch.zeros(values[0].shape[1], dtype=torch.bool)
+    for other in rest:
+        for one, two in zip(first, other, strict=True):
+            differ |= (one != two).movedim(1, 0).flatten(1).any(1)
+    return None if bool(differ.all()) else differ.nonzero()[:, 0]
+
+
+def _put(value: Value, at: torch.Tensor, tokens: Value) -> Value:
+    """A value with others in place of some of its tokens."""
+    alternatives = []
+    for old, new in zip_longest(value.alternatives, tokens.alternatives):
+        numbers = torch.full(value.shape, -1) if old is None else old.clone()
+        numbers[:, at] = -1 if new is None else new
+        alternatives.append(numbers)
+    return Value(tuple(alternatives))
 
 
 def _are_alike(network: Network, one: Value, key: int, other: Value, other_key: int) -> bool:

@@ -6,7 +6,8 @@ Those of `NETWORKS` are torchvision's, pruned uniformly to 98 % sparsity, for im
 Attention is followed; the matrices of projections that ViT keeps beside its layers are pruned, too,
 and its head, which is zero at initialisation, is drawn. The flow is compared with torch's own
 forward and backward pass, without and with identity shortcuts; where uniform pruning leaves no path
-from the inputs to the outputs, that of the network pruned by ERK.
+from the inputs to the outputs, that of the network pruned by ERK. It fails if the flow of one of
+the others (`others`) differs by more than rounding.
 """
 
 from __future__ import annotations
@@ -42,17 +43,21 @@ def main() -> None:
     if options.network:
         print(json.dumps(one_network(options.network)))
         return
-    for file, rows in (
-        ("encoding.csv", at_224(options.words)),
-        ("networks.csv", others.rows(options.words)),
-    ):
-        gather(rows, options.save / file if options.save else None)
+    at, of_others = (
+        options.save / file if options.save else None for file in ("encoding.csv", "networks.csv")
+    )
+    gather(at_224(options.words), at)
+    faults = [*filter(None, map(others.fault, gather(others.rows(options.words), of_others)))]
+    if faults:
+        sys.exit("\n".join(faults))
 
 
-def gather(rows: Iterable[dict], file: Path | None) -> None:
+def gather(rows: Iterable[dict], file: Path | None) -> list[dict]:
     """Print each row, and put it in place of the one that a table has of its network."""
+    found = []
     for row in rows:
         print(json.dumps(row), flush=True)
+        found.append(row)
         if file is None:
             continue
         table = pd.DataFrame([row])
@@ -64,6 +69,7 @@ def gather(rows: Iterable[dict], file: Path | None) -> None:
             )
         file.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(file, index=False)
+    return found
 
 
 def at_224(words: list[str]) -> Iterator[dict]:

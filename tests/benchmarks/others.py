@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from torch.overrides import TorchFunctionMode
 
 DENSITY = 0.1
+LARGEST_DIFFERENCE = 1e-12
+"""Of a flow that is rounded; networks without a shortcut or a layer differ by 1e-9 and more."""
+
 LIBRARIES = ("timm", "segmentation_models_pytorch", "transformers")
 
 
@@ -51,6 +54,16 @@ def rows(words: list[str]) -> Iterator[dict]:
                 yield known | process.submit(_row, name).result()
             except Exception as error:  # no refusal: a fault, or a process that was killed
                 yield known | {"refusal": f"({type(error).__name__}: {error})"}
+
+
+def fault(row: dict) -> str | None:
+    """What is wrong with a row: a network whose flow differs, or that failed to encode."""
+    refusal, difference = row.get("refusal", ""), row.get("flow_difference", 0.0)
+    if refusal.startswith("("):
+        return f"{row['network']}: {refusal}"
+    if not difference <= LARGEST_DIFFERENCE:
+        return f"{row['network']}: the flow differs by {difference:.1e}, which is wiring"
+    return None
 
 
 def _row(name: str) -> dict:

@@ -31,7 +31,7 @@ TIMM = {
     "modern": "convnextv2_atto poolformer_s12 focalnet_tiny_srf edgenext_xx_small convmixer_768_32",
     "mixer": "mixer_s32_224 resmlp_12_224 gmlp_ti16_224",
     "attention": "vit_tiny_patch16_224 deit_tiny_distilled_patch16_224 cait_xxs24_224 "
-    "beit_base_patch16_224 levit_128s pit_ti_224 twins_svt_small pvt_v2_b0 "
+    "xcit_nano_12_p16_224 beit_base_patch16_224 levit_128s pit_ti_224 twins_svt_small pvt_v2_b0 "
     "swin_tiny_patch4_window7_224 mobilevit_xxs mobilevitv2_050 efficientformer_l1 "
     "coatnet_nano_rw_224 maxvit_pico_rw_256 visformer_tiny eva02_tiny_patch14_224",
 }
@@ -69,7 +69,7 @@ ARGUMENTS = {
     "maxvit_pico_rw_256": {"img_size": 64},
     "coatnet_nano_rw_224": {"img_size": 64},
 }
-SIZED = ("vit_", "deit", "cait", "beit", "pit_", "twins", "eva02", "visformer")
+SIZED = ("vit_", "deit", "cait", "xcit", "beit", "pit_", "twins", "eva02", "visformer")
 SIZED += ("mixer", "resmlp", "gmlp")
 """Beginnings of names of networks that are built for a size of images."""
 

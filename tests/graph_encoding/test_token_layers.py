@@ -77,24 +77,41 @@ def test_sums_of_flattened_tokens_are_those_of_tokens():
         assert (one.to_scipy() != other.to_scipy()).nnz == 0
 
 
+class Classes(nn.Module):
+    """Class attention as in XCiT, patches being added to themselves, or as in CaiT, that is not."""
+
+    def __init__(self, adds_patches: bool) -> None:
+        super().__init__()
+        self.adds_patches = adds_patches
+        self.stem, self.token = nn.Conv1d(2, 4, 1), nn.Linear(4, 4)
+        self.kv, self.out, self.last = nn.Linear(4, 8), nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = self.stem(x).mT
+        x = torch.cat([self.token(x[:, :1]), x], 1)
+        for _ in range(2):
+            k, v = self.kv(x).chunk(2, -1)
+            token, patches = self.out(F.scaled_dot_product_attention(x[:, :1], k, v)), x[:, 1:]
+            if self.adds_patches:
+                x = x + torch.cat([token, patches], 1)
+            else:
+                x = torch.cat([x[:, :1] + token, patches], 1)
+        return self.last(x[:, 0])
+
+
 def test_tokens_that_are_added_to_themselves_count_once():
-    class Classes(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.stem, self.first, self.last = nn.Conv1d(2, 3, 1), nn.Linear(3, 3), nn.Linear(3, 2)
-
-        def forward(self, x):  # of tokens of which only the first is changed, as in XCiT
-            x = self.stem(x).mT
-            return self.last(x + torch.cat([self.first(x[:, :1]), x[:, 1:]], 1)).mT
-
-    model = Classes()
-    (graph,) = encode(model, "unrolled", (2, 5))
-    into = graph.to_scipy()[:, graph.layers[-1].offset :]
-    columns = [layer.offset for layer in graph.layers if layer.name == "last"]
-    assert columns == [graph.layers[-1].offset]
-    weight = model.last.weight.detach().abs().numpy().sum()
-    assert into.nnz == (5 + 1) * 3 * 2
-    assert abs(into.sum() - (5 + 1) * weight) < 1e-5
+    model, rewritten = Classes(True), Classes(False)
+    sparsify(model, 0, [0.8])
+    rewritten.load_state_dict(model.state_dict())
+    for wiring in ("exact", "identity"):
+        one, other = (
+            encode(net, "unrolled", (2, 5), wiring, "tokens")[0] for net in (model, rewritten)
+        )
+        assert one.num_nodes == other.num_nodes
+        assert (one.to_scipy() != other.to_scipy()).nnz == 0
+        assert one.to_scipy()[:, one.layers[-1].offset :].nnz == int((model.last.weight != 0).sum())
+        if wiring == "identity":
+            assert flow.largest_difference(model, one, (2, 5)) < 1e-6
 
 
 class Responding(nn.Module):

@@ -8,7 +8,7 @@ import torch
 
 from ..attention import BLOCKED, REFUSED, Scores, attended, scores
 from ..linear import linear
-from ..network import BY_LINEAR, Network
+from ..network import BY_LINEAR, ONE_BY_ONE, Network
 from ..tensors import value_of, values_in
 from ..values import Known, Value
 from . import registry
@@ -26,6 +26,11 @@ PLAIN = frozenset(
 )
 """What may be done to scores as to any other value."""
 
+PRODUCT = (
+    "a product of two values of the input that no softmax follows, as of a mean that is weighted "
+    "by them or of attention by kernels,"
+)
+
 
 def has_scores(call: Call) -> bool:
     """Whether a function is given scores."""
@@ -40,7 +45,8 @@ def of_scores(call: Call) -> Any:
     if not isinstance(first, Scores) and call.name in ("where", "add", "mul"):
         first = value_of(call.args[1])
     if not isinstance(first, Scores):
-        raise NotImplementedError(f"{call.name} by shares of attention has no multipartite graph")
+        of = next(value for value in map(value_of, call.args) if isinstance(value, Scores))
+        raise NotImplementedError(_refusal(call.name, of))
     name, args = call.name, call.args
     others = [each for each in args if value_of(each) is not first]
     if name in ("matmul", "bmm"):
@@ -69,7 +75,12 @@ def of_scores(call: Call) -> Any:
         return first.where(factor != 0 if removes else torch.ones_like(factor, dtype=torch.bool))
     if name == "linear" and value_of(args[1]) is None:
         return _mixed(first, *args[1:], **call.kwargs)
-    raise NotImplementedError(f"{name} of attention's scores has no multipartite graph")
+    raise NotImplementedError(_refusal(name, first))
+
+
+def _refusal(name: str, first: Scores) -> str:
+    what = "attention's shares" if first.are_shares else PRODUCT
+    return f"{name} of {what} has no multipartite graph; {ONE_BY_ONE}"
 
 
 def _mixed(first: Scores, weight: torch.Tensor, bias: torch.Tensor | None = None) -> Scores:
