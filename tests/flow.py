@@ -146,17 +146,12 @@ def graph_flows(
     graph: Graph, pushed: list[np.ndarray], pulled: list[np.ndarray]
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The same of all inputs and outputs, in the order of their layers."""
-    along, against = np.zeros(graph.num_nodes), np.zeros(graph.num_nodes)
-    for layer, numbers in zip(graph.input_layers, pushed, strict=True):
-        inside = _inside(layer, along, numbers)
-        inside[:] = numbers.reshape(inside.shape)
+    along, against = graph_along(graph, pushed), np.zeros(graph.num_nodes)
     # A network may end in pooling: an output then stands for all positions of a channel.
     ends = [*zip(graph.output_layers, pulled, strict=True)]
     for layer, numbers in ends:
         against[layer.offset : layer.stop] = np.repeat(numbers, layer.size // len(numbers))
-    # A layer is final once all layers before (or behind) it are.
-    for block in sorted(graph.product.blocks, key=lambda block: block.source.offset):
-        block.forward(along, along)
+    # A layer is final once all layers behind it are.
     for block in sorted(graph.product.blocks, key=lambda block: -block.target.offset):
         block.backward(against, against)
     out = [
@@ -168,6 +163,18 @@ def graph_flows(
         for layer, numbers in zip(graph.input_layers, pushed, strict=True)
     ]
     return out, back
+
+
+def graph_along(graph: Graph, pushed: list[np.ndarray]) -> np.ndarray:
+    """What arrives at every node."""
+    along = np.zeros(graph.num_nodes)
+    for layer, numbers in zip(graph.input_layers, pushed, strict=True):
+        inside = _inside(layer, along, numbers)
+        inside[:] = numbers.reshape(inside.shape)
+    # A layer is final once all layers before it are.
+    for block in sorted(graph.product.blocks, key=lambda block: block.source.offset):
+        block.forward(along, along)
+    return along
 
 
 def _inside(layer: NodeLayer, vector: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -80,11 +80,17 @@ def added(terms: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def _once(terms: Sequence[torch.Tensor]) -> torch.Tensor:
-    """A sum in which what is met twice, as torch's numbers tell, counts once."""
+    """A sum in which a token that is met twice, as all of its features tell, counts once.
+
+    Single features, or channels, may be equal by chance: of weights that are alike.
+    """
     out = terms[0]
     for i, x in enumerate(terms[1:], 1):
-        met = torch.stack(torch.broadcast_tensors(*(x == of for of in terms[:i]))).any(0)
-        out = out + torch.where(met, 0, x)
+        if x.dim() == 3:
+            same = (x == of for of in terms[:i])
+            met = torch.stack(torch.broadcast_tensors(*(each.all(-1, True) for each in same)))
+            x = torch.where(met.any(0), 0, x)
+        out = out + x
     return out
 
 

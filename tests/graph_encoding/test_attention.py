@@ -1,6 +1,7 @@
 """Softmax attention as sets of positions, against torch's own passes and written-out graphs."""
 
 import math
+from dataclasses import replace
 
 import flow
 import numpy as np
@@ -8,6 +9,7 @@ import oracle
 import pytest
 import scipy.sparse
 import torch
+from flow_unread import unread_differences
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import DENSITIES, sparsify
@@ -221,6 +223,19 @@ def test_linear_flow_of_attention(name):
     assert graph.is_regular
     assert graph.num_edges == graph.to_scipy().nnz
     assert flow.largest_difference(model, graph, shape) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["softmax", "where", "class token, softmax", "gpt-2"])
+def test_what_leads_to_queries_and_keys(name):
+    model, shape = built(name)
+    (graph,) = encode(model, "unrolled", shape, "identity", attention="tokens")
+    differences = unread_differences(model, graph, shape)
+    assert any(module.endswith(("key", "qkv")) for module in differences)
+    assert max(differences.values()) < 1e-6
+    for module in differences:  # the check sees what the flow to the outputs does not
+        blocks = tuple(block for block in graph.blocks if block.name != module)
+        without = unread_differences(model, replace(graph, blocks=blocks), shape)
+        assert without[module] == np.inf
 
 
 def test_weights_are_counted_and_queries_and_keys_lead_nowhere():
