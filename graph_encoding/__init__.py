@@ -13,6 +13,7 @@ Examples
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from operator import index
 from typing import TYPE_CHECKING, Any
@@ -173,11 +174,16 @@ def _checked(example: Any) -> Any:
     import torch
 
     if isinstance(getattr(example, "shape", None), tuple):
-        return torch.as_tensor(example)
+        with suppress(TypeError):  # as of text: of no numbers
+            return torch.as_tensor(example)
     parts = [*example.values()] if isinstance(example, Mapping) else example
     if isinstance(example, torch.Size) or not isinstance(parts, tuple | list) or not parts:
-        raise ValueError(
-            "an example input is a tensor, images first, a tuple of the network's arguments or a "
-            f"dictionary of those with keywords, and not {type(example).__name__}"
+        raise UnsupportedNetwork(
+            "an example input is a tensor of numbers, images first, a tuple of the network's "
+            f"arguments or a dictionary of those with keywords, and not {type(example).__name__}"
+        )
+    if isinstance(example, Mapping) and (wrong := [k for k in example if type(k) is not str]):
+        raise UnsupportedNetwork(
+            f"the keys of an example input are names of arguments, and not {wrong[0]!r}"
         )
     return example

@@ -23,6 +23,7 @@ def readable(model: nn.Module, example: Any) -> nn.Module:
     Parameters
     ----------
     model : torch.nn.Module
+        Read in evaluation mode, and left as it was.
     example : torch.Tensor, tuple or mapping
         As of `tracing.trace`.
 
@@ -42,6 +43,7 @@ def readable(model: nn.Module, example: Any) -> nn.Module:
     if isinstance(example, Mapping):
         args, keywords = (), dict(example)
     log = logging.getLogger("torch._export.converter")
+    modes = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
     try:
         from torch._export.converter import TS2EPConverter
 
@@ -56,4 +58,7 @@ def readable(model: nn.Module, example: Any) -> nn.Module:
             f"{model.original_name}: TorchScript that torch cannot read back ({line}); give the "
             "module that it was made of, or take the encodings rolled and rolled-channel"
         ) from None
+    finally:
+        for module, mode in modes:
+            module.training = mode
     return models.as_module(program)

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from system.later import later
 from system.text import choose
 
-from .weighted import QUANTISED, prunable, quantised, weight_of, without_values
+from .weighted import QUANTISED, has_own_layers, prunable, quantised, weight_of, without_values
 
 if TYPE_CHECKING:
     from torch import nn
 
     from .all_layers import matrices
     from .dense import plain
-    from .programs import as_module
+    from .programs import as_module, is_program
 
 __all__ = [
     "IMAGE_SIZE",
@@ -31,6 +31,8 @@ __all__ = [
     "Model",
     "as_module",
     "build",
+    "has_own_layers",
+    "is_program",
     "matrices",
     "plain",
     "prunable",
@@ -92,6 +94,7 @@ __getattr__ = later(
     __name__,
     {
         "as_module": "models.programs",
+        "is_program": "models.programs",
         "matrices": "models.all_layers",
         "plain": "models.dense",
     },

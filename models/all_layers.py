@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from .programs import called, is_scripted, kinds
-from .weighted import masked, mirrored, prunable, weight_of
+from .weighted import has_own_layers, masked, mirrored, prunable, weight_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,6 +50,8 @@ def matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def _parts(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     names = kinds(module)
     if "MultiheadAttention" in names:
+        if has_own_layers(module):
+            return
         if getattr(module, "in_proj_weight", None) is not None:
             yield from zip("qkv", masked(module, "in_proj_weight").chunk(3), strict=True)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -34,16 +35,24 @@ def plain(model: nn.Module) -> nn.Module:
             found = _dequantised(module)
             if found is not None:
                 memo[id(module)] = found
-    for tensor in (*model.parameters(), *model.buffers()):
+    tensors = [*_tensors_of(model)]
+    for tensor in tensors:
         if tensor.layout is not torch.strided:
             dense = dense_of(tensor)
             kept = isinstance(tensor, nn.Parameter)
             memo[id(tensor)] = nn.Parameter(dense, tensor.requires_grad) if kept else dense
     if not memo:
         return model
-    for tensor in (*model.parameters(), *model.buffers()):
+    for tensor in tensors:
         memo.setdefault(id(tensor), tensor)
     return copy.deepcopy(model, memo)
+
+
+def _tensors_of(model: nn.Module) -> Iterator[Tensor]:
+    """Parameters, buffers, and attributes, such as the weight that a mask has made."""
+    yield from (*model.parameters(), *model.buffers())
+    for module in model.modules():
+        yield from (value for value in vars(module).values() if isinstance(value, Tensor))
 
 
 def dense_of(tensor: Tensor) -> Tensor:
@@ -70,10 +79,19 @@ def _dequantised(module: nn.Module) -> nn.Module | None:
         return quantized.FloatFunctional()
     for kind in type(module).__mro__:
         if kind.__module__.startswith("torch.nn.modules") and kind is not nn.Module:
-            found = copy.copy(module)
-            found.__class__ = kind
-            return found
+            return _of_kind(kind, module)
     return None
+
+
+def _of_kind(kind: type[nn.Module], module: nn.Module) -> nn.Module:
+    """A quantised module as one of torch's, of `kind` or of what derives from it by its name."""
+    named = (getattr(nn, each.__name__, nn.Module) for each in type(module).__mro__)
+    found = copy.copy(module)
+    found.__class__ = next((each for each in named if issubclass(each, kind)), kind)
+    if type(module).__name__.startswith("BNReLU"):
+        found._forward_hooks = found._forward_hooks.copy()
+        found.register_forward_hook(_then_relu)
+    return found
 
 
 def _layer_of(module: nn.Module) -> nn.Module:

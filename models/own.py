@@ -92,6 +92,7 @@ def build(
     import torch
 
     from .dense import plain
+    from .programs import is_program
 
     folder = Path(folder or Path.cwd())
     if source.model in MODELS:
@@ -119,6 +120,12 @@ def build(
         )
     if coarse := quantised(model):
         raise OwnNetworkError(f"--model {source.model}: {QUANTISED.format(coarse[0])}")
+    if is_program(model):
+        raise OwnNetworkError(
+            f"--model {source.model} gives TorchScript or a program of torch.export, in which "
+            "pruners find no layers: let it give the module that this was made of; "
+            "graph_encoding.encode takes it from a notebook"
+        )
     if not prunable(model):
         raise OwnNetworkError(
             f"--model {source.model} has no convolution and no Linear layer, which pruners need; "

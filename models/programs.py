@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .weighted import mirrored
+from .weighted import mirrored, prunable
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,6 +30,18 @@ def is_scripted(module: nn.Module) -> bool:
     import torch
 
     return isinstance(module, torch.jit.ScriptModule)
+
+
+def is_program(model: Any) -> bool:
+    """Whether weights of a network are in a program or in TorchScript, where no layer has them."""
+    import torch
+
+    if isinstance(model, torch.export.ExportedProgram):
+        return True
+    modules = [*model.modules()]
+    if is_scripted(model) or any(is_scripted(each) and [*each.parameters()] for each in modules):
+        return True
+    return not prunable(model) and any([*called(each)] for each in modules)
 
 
 def kinds(module: nn.Module) -> frozenset[str]:

@@ -30,6 +30,14 @@ def prunable(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
 
 
+def has_own_layers(module: nn.Module) -> bool:
+    """Whether attention has its projections as layers, and its own weights are read by nothing.
+
+    So it is where torch prepares it to be quantised (``torch.ao.nn.quantizable``).
+    """
+    return hasattr(module, "linear_Q")
+
+
 def without_values(model: nn.Module) -> list[str]:
     """Names of parameters and buffers that hold no numbers: of lazy modules, on device ``meta``."""
     from torch.nn.parameter import is_lazy

@@ -281,7 +281,8 @@ def prune(
     ValueError
         With a one-line message: unknown name, sparsity not a number in [0, 1), no loader where one
         is needed, too few samples in it, scores that are not finite, or weights that are computed
-        by a mask or a parametrization.
+        by a mask or a parametrization, sparse, quantised, or in a program (`torch.export`,
+        TorchScript).
     """
     if name not in PRUNERS:
         raise PruningError(f"unknown pruner {name!r}, {choose(name, PRUNERS)}")
@@ -298,11 +299,13 @@ def prune(
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     from pruning.settings import Settings
+    from pruning.weights import require_numbers
     from pruning.working_copy import device_of
     from system.allocation import large_given_back
     from system.bars import called
     from system.compute import repeatable
 
+    require_numbers(model)
     where = device_of(model) if device is None else torch.device(device)
     # A loader or a model with dropout may draw from the global generators: put them back after.
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])

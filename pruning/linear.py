@@ -132,8 +132,10 @@ def run_as(model: nn.Module, images: torch.Tensor, mode: Flow) -> torch.Tensor:
         line = next(iter(str(error).splitlines()), type(error).__name__)
         shape = tuple(images.shape[1:])
         if example_of(model) is not None:
-            line += "; its example_input is for graphs, pruning runs it on one tensor: choose a "
-            line += "pruner that does not run it, such as uniform or erk"
+            line += "; its example_input is for graphs, pruning runs it on one tensor: "
+            is_asked = isinstance(mode, Reach)  # which --effective is
+            other = "choose a pruner that does not run it, such as uniform or erk"
+            line += "leave --effective out" if is_asked else other
         raise NotLinear(f"{where} fails on an input of shape {shape}: {line}") from error
     if not flows(out) or not out.dim():
         raise NotLinear(

@@ -18,7 +18,7 @@ from ..axis import Axis
 from ..weights import UnsupportedNetwork
 from .values import Spaces, Value, of_space
 
-OURS = (Path(torch.__file__).parent, Path(__file__).parents[1])
+OURS = (Path(torch.__file__).parent, Path(np.__file__).parent, Path(__file__).parents[1])
 """Folders whose lines are not the network's code."""
 
 ONE_BY_ONE = "the encodings rolled and rolled-channel take its layers one by one"

@@ -18,16 +18,19 @@ def network():
         ((), "a tuple of the network's arguments .* and not tuple"),
         ({"y": torch.zeros(1, 3, 8, 8)}, r"takes 1 inputs \(input\), and here it is given y"),
         (torch.Size((1, 3, 8, 8)), "a tuple of the network's arguments .* and not Size"),
-        (3, "a tensor, images first, .* and not int"),
+        (3, "a tensor of numbers, images first, .* and not int"),
         ((3,), "holds no tensor"),
         (torch.zeros(1, 3, 8, 8).long(), "whole numbers .* as floating-point numbers"),
         (torch.zeros(3, 8, 8), "is the axis of images missing in the example input?"),
+        ({1: torch.zeros(1, 3, 8, 8)}, "names of arguments, and not 1"),
+        (np.array(["a", "b"]), "a tensor of numbers, .* and not ndarray"),
+        (network, "a tensor of numbers, .* and not function"),
         (torch.zeros(3), "no axis of images"),
         (torch.zeros(0, 3, 0, 8), "neither an image"),
     ],
 )
 def test_an_example_that_is_no_batch_is_refused(given, said):
-    with pytest.raises(ValueError, match=said.replace("input?", r"input\?")):
+    with pytest.raises(UnsupportedNetwork, match=said.replace("input?", r"input\?")):
         encode(network(), given)
 
 

@@ -248,3 +248,12 @@ def test_computed_numbers_look_nothing_up():
     assert [layer.shape for layer in graph.layers] == [(4, 1, 5), (2, 1, 5)]
     with pytest.raises(ValueError, match=r"table \(Embedding\): embedding looks rows up by"):
         encode(model, torch.zeros(1, 5))
+
+
+@pytest.mark.parametrize("number", [9, -1])
+def test_token_ids_beyond_the_table_are_refused(number):
+    model = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 2))
+    encode(model, torch.tensor([[8, 0]]))
+    with pytest.raises(ValueError, match=f"looks up row {number} of a table that has 9") as caught:
+        encode(model, torch.tensor([[8, number]]))
+    assert len(str(caught.value).splitlines()) == 1

@@ -1,5 +1,7 @@
 """Programs of torch.export and TorchScript have the graphs of the modules they were made of."""
 
+import contextlib
+
 import pytest
 import torch
 from networks import sparsify
@@ -138,6 +140,17 @@ def test_a_program_of_one_image_is_told_to_leave_their_number_free():
     with pytest.raises(UnsupportedNetwork, match=r"head \(linear\): .*dynamic_shapes") as caught:
         encode(program, MAPS)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(("kind", "fails"), [(Maps, False), (Resized, True)])
+def test_scripts_stay_in_the_modes_that_they_were_in(kind, fails):
+    model = torch.jit.script(built(kind).train())
+    model.block.eval()
+    modes = {name: module.training for name, module in model.named_modules()}
+    with pytest.raises(UnsupportedNetwork) if fails else contextlib.nullcontext():
+        encode(model, MAPS)
+    assert {name: module.training for name, module in model.named_modules()} == modes
+    assert {*modes.values()} == {True, False}
 
 
 def test_scripts_that_cannot_be_read_are_refused_in_one_line():

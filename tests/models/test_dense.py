@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import graph_encoding
 import models
@@ -59,9 +60,11 @@ def pruned():
     return model
 
 
-def quantised():
+def quantised(joined=("conv", "bn", "relu")):
     """Static: convolutions a scale a channel, a ReLU joined to one of them."""
-    model = torch.ao.quantization.fuse_modules(pruned(), [["conv", "bn", "relu"]])
+    model = pruned()
+    if joined:
+        model = torch.ao.quantization.fuse_modules(model, [list(joined)])
     engine = torch.backends.quantized.engine
     model.qconfig = torch.ao.quantization.get_default_qconfig("x86")
     torch.backends.quantized.engine = "x86"
@@ -95,6 +98,29 @@ def test_graphs_of_sparse_weights_are_those_of_dense_ones(name, encoding):
     for graph, other in zip(graph_encoding.encode(model, encoding, SHAPE), expected, strict=True):
         assert (graph.to_scipy() != other.to_scipy()).nnz == 0
     assert model.fc.weight.layout is not torch.strided
+
+
+@pytest.mark.parametrize("encoding", graph_encoding.ENCODINGS)
+def test_a_mask_beside_a_sparse_weight(encoding):
+    model = pruned()
+    expected = graph_encoding.encode(model, encoding, SHAPE)
+    for layer in (model.conv, model.other):
+        prune.custom_from_mask(layer, "weight", layer.weight != 0)
+    model.fc.weight = nn.Parameter(model.fc.weight.detach().to_sparse())
+    for graph, other in zip(graph_encoding.encode(model, encoding, SHAPE), expected, strict=True):
+        assert (graph.to_scipy() != other.to_scipy()).nnz == 0
+
+
+@pytest.mark.parametrize("joined", [(), ("bn", "relu")])
+def test_a_quantised_batch_norm_that_is_no_part_of_a_convolution(joined):
+    model = quantised(joined)
+    found = models.plain(model).eval()
+    assert type(found.bn) is nn.BatchNorm2d
+    images = torch.rand(5, *SHAPE, generator=torch.manual_seed(0))
+    exact = model(images)
+    assert (found(images) - exact).abs().max() < 0.05 * exact.abs().max()
+    (graph,) = graph_encoding.encode(model, "unrolled", SHAPE)
+    assert graph.num_edges == graph_encoding.encode(pruned(), "unrolled", SHAPE)[0].num_edges
 
 
 @pytest.mark.parametrize("make", [quantised, dynamically])

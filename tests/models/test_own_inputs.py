@@ -25,6 +25,16 @@ def make():
     model = Tokens()
     model.example_input = {"ids": torch.zeros(1, 6, dtype=torch.long), "more": torch.zeros(1, 2)}
     return model
+
+class Method(nn.Linear):
+    def example_input(self):
+        return torch.zeros(1, 3)
+
+def method():
+    return Method(3, 2)
+
+def scripted():
+    return torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2)))
 """
 
 
@@ -33,9 +43,9 @@ def job(tmp_path, monkeypatch, capsys):
     (tmp_path / "several.py").write_text(NETS)
     monkeypatch.chdir(tmp_path)
 
-    def run(flags):
+    def run(flags, made="make"):
         capsys.readouterr()
-        return main.main(["--model", "several:make", *flags.split()]), capsys.readouterr()
+        return main.main(["--model", f"several:{made}", *flags.split()]), capsys.readouterr()
 
     return run
 
@@ -56,8 +66,9 @@ def test_several_inputs_and_outputs(job):
     ("flags", "said"),
     [
         ("--pruning dense --input-shape 4", "says itself what it is called with"),
-        ("--pruning synflow", "its example_input is for graphs"),
-        ("--pruning dense --effective", "its example_input is for graphs"),
+        ("--pruning synflow", "choose a pruner that does not run it"),
+        ("--pruning dense --effective", "runs it on one tensor: leave --effective out"),
+        ("--pruning uniform --effective", "runs it on one tensor: leave --effective out"),
     ],
 )
 def test_what_cannot_be_done_with_them_is_said_in_one_line(job, flags, said):
@@ -65,3 +76,18 @@ def test_what_cannot_be_done_with_them_is_said_in_one_line(job, flags, said):
     assert status == 2
     (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
     assert said in line
+
+
+def test_an_example_that_is_a_method_is_refused_in_one_line(job):
+    status, out = job("--pruning dense", "method")
+    assert status == 2
+    (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
+    assert "a tensor of numbers" in line
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_torchscript_is_told_to_be_given_as_what_it_was_made_of(job):
+    status, out = job("--pruning dense", "scripted")
+    assert status == 2
+    (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
+    assert "let it give the module that this was made of" in line

@@ -51,3 +51,14 @@ def test_projections_of_different_inputs_are_three_matrices():
     masks = pruning.prune("uniform", built(kdim=5, vdim=6), 0.5)
     assert masks.keys() == {"stem.weight", "head.weight", "heads.out_proj.weight", *THREE}
     assert masks["heads.k_proj_weight"].shape == (8, 5)
+
+
+@pytest.mark.parametrize("sizes", [{}, {"kdim": 5, "vdim": 6}])
+def test_projections_that_are_layers_of_their_own_are_counted_once(sizes):
+    model = built()
+    model.heads = torch.ao.nn.quantizable.MultiheadAttention(8, 2, **sizes)
+    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    masks = pruning.prune("uniform", model, 0.5)
+    assert masks.keys() == {"stem.weight", *(f"{name}.weight" for name in layers)}
+    found = [graph.layer_name for graph in encode(model, "rolled")]
+    assert sorted(found) == sorted(["stem", *layers])

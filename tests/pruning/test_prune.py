@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+import models
 from models import prunable
-from pruning import PRUNERS, achieved_sparsity, prune
+from pruning import PRUNERS, PruningError, achieved_sparsity, prune
 from tests.pruning.small_nets import data, small_plain, small_residual
 
 SHAPE = (3, 8, 8)
@@ -167,6 +168,42 @@ def test_a_network_that_refuses_double_precision_is_refused_in_one_line(name, fi
         run(name, Single(first), 0.8)
     assert "\n" not in str(refusal.value)
     assert run("synflow", Single(False), 0.8)
+
+
+def in_csr(model):
+    model[-1].weight = torch.nn.Parameter(model[-1].weight.detach().to_sparse_csr())
+    return model
+
+
+IMAGES = torch.zeros(2, *SHAPE)
+WITHOUT_LAYERS = {
+    "scripted": (torch.jit.script, "the module that this was made of"),
+    "a part": (lambda net: torch.nn.Sequential(torch.jit.script(net)), "module that this was made"),
+    "a program": (lambda net: torch.export.export(net, (IMAGES,)), "module that this was made of"),
+    "its module": (
+        lambda net: torch.export.unflatten(torch.export.export(net, (IMAGES,))),
+        "the module that this was made of",
+    ),
+    "quantised": (
+        lambda net: torch.ao.quantization.quantize_dynamic(net, {torch.nn.Linear}),
+        r"9 \(Linear\) is quantised: prune what models\.plain",
+    ),
+    "sparse": (in_csr, r"11\.weight is sparse: prune what models\.plain"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("made", WITHOUT_LAYERS)
+def test_networks_whose_weights_no_mask_can_set_are_refused_in_one_line(made):
+    make, said = WITHOUT_LAYERS[made]
+    model = make(small_plain().eval())
+    for name in ("uniform", "synflow"):
+        with pytest.raises(PruningError, match=said) as refusal:
+            run(name, model, 0.5)
+        assert "\n" not in str(refusal.value)
+    if "plain" in said:
+        masks = run("synflow", models.plain(model), 0.5)
+        assert list(masks) == [f"{name}.weight" for name in prunable(small_plain())]
 
 
 def test_prospr_reads_a_short_loader_again():

@@ -89,6 +89,12 @@ def looked_up(call: Call, input: Any, weight: Any, *args: Any, **kwargs: Any) ->
             "embedding looks rows up by numbers that are data; let the example input have them as "
             f"whole numbers, images first, and look them up as they are, or {ONE_BY_ONE}"
         )
-    sizes, features = tokens.data.shape[1:], weight.shape[1]
+    (rows, features), sizes = weight.shape, tokens.data.shape[1:]
+    outside = tokens.data[(tokens.data < 0) | (tokens.data >= rows)]
+    if len(outside):
+        raise NotImplementedError(
+            f"embedding looks up row {int(outside[0])} of a table that has {rows}, counted from 0; "
+            "give token ids in the example input that the network knows"
+        )
     value = call.network.new_input(call.network.module, features, (1, 1, 1, *sizes)[-3:])
     return value.changed(lambda numbers: numbers.reshape(IMAGES, features, *sizes).movedim(1, -1))
