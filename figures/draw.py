@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runs import naming
-from system.arguments import Parser, file_ending_in, path, whole_number
+from system.arguments import Parser, file_ending_in, module_parser, path, whole_number
 from system.errors import UserError
 from system.files import check_file
 from system.program import program, run_program
@@ -52,12 +52,7 @@ def main(argv: Sequence[str]) -> None:
 
 def parser() -> Parser:
     """The flags."""
-    p = Parser(
-        prog="python -m figures.draw",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    p = module_parser("figures.draw", __doc__)
     p.add_argument("files", nargs="+", type=path, metavar="FILE", help="saved by --save-graph")
     p.add_argument(
         "--output",

@@ -9,7 +9,6 @@ the least to the greatest of them. Of bipartite graphs, a value is the mean over
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from pruning import PRUNERS
 from runs import naming, results
 from runs.columns import CONFIGURATION, IDENTITY, LAYER, completed
-from system.arguments import Parser, file_ending_in, fraction, path
+from system.arguments import file_ending_in, fraction, module_parser, path
 from system.errors import UserError
 from system.files import check_file
 from system.program import program, run_program
@@ -187,12 +186,7 @@ def main(argv: Sequence[str]) -> None:
     argv : sequence of str, optional
         Without the program's name.
     """
-    p = Parser(
-        prog="python -m figures.trajectories",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    p = module_parser("figures.trajectories", __doc__)
     p.add_argument("files", nargs="+", type=path, metavar="FILE.csv", help="results of main.py")
     p.add_argument(
         "--metrics",

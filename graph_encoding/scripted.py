@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import nn
 import models
 from system.text import one_line
 
-from .tracing import IMAGES, on_tensors
+from .tracing import IMAGES, arguments_of, on_tensors
 from .weights import UnsupportedNetwork
 
 
@@ -39,9 +38,7 @@ def readable(model: nn.Module, example: Any) -> nn.Module:
         shape = (IMAGES, *tensor.shape[1:]) if tensor.dim() else ()
         return torch.zeros(shape, dtype=tensor.dtype)
 
-    args, keywords = (example if isinstance(example, tuple) else (example,)), {}
-    if isinstance(example, Mapping):
-        args, keywords = (), dict(example)
+    args, keywords = arguments_of(example)
     log = logging.getLogger("torch._export.converter")
     modes = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
     try:

@@ -7,7 +7,7 @@ at each position. It may count the middle nodes in another layout than the first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from graph_encoding import Block, NodeLayer
 from graph_encoding.compiled import compiled
 
 from .overlaps import hull
-from .ways import EdgeTriangles, Way, exact_dot
+from .ways import EdgeTriangles, Way, triangles_of
 from .written import Lists, first_steps, neighbour_lists, ranges
 
 FIVES, THREES, NIBBLES, BYTES = (
@@ -90,8 +90,11 @@ def edges_by_bits(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
     -------
     EdgeTriangles
     """
+    return triangles_of(block, _on_edges(block, ways))
+
+
+def _on_edges(block: Block, ways: Sequence[Way]) -> Iterator[tuple[np.ndarray, ...]]:
     source, target = block.source, block.target
-    at_start, at_end, squares = np.zeros(source.size), np.zeros(target.size), 0
     back = [_links([(way.second, not way.second_along)], [target]) for way in ways]
     for low, high in ranges(ways, (source.offset, source.stop)):
         edges = neighbour_lists([(block, True, -target.offset)], low, high)
@@ -101,12 +104,8 @@ def edges_by_bits(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
             first = neighbour_lists([(way.first, way.first_along, -middle.offset)], low, high)
             _add_common(first, links, edges, middle.positions, middle.channels, found)
         some = np.flatnonzero(found)
-        counts = found[some].astype(np.float64)
         node = np.searchsorted(edges.start, some, side="right") - 1 + low - source.offset
-        at_start += np.bincount(node, counts, source.size)
-        at_end += np.bincount(edges.far[some], counts, target.size)
-        squares += exact_dot(counts, counts)
-    return EdgeTriangles(at_start, at_end, squares)
+        yield node, edges.far[some], found[some].astype(np.float64)
 
 
 def _words(layer: NodeLayer) -> int:

@@ -12,7 +12,7 @@ columns alone, so it is looked up for every pair of nodes that the sparser facto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ import numpy as np
 from graph_encoding import Block, NodeLayer
 
 from .choice import CHUNK_EDGES, Cost, algebra_cost, joint
-from .ways import EdgeTriangles, Way, are_alike, exact_dot, product
+from .ways import EdgeTriangles, Way, are_alike, product, triangles_of
 
 # Seconds, as measured on one core.
 PAIR = 8e-9
@@ -182,21 +182,20 @@ def on_edges(block: Block, ways: Sequence[Way]) -> EdgeTriangles:
     -------
     EdgeTriangles
     """
+    return triangles_of(block, _on_edges(block, ways))
+
+
+def _on_edges(block: Block, ways: Sequence[Way]) -> Iterator[tuple[np.ndarray, ...]]:
     from .looking_up import add_looked_up
 
-    source, target = block.source, block.target
     tables = [_argument(Counts(way)) for way in ways]
-    at_start, at_end, squares = np.zeros(source.size), np.zeros(target.size), 0
     for near, far, _ in block.edges(CHUNK_EDGES):
         found = np.zeros(len(near), np.int64)
         for table in tables:
             add_looked_up(near, far, table, found)
         some = np.flatnonzero(found)
-        near, far, counts = near[some], far[some], found[some].astype(np.float64)
-        at_start += np.bincount(near - source.offset, counts, source.size)
-        at_end += np.bincount(far - target.offset, counts, target.size)
-        squares += exact_dot(counts, counts)
-    return EdgeTriangles(at_start, at_end, squares)
+        places = near[some] - block.source.offset, far[some] - block.target.offset
+        yield *places, found[some].astype(np.float64)
 
 
 def _tables_cost(counts: Sequence[Counts], pairs: int) -> Cost:

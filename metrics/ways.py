@@ -9,7 +9,7 @@ the maps, the position counts not on the channels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +36,26 @@ class EdgeTriangles(NamedTuple):
     at_start: np.ndarray
     at_end: np.ndarray
     squares: int
+
+
+def triangles_of(
+    block: Block, parts: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
+) -> EdgeTriangles:
+    """Sum triangles over the edges of a block.
+
+    Parameters
+    ----------
+    block : Block
+    parts : iterable of tuple of numpy.ndarray
+        Of some edges: places of their starts and ends in their layers, and triangles (float64).
+    """
+    at_start, at_end = np.zeros(block.source.size), np.zeros(block.target.size)
+    squares = 0
+    for start, end, counts in parts:
+        at_start += np.bincount(start, counts, len(at_start))
+        at_end += np.bincount(end, counts, len(at_end))
+        squares += exact_dot(counts, counts)
+    return EdgeTriangles(at_start, at_end, squares)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized")
-"""How the names of modules begin whose classes are quantised."""
+from .weighted import OF_TORCH
 
 
 def plain(model: nn.Module) -> nn.Module:
@@ -31,7 +30,7 @@ def plain(model: nn.Module) -> nn.Module:
     """
     memo: dict[int, Any] = {}  # what takes the place of which object
     for module in model.modules():
-        if type(module).__module__.startswith(QUANTISED):
+        if type(module).__module__.startswith(OF_TORCH):
             found = _dequantised(module)
             if found is not None:
                 memo[id(module)] = found

@@ -46,6 +46,9 @@ def without_values(model: nn.Module) -> list[str]:
     return [name for name, tensor in tensors if is_lazy(tensor) or tensor.is_meta]
 
 
+OF_TORCH = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized")
+"""How the names of torch's modules begin whose classes are quantised."""
+
 QUANTISED = "{}: its weights are quantised; give the network as it was before, or dequantised"
 """What is said of the first of `quantised`: one that `plain` does not know."""
 
@@ -57,7 +60,7 @@ def quantised(model: nn.Module) -> list[str]:
     """
     import torch
 
-    kinds = "torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "bitsandbytes"
+    kinds = (*OF_TORCH, "bitsandbytes")
 
     def is_coarse(module: nn.Module) -> bool:
         weight = getattr(module, "weight", None)

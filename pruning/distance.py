@@ -13,11 +13,10 @@ A row a layer, and one for all of them:
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from system.arguments import Parser, path
+from system.arguments import module_parser, path
 from system.errors import UserError
 from system.program import program, run_program
 from system.text import printable
@@ -205,12 +204,7 @@ def main(argv: Sequence[str]) -> None:
     argv : sequence of str, optional
         Without the program's name.
     """
-    p = Parser(
-        prog="python -m pruning.distance",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    p = module_parser("pruning.distance", __doc__)
     p.add_argument("first", type=path, metavar="A.pt", help="saved by --save-snn")
     p.add_argument("second", type=path, metavar="B.pt", help="of the same model and data set")
     options = p.parse_args(argv)

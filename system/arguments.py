@@ -30,6 +30,16 @@ class Parser(argparse.ArgumentParser):
         raise UserError(message + hint)
 
 
+def module_parser(module: str, description: str) -> Parser:
+    """A parser of ``python -m module`` that shows its description as it is laid out."""
+    return Parser(
+        prog=f"python -m {module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
 def boolean(text: str) -> bool:
     """``true``, ``yes`` and ``1``, or ``false``, ``no`` and ``0``, in any case of letters."""
     if text.lower() not in TRUE + FALSE:

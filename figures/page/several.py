@@ -9,7 +9,6 @@ The graphs are measured here, a few seconds each. Differences are from the first
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -19,7 +18,7 @@ from metrics import GROUPS, topometrics
 from metrics.by_layer import LayerSummary, by_layer, whole
 from runs import naming
 from runs.columns import CONFIGURATION, FOUND
-from system.arguments import Parser, file_ending_in, path
+from system.arguments import Parser, file_ending_in, module_parser, path
 from system.errors import UserError
 from system.files import check_file, replacing
 from system.program import program
@@ -99,12 +98,7 @@ def main(argv: Sequence[str]) -> None:
 
 def parser() -> Parser:
     """The flags."""
-    p = Parser(
-        prog="python -m figures.page",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    p = module_parser("figures.page", __doc__)
     p.add_argument(
         "files",
         nargs="+",

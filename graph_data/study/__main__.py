@@ -22,7 +22,7 @@ from figures.style import TEXT, matplotlib, save
 from graph_data import fetch
 from graph_data.tables import TableError
 from graph_encoding import EXACT, PUBLISHED
-from system.arguments import Parser, path, whole_number
+from system.arguments import Parser, module_parser, path, whole_number
 from system.bars import tqdm
 from system.files import replacing
 from system.program import program, run_program
@@ -55,12 +55,7 @@ def main(argv: Sequence[str]) -> None:
 
 def parser() -> Parser:
     """The flags."""
-    p = Parser(
-        prog="python -m graph_data.study",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    p = module_parser("graph_data.study", __doc__)
     p.add_argument(
         "--data",
         type=path,

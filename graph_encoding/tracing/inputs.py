@@ -37,11 +37,7 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
     UnsupportedNetwork
         If the network cannot be called with it, or a tensor is no batch of images or of vectors.
     """
-    args, kwargs = (), {}
-    if isinstance(example, Mapping):
-        kwargs = dict(example)
-    else:
-        args = example if isinstance(example, tuple) else (example,)
+    args, kwargs = split(example)
     named = _named(network, model, args, kwargs)
     tensors = [*tensors_in([*named.values()])]
     single = len(tensors) == 1
@@ -70,6 +66,13 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
         for name, value in named.items()
     }
     return tuple(made.values())[: len(args)], {name: made[name] for name in kwargs}
+
+
+def split(example: Any) -> tuple[tuple, dict[str, Any]]:
+    """Arguments and keyword arguments of an example, as they are."""
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    return (example if isinstance(example, tuple) else (example,)), {}
 
 
 def _is_known(tensor: torch.Tensor) -> bool:
