@@ -47,7 +47,9 @@ def main(argv: Sequence[str]) -> int:
     return 100 + min(failed, 25) if failed else 0
 
 
-def run_network(run: Run, stages: Stages, options: argparse.Namespace) -> None:
+def run_network(
+    run: Run, stages: Stages, options: argparse.Namespace, kept: dict | None = None
+) -> None:
     """Go through the story of one network.
 
     Parameters
@@ -58,8 +60,10 @@ def run_network(run: Run, stages: Stages, options: argparse.Namespace) -> None:
         Shows the progress.
     options : argparse.Namespace
         From `flags.parse`: where to compute, where data are and results go.
+    kept : dict, optional
+        What the same network at another sparsity has left, for `pruning.prune`; added to.
     """
-    made, todo = steps.Made(run, options, stages), list(story(run, options))
+    made, todo = steps.Made(run, options, stages, kept), list(story(run, options))
     stages.total = len(todo)
     for name, detail, step in todo:
         with stages.stage(name, detail) as report:

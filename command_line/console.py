@@ -8,6 +8,7 @@ import contextlib
 import copy
 import datetime
 import functools
+import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -196,6 +197,7 @@ def run_sweep(
             timeout=options.timeout,
             scheduler=options.scheduler,
             begun=begun,
+            alike=operator.attrgetter("network.at_any_sparsity"),
         )
         with bar, ticking(bar.refresh, TICK_SECONDS), contextlib.closing(outcomes):
             for run, outcome in outcomes:
@@ -234,6 +236,7 @@ def attempt_with(options: argparse.Namespace, work: Callable[..., None]) -> Call
         explain=functools.partial(asked.one_line, options=options),
         output_dir=options.output_dir,
         threads=options.threads,
+        before={},  # each process has a copy
     )
 
 

@@ -41,12 +41,14 @@ NEAR = 0.005  # sparsities that are said to be the same
 class Made:
     """What was asked for, and what there is of the network so far.
 
-    `first` are the masks before it is trained, `start` is its state then if it has to begin again.
+    `kept` is what its pruning may use of another sparsity, and leave for the next one. `first` are
+    the masks before it is trained, `start` is its state then if it has to begin again.
     """
 
     run: Run
     options: argparse.Namespace
     stages: Stages
+    kept: dict | None = None
     batches: Any = None
     model: torch.nn.Module | None = None
     masks: dict[str, torch.Tensor] | None = None
@@ -133,6 +135,7 @@ def prune(made: Made, report: Report) -> None:
         device=made.options.device,
         progress=report,
         as_released=network.is_released("pruner"),
+        kept=made.kept,
     )
     made.masks = pruning.without_zeros(model, masks) if network.source else masks
     pruning.apply_masks(model, made.masks)

@@ -77,7 +77,7 @@ PRUNERS: dict[str, Pruner] = {
         needs_data=True,
         chooses="keeps the largest |gradient x weight|, one batch of 128",
         source="Lee et al., ICLR 2019",
-        cost=Cost(1.4e-5, 3600),
+        cost=Cost(1.4e-5, 3600, once=True),
         colour="blue",
         marker="o",
         as_released=Released("pruning.as_released.snip"),
@@ -96,20 +96,20 @@ PRUNERS: dict[str, Pruner] = {
         needs_data=True,
         chooses="removes the largest -w Hg, 25 images a class, temperature 200",
         source="Wang et al., ICLR 2020",
-        cost=Cost(1.2e-4, 6700),
+        cost=Cost(1.2e-4, 6700, once=True),
         colour="green",
         marker="D",
-        as_released=Released("pruning.as_released.grasp", Cost(1.2e-4, 0, 1000)),
+        as_released=Released("pruning.as_released.grasp", Cost(1.2e-4, 0, 1000, once=True)),
     ),
     "prospr": Pruner(
         "pruning.prospr",
         needs_data=True,
         chooses="keeps the largest meta-gradient through 3 steps of training, batch 512",
         source="Alizadeh et al., ICLR 2022",
-        cost=Cost(9e-4, 10000),
+        cost=Cost(9e-4, 10000, once=True),
         colour="pink",
         marker="^",
-        as_released=Released("pruning.as_released.prospr", Cost(9e-4, 24000)),
+        as_released=Released("pruning.as_released.prospr", Cost(9e-4, 24000, once=True)),
     ),
     "uniform": Pruner(
         "pruning.uniform",
@@ -237,7 +237,7 @@ def prune(
     device: torch.device | str | None = None,
     progress: Progress | bool | None = None,
     as_released: bool = False,
-    orders: dict | None = None,
+    kept: dict | None = None,
 ) -> Masks:
     """Choose the weights of `model` to keep. The model itself is not altered in any way.
 
@@ -268,8 +268,9 @@ def prune(
     as_released : bool
         Whether to prune as the paper's released code does, where that departs from the pruner's
         paper (``pruning/README.md``). The number of kept weights is then that code's too.
-    orders : dict, optional
-        Keeps random orders, so that the same network is pruned sooner at another sparsity.
+    kept : dict, optional
+        Keeps what does not depend on the sparsity (scores, random orders), so that a call that
+        differs in its sparsity alone takes no time. It is added to.
 
     Returns
     -------
@@ -311,6 +312,6 @@ def prune(
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
     attention = sdpa_kernel(SDPBackend.MATH)  # which has second derivatives
     with forked, repeatable(where), large_given_back(), attention, called(progress) as call:
-        settings = Settings(loader, seed, tuple(input_shape), where, call, orders)
+        settings = Settings(loader, seed, tuple(input_shape), where, call, kept)
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)

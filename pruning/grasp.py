@@ -81,6 +81,17 @@ def number_of_classes(model: nn.Module, settings: Settings) -> int:
         return twin(zeros).shape[1]
 
 
+def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tensor]:
+    """Return the negative scores by 25 samples of each class, computed once for all sparsities."""
+
+    def compute() -> dict[str, torch.Tensor]:
+        classes = number_of_classes(model, settings)
+        batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
+        return {name: -removal for name, removal in scores(model, batch, settings).items()}
+
+    return settings.once((__name__,), compute)
+
+
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """Remove the weights of highest GraSP score, from 25 samples of every class.
 
@@ -105,8 +116,5 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
         If the loader has fewer than 25 samples of a class (a class is an output of the model), or
         all scores are zero.
     """
-    classes = number_of_classes(model, settings)
-    batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
-    removal = scores(model, batch, settings)
-    worth_keeping = {name: -score for name, score in removal.items()}
-    return keep_best(worth_keeping, lambda total: kept_count(total, sparsity), "grasp")
+    found = worth_keeping(model, settings)
+    return keep_best(found, lambda total: kept_count(total, sparsity), "grasp")

@@ -126,6 +126,16 @@ def meta_gradient(
     return {name: a[name] * weight.detach() for name, weight in weights.items()}
 
 
+def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tensor]:
+    """Return the moduli by the first batches of the loader, computed once for all sparsities."""
+
+    def compute() -> dict[str, torch.Tensor]:
+        batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
+        return {name: d.abs() for name, d in meta_gradient(model, batches, settings).items()}
+
+    return settings.once((__name__,), compute)
+
+
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """Keep the weights of largest meta-gradient modulus: 3 inner steps, batches of 512.
 
@@ -150,6 +160,5 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
         If the loader has fewer than 512 samples, all scores are zero, or the inner steps diverge to
         non-finite numbers.
     """
-    batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
-    result = {name: d.abs() for name, d in meta_gradient(model, batches, settings).items()}
-    return keep_best(result, lambda total: kept_count(total, sparsity), "prospr")
+    found = worth_keeping(model, settings)
+    return keep_best(found, lambda total: kept_count(total, sparsity), "prospr")

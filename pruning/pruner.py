@@ -25,11 +25,14 @@ class Cost(NamedTuple):
         For each node of the network's unrolled graph.
     bytes_a_class : float
         More of them, for each node and each class of the images.
+    once : bool
+        Whether a sweep takes the seconds once for all sparsities (`Settings.once`).
     """
 
     seconds: float
     bytes: float
     bytes_a_class: float = 0
+    once: bool = False
 
 
 AVERAGE = Cost(1e-5, 2000)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,8 +27,8 @@ class Settings:
         Where the computation runs. Masks always come back on the CPU.
     progress : callable or None
         Called as ``progress(done, total, text)`` after each unit of work.
-    orders : dict, optional
-        Keeps what `order` has drawn, for a run that differs in its sparsity alone.
+    kept : dict, optional
+        Keeps what `once` has computed, for a run that differs in its sparsity alone.
     """
 
     loader: Iterable | None = None
@@ -35,7 +36,7 @@ class Settings:
     input_shape: tuple[int, int, int] = (3, 32, 32)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     progress: Callable[[int, int, str], object] | None = None
-    orders: dict[tuple, np.ndarray] | None = None
+    kept: dict[tuple, Any] | None = None
 
     def report(self, done: int, total: int, text: str) -> None:
         """Tell the progress callback, if there is one, that `done` of `total` units are done."""
@@ -46,10 +47,23 @@ class Settings:
         """Return fresh random numbers for masks, of `seed` and a purpose (see `system.draws`)."""
         return draws.stream(self.seed, "masks", *purpose)
 
+    def once(self, key: tuple, compute: Callable[[], Any]) -> Any:
+        """Return what was kept by this name, or compute and keep it.
+
+        Parameters
+        ----------
+        key : tuple
+            Tells it from all else that one pruner asks for.
+        compute : callable
+            What depends neither on the sparsity nor on anything that is not the same for all runs
+            that share `kept`.
+        """
+        kept = {} if self.kept is None else self.kept
+        if key not in kept:
+            kept[key] = compute()
+        return kept[key]
+
     def order(self, size: int, *purpose: str) -> np.ndarray:
         """Return numbers below `size` in random order, by `stream`."""
-        kept = {} if self.orders is None else self.orders
-        key = (self.seed, size, *purpose)
-        if key not in kept:
-            kept[key] = self.stream(*purpose).permutation(size)
-        return kept[key]
+        key = ("order", self.seed, size, *purpose)
+        return self.once(key, lambda: self.stream(*purpose).permutation(size))

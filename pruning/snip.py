@@ -46,6 +46,18 @@ def scores(
     return {name: (gradients[name] * weights[name].detach()).abs() for name in weights}
 
 
+def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tensor]:
+    """Return the scores by the first batch of the loader, computed once for all sparsities."""
+
+    def compute() -> dict[str, torch.Tensor]:
+        [batch] = take_batches(settings.loader, BATCH_SIZE, 1, "snip")
+        found = scores(model, batch, settings.device)
+        settings.report(1, 1, "snip: connection sensitivity")
+        return found
+
+    return settings.once((__name__,), compute)
+
+
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """Keep the weights of highest connection sensitivity, from one batch of 128.
 
@@ -68,8 +80,5 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     ValueError
         If the loader has fewer than 128 samples, or all scores are zero.
     """
-    [batch] = take_batches(settings.loader, BATCH_SIZE, 1, "snip")
-    result = scores(model, batch, settings.device)
-    masks = keep_best(result, lambda total: kept_count(total, sparsity), "snip")
-    settings.report(1, 1, "snip: connection sensitivity")
-    return masks
+    found = worth_keeping(model, settings)
+    return keep_best(found, lambda total: kept_count(total, sparsity), "snip")

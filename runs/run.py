@@ -78,6 +78,11 @@ class Network:
         return BASELINE if self.file and self.source else self.pruning
 
     @property
+    def at_any_sparsity(self) -> Network:
+        """What it has in common with the networks that differ from it in their sparsity alone."""
+        return replace(self, sparsity=0.0)
+
+    @property
     def settings(self) -> dict[str, float | None]:
         """What is said of its training on the command line."""
         return {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}

@@ -50,6 +50,8 @@ class Cost(NamedTuple):
         Without training.
     megabytes : float
         Peak of the process.
+    once : float
+        Of the seconds, those that a sweep takes for the first sparsity alone.
     """
 
     nodes: int
@@ -57,6 +59,7 @@ class Cost(NamedTuple):
     weights: int
     seconds: float
     megabytes: float
+    once: float = 0.0
 
 
 class Size(NamedTuple):
@@ -110,6 +113,7 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
         weights,
         START_SECONDS + cost.seconds * nodes + share * unrolled,
         LOADED + max(pruning * nodes / 1e6, measuring),
+        cost.seconds * nodes if cost.once else 0.0,
     )
 
 
@@ -133,10 +137,10 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
         dense = size(source, dataset, BASELINE, 0.0, False)
         at_random = size(source, dataset, AT_RANDOM, sparsity, False)
         return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - sparsity)))
-    model, graph_of, orders = _unpruned(source, about(dataset).classes)
+    model, graph_of, kept = _unpruned(source, about(dataset).classes)
     masks = {}
     if not PRUNERS[pruner].is_baseline:  # which leaves weights that are given as they are
-        how = {"input_shape": source.input_shape, "as_released": as_released, "orders": orders}
+        how = {"input_shape": source.input_shape, "as_released": as_released, "kept": kept}
         masks = pruning.prune(pruner, model, sparsity, **how)
     graph = graph_of(masks)
     return Size(graph.num_nodes, graph.num_edges, walks.cost(graph), graph.kept_weights)
@@ -171,6 +175,7 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
     """
     undone = {run.network: run.measurements for run in left}
     of_kind: dict[tuple, Cost | None] = {}
+    begun = set()
 
     def cost_of(network: Network, measurements: tuple[Measurement, ...]) -> Cost | None:
         """What is the same for all seeds is estimated once."""
@@ -197,8 +202,12 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
             to_do += measurement in missing
         if missing:
             cost = cost_of(run.network, missing)
-            seconds += cost.seconds if cost else 0
-            unknown += 0 if cost else len(missing)
+            alike = run.network.at_any_sparsity
+            if cost:
+                seconds += cost.seconds - (cost.once if alike in begun else 0)
+            else:
+                unknown += len(missing)
+            begun.add(alike)
     left_out = f"; {unknown} of unknown size are not counted" if unknown else ""
     lines.append(
         f"{count} runs, {count - to_do} done, {to_do} to do: about {_duration(seconds)} by one "

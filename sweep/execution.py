@@ -13,13 +13,15 @@ import logging
 import pickle
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from runs.run import Run
 from system.errors import UserError
-from system.workers import Lost, workers
+from system.workers import Lost, Take, in_order, workers
+
+from .alike import together
 
 WORKERS_SECONDS = 120  # for the first worker of a cluster to join
 BUSY_SECONDS = 2.0  # before asking again for what another process computes
@@ -55,7 +57,8 @@ class SchedulerError(UserError):
 
 
 Work = Callable[[Run], Outcome]
-Pool = Callable[[Iterable[Run]], Iterator[tuple[Run, Outcome]]]
+Begun = Callable[[Run], None]
+Pool = Callable[[Sequence[Run], Begun], Iterator[tuple[Run, Outcome]]]
 
 
 def run(
@@ -65,7 +68,8 @@ def run(
     jobs: int = 1,
     timeout: float | None = None,
     scheduler: str = "",
-    begun: Callable[[Run], None] = lambda task: None,
+    begun: Begun = lambda task: None,
+    alike: Callable[[Run], Hashable] = lambda task: task,
 ) -> Iterator[tuple[Run, Outcome]]:
     """Run tasks, each in a process that is not this one; results come as they are ready.
 
@@ -83,6 +87,8 @@ def run(
         Address of a Dask scheduler; its workers are used instead of processes of this machine.
     begun : callable
         Called with each task as it is handed to a process, or to the cluster, which may hold it.
+    alike : callable
+        What tasks have in common that one process should do (`alike.together`); not on a cluster.
 
     Yields
     ------
@@ -97,11 +103,11 @@ def run(
         If no process can be started.
     """
     waiting = list(tasks)
-    where = _cluster(work, scheduler) if scheduler else _processes(work, jobs, timeout)
+    where = _cluster(work, scheduler) if scheduler else _processes(work, jobs, timeout, alike)
     with where as pool:
         while waiting:
             busy = []
-            for task, outcome in pool(_told(waiting, begun)):
+            for task, outcome in pool(waiting, begun):
                 if outcome.status == BUSY:
                     busy.append(task)
                 else:
@@ -111,26 +117,33 @@ def run(
             waiting = busy
 
 
-def _told(tasks: Iterable[Run], begun: Callable[[Run], None]) -> Iterator[Run]:
-    """Tasks, of each of which is told when it is taken."""
-    for task in tasks:
-        begun(task)
-        yield task
+def _told(take: Take, begun: Begun) -> Take:
+    """Hand out tasks, and say so of each."""
+
+    def take_and_tell(last: Run | None) -> Run | None:
+        task = take(last)
+        if task is not None:
+            begun(task)
+        return task
+
+    return take_and_tell
 
 
 @contextlib.contextmanager
-def _processes(work: Work, jobs: int, timeout: float | None) -> Iterator[Pool]:
+def _processes(
+    work: Work, jobs: int, timeout: float | None, alike: Callable[[Run], Hashable]
+) -> Iterator[Pool]:
     with workers(work, timeout) as each:
 
-        def pool(tasks: Iterable[Run]) -> Iterator[tuple[Run, Outcome]]:
+        def pool(tasks: Sequence[Run], begun: Begun) -> Iterator[tuple[Run, Outcome]]:
             died = []
-            for task, answer in each(tasks, jobs):
+            for task, answer in each(_told(together(tasks, alike), begun), jobs):
                 if answer is Lost.DIED:
                     died.append(task)
                 else:
                     yield task, _late(timeout) if answer is Lost.LATE else answer
             for task in died:  # alone: it may have been killed for memory that others took
-                for _, answer in each([task], 1):
+                for _, answer in each(in_order([task]), 1):
                     if answer is Lost.LATE:
                         answer = _late(timeout)
                     yield task, DIED if answer is Lost.DIED else answer
@@ -227,8 +240,11 @@ def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
                 raise
             raise lost(error) from None
 
-    def pool(tasks: Iterable[Run]) -> Iterator[tuple[Run, Outcome]]:
-        calls = {submit(task): task for task in tasks}
+    def pool(tasks: Sequence[Run], begun: Begun) -> Iterator[tuple[Run, Outcome]]:
+        calls = {}
+        for task in tasks:
+            begun(task)
+            calls[submit(task)] = task
         killed = []
         for call in distributed.as_completed(calls, loop=client.loop):
             task = calls.pop(call)  # a result that nobody holds is not computed again

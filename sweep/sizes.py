@@ -13,7 +13,7 @@ from typing import NamedTuple
 from models.own import Source
 from runs.run import Run
 from system.compute import use_threads
-from system.workers import Lost, workers
+from system.workers import Lost, in_order, workers
 
 from . import estimate
 
@@ -70,7 +70,7 @@ def known(
                 yield made, sparsity
 
     with workers(_size, seconds) as each:
-        for (made, sparsity), size in each(todo(), 1):
+        for (made, sparsity), size in each(in_order(todo()), 1):
             done += 1
             if size is None or isinstance(size, Lost):
                 faulty.add((made.source, made.dataset))

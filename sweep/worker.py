@@ -8,9 +8,10 @@ from typing import Protocol
 
 from runs import records
 from runs.locks import claim
-from runs.run import Run
+from runs.run import Network, Run
 from system.compute import use_threads
 
+from .alike import kept_for
 from .execution import BUSY, DONE, FAILED, SKIPPED, Outcome
 
 
@@ -24,12 +25,13 @@ class Stages(Protocol):
 
 def attempt(
     run: Run,
-    work: Callable[[Run, Stages], None],
+    work: Callable[[Run, Stages, dict], None],
     new_stages: Callable[[], Stages],
     undone: Callable[[Sequence[Run]], list[Run]],
     explain: Callable[[BaseException], str | None],
     output_dir: Path,
     threads: int | None,
+    before: dict[Network, dict],
 ) -> Outcome:
     """Run one network; what goes wrong is an outcome, and recorded.
 
@@ -37,7 +39,7 @@ def attempt(
     ----------
     run : Run
     work : callable
-        Makes and measures a network and writes its rows.
+        Makes and measures a network and writes its rows, given what `alike.kept_for` says.
     new_stages : callable
         Makes what `work` tells its stages.
     undone : callable
@@ -46,6 +48,8 @@ def attempt(
         One line for an error that the user can mend, None for others.
     output_dir : Path
     threads : int, optional
+    before : dict
+        What this process has kept of the network before; altered.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def attempt(
         (todo,) = left
         stages = new_stages()
         try:
-            work(todo, stages)
+            work(todo, stages, kept=kept_for(run.network, before))
         except (Exception, SystemExit) as error:  # of a network of the user's own, too
             reason = explain(error) or str(error)
             if isinstance(error, SystemExit):

@@ -56,7 +56,25 @@ class Lost(enum.Enum):
     LATE = enum.auto()
 
 
-Each = Callable[[Iterable, int], Iterator[tuple[Any, Any]]]
+Take = Callable[[Any], Any]
+Each = Callable[[Take, int], Iterator[tuple[Any, Any]]]
+
+
+def in_order(tasks: Iterable) -> Take:
+    """Hand out tasks as they come, whoever asks.
+
+    Parameters
+    ----------
+    tasks : iterable
+        None of them is None.
+
+    Returns
+    -------
+    callable
+        For `workers`.
+    """
+    todo = iter(tasks)
+    return lambda _: next(todo, None)
 
 
 @contextlib.contextmanager
@@ -73,8 +91,10 @@ def workers(work: Callable, seconds: float | None = None) -> Iterator[Each]:
     Yields
     ------
     callable
-        Takes tasks and how many to do at once; gives each task with its answer, or `Lost`, as they
-        are ready. Tasks are taken as they are begun. What `work` raises, it raises.
+        Takes what hands out tasks, and how many to do at once; gives each task with its answer, or
+        `Lost`, as they are ready. A task is asked for when it can begin, with the task that its
+        process did last (None if that is new) as the argument; None ends them. What `work` raises,
+        it raises.
 
     Raises
     ------
@@ -84,17 +104,21 @@ def workers(work: Callable, seconds: float | None = None) -> Iterator[Each]:
     packed = pickle.dumps(work)
     alive: list[_Worker] = []
 
-    def each(tasks: Iterable, jobs: int) -> Iterator[tuple[Any, Any]]:
-        todo, queue = iter(tasks), collections.deque()
+    def each(take: Take, jobs: int) -> Iterator[tuple[Any, Any]]:
+        queue = collections.deque()  # for processes that are not ready
         while len(alive) > jobs:
             alive.pop().end()
         while True:
-            busy = sum(worker.is_busy for worker in alive)
-            queue.extend(itertools.islice(todo, max(0, jobs - busy - len(queue))))
             for worker in alive:
-                if queue and worker.is_ready and not worker.is_busy:
-                    worker.begin(queue.popleft())
-                    busy += 1
+                if worker.is_ready and not worker.is_busy:
+                    task = take(worker.last)
+                    if task is None and queue:
+                        task = queue.popleft()
+                    if task is not None:
+                        worker.begin(task)
+            busy = sum(worker.is_busy for worker in alive)
+            new = iter(lambda: take(None), None)
+            queue.extend(itertools.islice(new, max(0, jobs - busy - len(queue))))
             if not queue and not busy:
                 return
             alive.extend(_Worker(packed) for _ in range(len(alive), min(jobs, busy + len(queue))))
@@ -136,7 +160,7 @@ class _Worker:
 
     def __init__(self, packed: bytes) -> None:
         self.connection, theirs = multiprocessing.Pipe()
-        self.task: Any = None
+        self.task = self.last = None
         self.is_ready = self.is_busy = False
         self.since = 0.0
         code = BEGIN.format(descriptor=theirs.fileno())
@@ -175,7 +199,7 @@ class _Worker:
             news = self.connection.recv()
         except (EOFError, OSError):
             return Lost.DIED, None
-        self.is_ready, self.is_busy, self.task = True, False, None
+        self.is_ready, self.is_busy, self.task, self.last = True, False, None, self.task
         return news
 
     def end(self) -> None:

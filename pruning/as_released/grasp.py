@@ -90,6 +90,18 @@ def scores(
     return {name: -weights[name].detach() * hg[name] for name in weights}
 
 
+def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tensor]:
+    """Return the negative scores of weights drawn anew, computed once for all sparsities."""
+
+    def compute() -> dict[str, torch.Tensor]:
+        classes = number_of_classes(model, settings)
+        batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
+        removal = scores(drawn_again(model, settings), halves(batch), settings)
+        return {name: -score for name, score in removal.items()}
+
+    return settings.once((__name__,), compute)
+
+
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """Remove the weights of highest score but one, as scored on weights drawn anew.
 
@@ -112,12 +124,9 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     ValueError
         As `pruning.grasp.prune`.
     """
-    classes = number_of_classes(model, settings)
-    batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
-    removal = scores(drawn_again(model, settings), halves(batch), settings)
 
     def kept(total: int) -> int:
         gone = int(total * sparsity)  # the last of these stays: its score is the threshold
         return total - max(gone - 1, 0)
 
-    return keep_best({name: -score for name, score in removal.items()}, kept, "grasp")
+    return keep_best(worth_keeping(model, settings), kept, "grasp")

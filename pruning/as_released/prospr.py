@@ -67,6 +67,16 @@ def scores(
     return {name: derivative.abs() for name, derivative in found.items()}
 
 
+def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tensor]:
+    """Return the scores by the first batches of the loader, computed once for all sparsities."""
+
+    def compute() -> dict[str, torch.Tensor]:
+        batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
+        return scores(model, batches, settings)
+
+    return settings.once((__name__,), compute)
+
+
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     """Keep the weights of largest meta-gradient modulus: 3 inner steps, batches of 512.
 
@@ -89,6 +99,5 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     ValueError
         As `pruning.prospr.prune`.
     """
-    batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
-    result = scores(model, batches, settings)
-    return keep_best(result, lambda total: math.ceil(total * (1 - sparsity)), "prospr")
+    found = worth_keeping(model, settings)
+    return keep_best(found, lambda total: math.ceil(total * (1 - sparsity)), "prospr")

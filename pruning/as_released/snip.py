@@ -7,9 +7,8 @@ The batch is the first of the loader, augmented where the loader augments (``bat
 from torch import nn
 
 from pruning.masks import Masks, keep_best
-from pruning.samples import take_batches
 from pruning.settings import Settings
-from pruning.snip import BATCH_SIZE, scores
+from pruning.snip import worth_keeping
 
 
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
@@ -34,8 +33,5 @@ def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:
     ValueError
         As `pruning.snip.prune`.
     """
-    [batch] = take_batches(settings.loader, BATCH_SIZE, 1, "snip")
-    result = scores(model, batch, settings.device)
-    masks = keep_best(result, lambda total: int(total * (1 - sparsity)), "snip")
-    settings.report(1, 1, "snip: connection sensitivity")
-    return masks
+    found = worth_keeping(model, settings)
+    return keep_best(found, lambda total: int(total * (1 - sparsity)), "snip")

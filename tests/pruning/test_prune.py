@@ -72,6 +72,24 @@ def test_same_seed_same_masks(name):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+@pytest.mark.parametrize("as_released", [False, True])
+@pytest.mark.parametrize("name", PRUNERS)
+def test_what_another_sparsity_has_kept_changes_no_mask(name, as_released):
+    model, kept = small_residual(), {}
+    for sparsity in (0.9, 0.5, 0.98):
+        alone = run(name, model, sparsity, seed=2, as_released=as_released)
+        after = run(name, model, sparsity, seed=2, as_released=as_released, kept=kept)
+        assert all(torch.equal(alone[key], after[key]) for key in alone)
+
+
+@pytest.mark.parametrize("as_released", [False, True])
+@pytest.mark.parametrize("name", [name for name, pruner in PRUNERS.items() if pruner.cost.once])
+def test_what_is_said_to_be_scored_once_looks_at_its_images_once(name, as_released):
+    kept = {}
+    run(name, small_plain(), 0.5, as_released=as_released, kept=kept)
+    prune(name, small_plain(), 0.9, [], input_shape=SHAPE, as_released=as_released, kept=kept)
+
+
 @pytest.mark.parametrize("name", ["uniform", "er", "erk"])
 def test_another_seed_other_masks(name):
     first, second = (run(name, small_residual(), 0.8, seed=seed) for seed in (0, 1))

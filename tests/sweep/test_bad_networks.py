@@ -88,8 +88,8 @@ def here(monkeypatch):
 
         @contextlib.contextmanager
         def workers(work, seconds):
-            def each(tasks, jobs):
-                for task in tasks:
+            def each(take, jobs):
+                for task in iter(lambda: take(None), None):
                     looked.append(task)
                     yield task, (look or work)(task)
 

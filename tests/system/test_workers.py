@@ -48,7 +48,7 @@ def importable(monkeypatch):
 
 def outcomes(tasks, jobs, seconds=None):
     with workers.workers(work, seconds) as each:
-        found = list(each(tasks, jobs))
+        found = list(each(workers.in_order(tasks), jobs))
     assert len(found) == len(dict(found))  # each once
     return dict(found)
 
@@ -85,7 +85,7 @@ def test_tasks_are_taken_as_they_are_begun():
             yield "well", number
 
     with workers.workers(work) as each:
-        for task, _ in each(tasks(), 1):
+        for task, _ in each(workers.in_order(tasks()), 1):
             assert taken == list(range(task[1] + 1))
 
 

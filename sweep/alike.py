@@ -1,0 +1,69 @@
+"""Networks that differ in their sparsity alone: one process makes them, one after the other.
+
+Scores of weights and random orders do not depend on the sparsity. A process keeps those of the
+network that it made last, and is handed those for which it has them.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
+
+from runs.run import Network
+
+
+def kept_for(network: Network, before: dict[Network, dict]) -> dict:
+    """What the pruning of a network may use of the one before, and keep for the next.
+
+    Parameters
+    ----------
+    network : Network
+    before : dict
+        Of this process; altered. It keeps what is of one network, at any sparsity.
+
+    Returns
+    -------
+    dict
+        For `pruning.prune`.
+    """
+    key = network.at_any_sparsity
+    kept = before.get(key, {})
+    before.clear()
+    before[key] = kept
+    return kept
+
+
+def together(tasks: Iterable, kind: Callable[[Any], Hashable]) -> Callable[[Any], Any]:
+    """Hand out tasks, those of one kind to one process as far as all have work.
+
+    Parameters
+    ----------
+    tasks : iterable
+    kind : callable
+        Of a task.
+
+    Returns
+    -------
+    callable
+        For `system.workers.workers`. A process that asks gets a task of the kind of its last one;
+        if there is none left, the first of the next kind that none has begun; if all are begun, one
+        of the kind of which most is left.
+    """
+    left: dict[Hashable, collections.deque] = {}
+    for task in tasks:
+        left.setdefault(kind(task), collections.deque()).append(task)
+    new = collections.deque(left)
+
+    def take(last: Any) -> Any:
+        if not left:
+            return None
+        mine = None if last is None else kind(last)
+        if mine not in left:
+            mine = new.popleft() if new else max(left, key=lambda each: len(left[each]))
+        task = left[mine].popleft()
+        if not left[mine]:
+            del left[mine]
+        return task
+
+    return take

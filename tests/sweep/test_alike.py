@@ -1,0 +1,90 @@
+"""Networks that differ in their sparsity alone, and who makes them."""
+
+from dataclasses import replace
+
+import hypothesis.strategies as st
+import torch
+from hypothesis import given
+
+import pruning.snip
+from command_line import console, flags, steps
+from main import run_network
+from runs.run import Network
+from sweep import plan, worker
+from sweep.alike import kept_for, together
+
+TASKS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), max_size=30)
+
+
+def kind(task):
+    return task[0]
+
+
+@given(TASKS, st.lists(st.integers(0, 3), min_size=60, max_size=60))
+def test_each_task_is_handed_out_once_and_to_whoever_has_done_its_kind(tasks, asking):
+    take, left, last, begun = together(tasks, kind), list(tasks), {}, set()
+    for who in asking:
+        task = take(last.get(who))
+        kinds = {kind(each) for each in left}
+        if not left:
+            assert task is None
+            break
+        first = next(each for each in left if kind(each) == kind(task))
+        assert task == first  # in their order
+        if who in last and kind(last[who]) in kinds:
+            assert kind(task) == kind(last[who])
+        elif kinds - begun:
+            assert kind(task) == next(kind(each) for each in left if kind(each) not in begun)
+        else:
+            most = max(sum(kind(each) == one for each in left) for one in kinds)
+            assert sum(kind(each) == kind(task) for each in left) == most
+        left.remove(task)
+        begun.add(kind(task))
+        last[who] = task
+    else:
+        assert not left
+
+
+def test_what_is_kept_is_of_one_network_at_any_sparsity():
+    network, before = Network("Resnet-20", "CIFAR-10", "snip", 0.5, 0), {}
+    kept = kept_for(network, before)
+    kept["scores"] = 1
+    assert kept_for(replace(network, sparsity=0.9), before) is kept
+    for other in (
+        replace(network, seed=1),
+        replace(network, model="Resnet-32"),
+        replace(network, dataset="digits"),
+        replace(network, pruning="grasp"),
+        replace(network, as_released="pruner"),
+    ):
+        assert kept_for(other, {network.at_any_sparsity: kept}) == {}
+    assert kept_for(replace(network, seed=1), before) == {}
+    assert len(before) == 1
+
+
+def test_a_worker_scores_a_network_once_and_prunes_as_if_it_were_alone(tmp_path, monkeypatch):
+    scored, masks = [], []
+    scores, gaps = pruning.snip.scores, steps.note_gaps
+    monkeypatch.setattr(worker, "use_threads", lambda count: None)
+    monkeypatch.setattr(pruning.snip, "scores", lambda *args: scored.append(args) or scores(*args))
+    monkeypatch.setattr(steps, "note_gaps", lambda made: masks.append(made.masks) or gaps(made))
+
+    def options(*sparsities):
+        argv = "--dataset digits --pruning snip --seed 0 1 --encoding rolled-channel --sparsity"
+        return flags.parse([*argv.split(), *sparsities, f"--output-dir={tmp_path}"])
+
+    def run_all(runs, attempt):
+        take, last = together(runs, lambda run: run.network.at_any_sparsity), None
+        while last := take(last):
+            assert attempt(last).status == "done"
+
+    asked = options("0.5", "0.9")
+    run_all(plan.runs(asked, ["digits"]), console.attempt_with(asked, run_network))
+    assert len(scored) == 2  # of the seeds
+    for of_one in (options("0.5", "--force"), options("0.9", "--force")):
+        for run in plan.runs(of_one, ["digits"]):
+            assert console.attempt_with(of_one, run_network)(run).status == "done"
+    assert len(scored) == 6
+    order = [0, 2, 1, 3]  # by seed, then by sparsity; the other way round
+    for found, alone in zip(masks[:4], (masks[4 + place] for place in order), strict=True):
+        assert all(torch.equal(found[name], alone[name]) for name in found)
