@@ -37,9 +37,19 @@ def matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
         ``lstm.weight_ih_l0.f``). In ``named_modules()`` order.
     weight : torch.Tensor, shape (out, in, ...)
         Detached. An embedding is a layer whose inputs are the rows of its table.
+
+    Raises
+    ------
+    ValueError
+        If weights are in the code of TorchScript, where no layer has them.
     """
     plain = prunable(model)
     for name, module in model.named_modules():
+        if is_scripted(module) and not hasattr(module, "training"):  # which freezing takes away
+            raise ValueError(
+                f"{name or 'the network'} is frozen, its weights are in its code: give the script "
+                "as it was before torch.jit.freeze, or take the encoding unrolled"
+            )
         if name in plain:
             yield name, weight_of(module)
             continue

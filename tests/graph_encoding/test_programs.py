@@ -114,6 +114,21 @@ def test_bipartite_graphs_are_those_of_the_module(form, encoding, kind, example)
     assert all((found[name] != expected[name]).nnz == 0 for name in found)
 
 
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_frozen_script_has_no_layers_and_is_refused(inside):
+    model = built(Tokens)
+    frozen = torch.jit.freeze(torch.jit.script(model))
+    network = nn.Sequential(frozen, nn.Linear(2, 2)) if inside else frozen
+    for encoding in ("rolled", "rolled-channel"):
+        with pytest.raises(ValueError, match=r"is frozen, .* before torch\.jit\.freeze") as caught:
+            encode(network, encoding)
+        assert len(str(caught.value).splitlines()) == 1
+    if not inside:
+        (expected,) = encode(model, IDS, attention="tokens")
+        (graph,) = encode(frozen, IDS, attention="tokens")
+        assert (graph.to_scipy() != expected.to_scipy()).nnz == 0
+
+
 def test_recurrent_layers_and_attention_of_scripts():
     for layer in (nn.LSTM(3, 4, 2, bidirectional=True), nn.GRUCell(3, 4), nn.Embedding(5, 2)):
         expected = {g.layer_name: g.to_scipy() for g in encode(layer, "rolled")}
