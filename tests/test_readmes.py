@@ -8,6 +8,7 @@ import pytest
 
 from command_line import flags
 from command_line.tables import ROOT, readmes
+from tests.benchmarks import tables
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
@@ -60,6 +61,11 @@ def test_commands_are_understood(name):
 def test_snippets_are_python(name):
     for text in blocks(name, "python"):
         compile(text, str(name), "exec")
+
+
+def test_tables_of_networks_are_those_of_the_results():
+    text = tables.README.read_text()
+    assert tables.written(text) == text
 
 
 def test_every_room_has_a_readme_file_that_the_first_one_names():

@@ -9,8 +9,9 @@ each model and each pruner meets each sparsity, and all encodings of these netwo
 and ProsPr the pruning alone, of each model once, on the digits. Seconds are the processor's, of one
 thread. A network that is not in the sample takes what a model without interactions says (model,
 pruner and sparsity each multiply the seconds of a stage), fitted to the sample; graphs of SNIP,
-GraSP and ProsPr are taken to cost the mean of the other pruners'. GraSP's pruning is that for 10
-classes times the number of classes.
+GraSP and ProsPr are taken to cost the mean of the other pruners'. Their pruning is counted once for
+the five sparsities, as a sweep does it, and GraSP's is that for 10 classes times the number of
+classes.
 
 How much faster two processes of one thread are than one, on a quiet machine, is the ratio of
 
@@ -111,6 +112,8 @@ def grid(found: pd.DataFrame) -> pd.DataFrame:
     every.loc[~every["pruner"].isin(found["pruner"]), "prune"] = np.nan
     classes = every["dataset"].map(CLASSES)
     every["prune"] *= np.where(every["pruner"] == "grasp", classes / 10, 1)
+    once = every["pruner"].map(lambda name: pruning.PRUNERS[name].cost.once)
+    every["prune"] /= np.where(once, len(SPARSITIES), 1)
     return every
 
 
@@ -152,9 +155,10 @@ def tables(found: pd.DataFrame) -> str:
         f"Measured were {len(found)} of the sample's {len(sample())} networks, at 10 classes, one "
         "seed. All else is extrapolated: other sparsities, seeds and numbers of classes by a model "
         "without interactions, the graphs of SNIP, GraSP and ProsPr by those of the other pruners, "
-        "and their pruning by that on the digits, times the classes for GraSP. Images of CIFAR or "
-        f"Tiny ImageNet were not used. {_left_out(left_out)}CPU seconds of a machine that is busy "
-        "with other work are more than those of a quiet one.\n\nCPU seconds of the sample:"
+        "and their pruning, once for all sparsities, by that on the digits, times the classes for "
+        "GraSP. Images of CIFAR or Tiny ImageNet were not used. "
+        f"{_left_out(left_out)}CPU seconds of a machine that is busy with other work are more than "
+        "those of a quiet one.\n\nCPU seconds of the sample:"
     )
     parts.append(markdown(found[[*BY, *STAGES]], ".3g"))
     return "\n\n".join(parts) + "\n"
