@@ -111,7 +111,7 @@ def workers(work: Callable, seconds: float | None = None) -> Iterator[Each]:
         while True:
             for worker in alive:
                 if worker.is_ready and not worker.is_busy:
-                    task = take(worker.last)
+                    task = None if queue and worker.last is None else take(worker.last)
                     if task is None and queue:
                         task = queue.popleft()
                     if task is not None:
