@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import hypothesis.strategies as st
+import pytest
 import torch
 from hypothesis import given
 
@@ -12,6 +13,13 @@ from main import run_network
 from runs.run import Network
 from sweep import plan, worker
 from sweep.alike import kept_for, together
+
+NETS = """
+from torch import nn
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 4, 4, stride=4), nn.Flatten(), nn.Linear(256, 10))
+"""
 
 TASKS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), max_size=30)
 
@@ -62,7 +70,8 @@ def test_what_is_kept_is_of_one_network_at_any_sparsity():
     assert len(before) == 1
 
 
-def test_a_worker_scores_a_network_once_and_prunes_as_if_it_were_alone(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("among_nets")
+def test_a_worker_scores_a_network_once_and_prunes_as_if_it_were_alone(monkeypatch):
     scored, masks = [], []
     scores, gaps = pruning.snip.scores, steps.note_gaps
     monkeypatch.setattr(worker, "use_threads", lambda count: None)
@@ -70,8 +79,9 @@ def test_a_worker_scores_a_network_once_and_prunes_as_if_it_were_alone(tmp_path,
     monkeypatch.setattr(steps, "note_gaps", lambda made: masks.append(made.masks) or gaps(made))
 
     def options(*sparsities):
-        argv = "--dataset digits --pruning snip --seed 0 1 --encoding rolled-channel --sparsity"
-        return flags.parse([*argv.split(), *sparsities, f"--output-dir={tmp_path}"])
+        argv = "--model nets:small --input-shape 3 32 32 --dataset digits --pruning snip --seed 0 1"
+        argv += " --encoding rolled-channel --output-dir results --sparsity"
+        return flags.parse([*argv.split(), *sparsities])
 
     def run_all(runs, attempt):
         take, last = together(runs, lambda run: run.network.at_any_sparsity), None
