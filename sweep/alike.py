@@ -1,7 +1,7 @@
 """Networks that differ in their sparsity alone: one process makes them, one after the other.
 
-Scores of weights and random orders do not depend on the sparsity. A process keeps those of the
-network that it made last, and is handed those for which it has them.
+Scores of weights do not depend on the sparsity. A process keeps those of the network that it made
+last, and is handed the networks for which it has them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import collections
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+from pruning import PRUNERS
 from runs.run import Network
 
 
@@ -20,7 +21,8 @@ def kept_for(network: Network, before: dict[Network, dict]) -> dict:
     ----------
     network : Network
     before : dict
-        Of this process; altered. It keeps what is of one network, at any sparsity.
+        Of this process; altered. It keeps what is of one network, at any sparsity, if its scores
+        take time: random orders would only take memory.
 
     Returns
     -------
@@ -30,7 +32,8 @@ def kept_for(network: Network, before: dict[Network, dict]) -> dict:
     key = network.at_any_sparsity
     kept = before.get(key, {})
     before.clear()
-    before[key] = kept
+    if PRUNERS[network.pruning].cost.once:
+        before[key] = kept
     return kept
 
 

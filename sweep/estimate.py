@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 LOADED = 420.0  # MB of a process with everything imported
 NODE_BYTES, WEIGHT_BYTES = 260, 50  # two spectra at once; what a weight takes is counted
 NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
+SCORE_BYTES = 8  # of a weight, kept or not, for the next sparsity
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5
 AT_RANDOM = "uniform"  # a pruner that costs nothing
@@ -105,6 +106,8 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
     cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
     pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
     measuring = (NODE_BYTES * nodes + WEIGHT_BYTES * weights + motifs.bytes) / 1e6
+    if cost.once:
+        measuring += SCORE_BYTES * weights / (1 - network.sparsity) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
     return Cost(

@@ -68,6 +68,8 @@ def test_what_is_kept_is_of_one_network_at_any_sparsity():
         assert kept_for(other, {network.at_any_sparsity: kept}) == {}
     assert kept_for(replace(network, seed=1), before) == {}
     assert len(before) == 1
+    kept_for(replace(network, pruning="uniform"), before)["order"] = 2  # nothing to keep
+    assert not before
 
 
 @pytest.mark.usefixtures("among_nets")
