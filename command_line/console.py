@@ -8,7 +8,6 @@ import contextlib
 import copy
 import datetime
 import functools
-import operator
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from runs import results, summary
 from runs.locks import claimed
 from runs.measures import MEASURES
 from runs.run import Run, configuration
-from sweep import estimate, execution, plan, sizes, worker
+from sweep import alike, estimate, execution, plan, sizes, worker
 from sweep.execution import DONE, FAILED, SKIPPED, Outcome
 from system import compute, memory
 from system.bars import tqdm
@@ -197,7 +196,7 @@ def run_sweep(
             timeout=options.timeout,
             scheduler=options.scheduler,
             begun=begun,
-            alike=operator.attrgetter("network.at_any_sparsity"),
+            alike=alike.kind,
         )
         with bar, ticking(bar.refresh, TICK_SECONDS), contextlib.closing(outcomes):
             for run, outcome in outcomes:

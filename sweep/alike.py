@@ -11,7 +11,18 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from pruning import PRUNERS
-from runs.run import Network
+from runs.run import Network, Run
+
+
+def kind(run: Run) -> Network:
+    """What a run has in common with those that one process should make: see `together`."""
+    network = run.network
+    return network.at_any_sparsity if _is_scored(network) else network
+
+
+def _is_scored(network: Network) -> bool:
+    """Whether its pruner has scores that take time; random orders would only take memory."""
+    return PRUNERS[network.pruning].cost.once
 
 
 def kept_for(network: Network, before: dict[Network, dict]) -> dict:
@@ -21,8 +32,7 @@ def kept_for(network: Network, before: dict[Network, dict]) -> dict:
     ----------
     network : Network
     before : dict
-        Of this process; altered. It keeps what is of one network, at any sparsity, if its scores
-        take time: random orders would only take memory.
+        Of this process; altered. It keeps what is of one network, at any sparsity.
 
     Returns
     -------
@@ -32,7 +42,7 @@ def kept_for(network: Network, before: dict[Network, dict]) -> dict:
     key = network.at_any_sparsity
     kept = before.get(key, {})
     before.clear()
-    if PRUNERS[network.pruning].cost.once:
+    if _is_scored(network):
         before[key] = kept
     return kept
 

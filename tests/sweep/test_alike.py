@@ -1,5 +1,8 @@
 """Networks that differ in their sparsity alone, and who makes them."""
 
+import functools
+import pickle
+import sys
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -11,7 +14,7 @@ import pruning.snip
 from command_line import console, flags, steps
 from main import run_network
 from runs.run import Network
-from sweep import plan, worker
+from sweep import alike, execution, plan, worker
 from sweep.alike import kept_for, together
 
 NETS = """
@@ -24,30 +27,29 @@ def small():
 TASKS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), max_size=30)
 
 
-def kind(task):
+def first(task):
     return task[0]
 
 
 @given(TASKS, st.lists(st.integers(0, 3), min_size=60, max_size=60))
 def test_each_task_is_handed_out_once_and_to_whoever_has_done_its_kind(tasks, asking):
-    take, left, last, begun = together(tasks, kind), list(tasks), {}, set()
+    take, left, last, begun = together(tasks, first), list(tasks), {}, set()
     for who in asking:
         task = take(last.get(who))
-        kinds = {kind(each) for each in left}
+        kinds = {first(each) for each in left}
         if not left:
             assert task is None
             break
-        first = next(each for each in left if kind(each) == kind(task))
-        assert task == first  # in their order
-        if who in last and kind(last[who]) in kinds:
-            assert kind(task) == kind(last[who])
+        assert task == next(each for each in left if first(each) == first(task))  # in their order
+        if who in last and first(last[who]) in kinds:
+            assert first(task) == first(last[who])
         elif kinds - begun:
-            assert kind(task) == next(kind(each) for each in left if kind(each) not in begun)
+            assert first(task) == next(first(each) for each in left if first(each) not in begun)
         else:
-            most = max(sum(kind(each) == one for each in left) for one in kinds)
-            assert sum(kind(each) == kind(task) for each in left) == most
+            most = max(sum(first(each) == one for each in left) for one in kinds)
+            assert sum(first(each) == first(task) for each in left) == most
         left.remove(task)
-        begun.add(kind(task))
+        begun.add(first(task))
         last[who] = task
     else:
         assert not left
@@ -86,7 +88,7 @@ def test_a_worker_scores_a_network_once_and_prunes_as_if_it_were_alone(monkeypat
         return flags.parse([*argv.split(), *sparsities])
 
     def run_all(runs, attempt):
-        take, last = together(runs, lambda run: run.network.at_any_sparsity), None
+        take, last = together(runs, alike.kind), None
         while last := take(last):
             assert attempt(last).status == "done"
 
@@ -100,3 +102,20 @@ def test_a_worker_scores_a_network_once_and_prunes_as_if_it_were_alone(monkeypat
     order = [0, 2, 1, 3]  # by seed, then by sparsity; the other way round
     for found, alone in zip(masks[:4], (masks[4 + place] for place in order), strict=True):
         assert all(torch.equal(found[name], alone[name]) for name in found)
+
+
+def count(task, before):
+    """Do as a worker does: keep something."""
+    before[task] = len(before)
+    return len(before)
+
+
+def test_a_worker_of_a_cluster_keeps_what_its_work_keeps(monkeypatch):
+    """Each task is sent with all of the work, and is the same object where it was sent before."""
+    monkeypatch.setattr(count, "__module__", "test_alike")
+    monkeypatch.setitem(sys.modules, "test_alike", sys.modules[__name__])
+    work = pickle.dumps(functools.partial(count, before={}))
+    call = execution._by_value()
+    assert [call(execution.ROOT, work, pickle.dumps(task)) for task in "abc"] == [1, 2, 3]
+    other = pickle.dumps(functools.partial(count, before={"another": "sweep"}))
+    assert call(execution.ROOT, other, pickle.dumps("a")) == 2
