@@ -64,6 +64,12 @@ class Block:
         return self.rows.taps * self.columns.taps
 
     @property
+    def density(self) -> float:
+        """Share of the weights from all source to all target channels that there are."""
+        pairs = self.source.channels * self.target.channels
+        return len(self.weight) / (pairs * self.taps)
+
+    @property
     def tap(self) -> np.ndarray:
         """int64 array (n,): flat index ``tap_y * columns.taps + tap_x`` of each entry's tap."""
         return self.tap_y.astype(np.int64) * self.columns.taps + self.tap_x

@@ -15,21 +15,25 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from datasets import about
+from metrics.registry import SHARE_OF_MEMORY
 from models import MODELS
 from models.own import Source
 from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Measurement, Network, Run
+from system import memory
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from graph_encoding import Graph
+    from graph_encoding import Block, Graph
     from metrics import choice
     from pruning.masks import Masks
 
 LOADED = 420.0  # MB of a process with everything imported
-NODE_BYTES, WEIGHT_BYTES = 260, 50  # two spectra at once; what a weight takes is counted
+NODE_BYTES = 260, 140  # two spectra at once, or one where memory is short
+WEIGHT_BYTES = 50  # counted
 NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
+AS_SPARSE = 0.25  # density from which on a block costs what it would if it were dense
 SCORE_BYTES = 8  # of a weight, kept or not, for the next sparsity
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5
@@ -73,12 +77,15 @@ class Size(NamedTuple):
         Of counting them.
     weights : int
         Non-zero.
+    visits : int
+        Edges, those of dense blocks as so many of sparse ones as take the same time.
     """
 
     nodes: int
     edges: int
     motifs: choice.Cost
     weights: int
+    visits: int
 
 
 def estimate(run: Run, known: Callable | None = None) -> Cost | None:
@@ -102,13 +109,16 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
     )
     if found is None:
         return None
-    nodes, edges, motifs, weights = found
+    nodes, edges, motifs, weights, visits = found
     cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
     pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
-    measuring = (NODE_BYTES * nodes + WEIGHT_BYTES * weights + motifs.bytes) / 1e6
+    held = WEIGHT_BYTES * weights + motifs.bytes
     if cost.once:
-        measuring += SCORE_BYTES * weights / (1 - network.sparsity) / 1e6
-    unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * edges + motifs.seconds
+        held += SCORE_BYTES * weights / (1 - network.sparsity)
+    two, one = (each * nodes for each in NODE_BYTES)
+    room = SHARE_OF_MEMORY * 1e6 * memory.available()
+    measuring = (held + (two if held + two <= room else one)) / 1e6
+    unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * visits + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
     return Cost(
         nodes,
@@ -146,7 +156,12 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
         how = {"input_shape": source.input_shape, "as_released": as_released, "kept": kept}
         masks = pruning.prune(pruner, model, sparsity, **how)
     graph = graph_of(masks)
-    return Size(graph.num_nodes, graph.num_edges, walks.cost(graph), graph.kept_weights)
+    cost, visits = walks.cost(graph), round(sum(map(_visits, graph.blocks)))
+    return Size(graph.num_nodes, graph.num_edges, cost, graph.kept_weights, visits)
+
+
+def _visits(block: Block) -> float:
+    return block.num_edges * min(1.0, AS_SPARSE / max(block.density, 1e-9))
 
 
 @lru_cache(maxsize=1)  # the sweeps have one network after the other, at many sparsities

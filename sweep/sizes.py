@@ -120,5 +120,6 @@ def _between(there: dict[float, estimate.Size], sparsity: float) -> estimate.Siz
     return one._replace(
         edges=round(one.edges + share * (other.edges - one.edges)),
         weights=round(one.weights + share * (other.weights - one.weights)),
+        visits=round(one.visits + share * (other.visits - one.visits)),
         motifs=type(one.motifs)(*(a + share * (b - a) for a, b in pairs)),
     )

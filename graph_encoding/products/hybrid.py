@@ -68,9 +68,9 @@ class HybridBlock:
     def __init__(self, block: Block) -> None:
         self.source, self.target = block.source, block.target
         self.block = block
-        density = len(block.weight) / (block.source.channels * block.target.channels * block.taps)
-        self.is_dense = density >= DENSITY
-        self.dense_kinds = [np.float32] * self.is_dense + [np.float64] * (density >= DOUBLE_DENSITY)
+        self.is_dense = block.density >= DENSITY
+        in_double = block.density >= DOUBLE_DENSITY
+        self.dense_kinds = [np.float32] * self.is_dense + [np.float64] * in_double
 
     @cached_property
     def sparse(self) -> BlockProduct:

@@ -122,7 +122,7 @@ def test_motifs_cost_by_geometry():
     """As many edges cost more where more paths of two steps or more taps have to be looked at."""
     (few,) = tasks("--pruning uniform --model CONV-6 --sparsity 0.98")
     source = Source("CONV-6", None, few.network.input_shape)
-    nodes, _, cost, weights = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
+    nodes, _, cost, weights, _ = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
     graph = graph_of(few.network)
     assert weights == graph.kept_weights
     every = [way for term in walks.terms(graph) for way in term.ways]
@@ -130,7 +130,30 @@ def test_motifs_cost_by_geometry():
     assert cost == walks.cost(graph)
     assert estimate.estimate(few).seconds > cost.seconds + estimate.NODE_SECONDS * nodes
     # Those that need data are taken to cost what uniform masks do.
-    assert estimate.size(source, "CIFAR-10", "snip", 0.98, False)[2] == cost
+    assert estimate.size(source, "CIFAR-10", "snip", 0.98, False).motifs == cost
+
+
+def test_dense_blocks_take_less_time_than_as_many_edges_of_sparse_ones():
+    """Their products are convolutions: an edge of what is whole costs a quarter."""
+    sizes = {}
+    for sparsity in (0.98, 0.7, 0.0):
+        source = Source("CONV-6", None, (3, 32, 32))
+        size = sizes[sparsity] = estimate.size(source, "CIFAR-10", "uniform", sparsity, False)
+        assert size.visits <= size.edges
+    assert sizes[0.98].visits > 0.9 * sizes[0.98].edges
+    assert sizes[0.98].visits < sizes[0.7].visits
+    assert sizes[0.0].visits == pytest.approx(estimate.AS_SPARSE * sizes[0.0].edges)
+
+
+def test_one_spectrum_is_estimated_where_memory_is_short(monkeypatch):
+    (task,) = tasks("--pruning dense --model Resnet-32")
+    known = {}
+    for free in (10**6, 50):  # MB
+        monkeypatch.setattr(estimate.memory, "available", lambda free=free: free)
+        known[free] = estimate.estimate(task).megabytes
+    two, one = estimate.NODE_BYTES
+    nodes = estimate.estimate(task).nodes
+    assert known[10**6] - known[50] == pytest.approx((two - one) * nodes / 1e6)
 
 
 @pytest.mark.parametrize("side", [32, 224])
