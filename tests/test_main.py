@@ -33,7 +33,8 @@ from torch import nn
 
 def small():
     return nn.Sequential(
-        nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 10)
+        nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+        nn.Linear(16, 10),
     )
 """
 SMALL = ("--model=nets:small", "--input-shape", "3", "8", "8")
@@ -469,7 +470,8 @@ def test_what_is_not_saved_yet_is_computed_again_for_it(job, monkeypatch, argv, 
 def test_a_graph_saved_without_its_edges_or_not_whole_is_saved_again(job):
     import graph_encoding
 
-    argv = [*SMALL, "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel", "--save-graph=there"]
+    argv = [*SMALL, "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel"]
+    argv += ["--save-graph=there"]
     file = Path("there", f"rolled-channel-{FILE}.graph.zst")
     assert job(*argv)[0] == 0
     assert graph_encoding.read_header(file)["edges"] is None

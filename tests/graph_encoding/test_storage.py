@@ -190,15 +190,10 @@ def test_a_limit_on_what_a_file_unpacks_to(tmp_path):
         load(tmp_path / "file", max_bytes=header)
 
 
-def test_damaged_and_forged_files(tmp_path):
+def test_damaged_and_forged_files(tmp_path, warm_python):
     save(tmp_path / "file", small_graphs(), {"seed": 7}, edges=True)
-    run = subprocess.run(
-        [sys.executable, __file__, str(tmp_path / "file")],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    run = warm_python.run(__file__, tmp_path / "file", cwd=tmp_path, env=os.environ | path)
     assert run.returncode == 0, run.stderr[-2000:]
     report = json.loads(run.stdout)
     assert report["wrong"] == []
