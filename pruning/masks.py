@@ -66,7 +66,8 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
     flat = torch.cat([s.detach().reshape(-1).cpu() for s in scores.values()])
     if not 0 <= keep <= flat.numel():
         raise PruningError(f"cannot keep {keep} of {flat.numel()} weights")
-    if flat.numel() and not all(math.isfinite(end) for end in torch.aminmax(flat)):
+    lowest, highest = torch.aminmax(flat) if flat.numel() else (0, 0)
+    if not math.isfinite(lowest) or not math.isfinite(highest):
         bad = [name for name, s in scores.items() if not bool(torch.isfinite(s).all())]
         raise PruningError(
             f"pruning scores are not finite in {len(bad)} of {len(scores)} layers (first: {bad[0]})"
@@ -74,7 +75,10 @@ def keep_highest(scores: Mapping[str, torch.Tensor], keep: int) -> Masks:
     kept = torch.zeros(flat.numel(), dtype=torch.bool)
     if keep > 0:
         # The lowest score that is kept; ties at this score are settled by position.
-        threshold = _in_order(flat, flat.numel() - keep)
+        # Of iterative pruners most weights are removed already, and have the lowest score of all.
+        above = flat[flat > lowest]
+        ranked = above if keep <= above.numel() else flat
+        threshold = _in_order(ranked, ranked.numel() - keep)
         margin = abs(threshold) * TIE if flat.dtype == torch.float64 else 0
         kept = flat > threshold + margin
         missing = keep - int(kept.sum())

@@ -14,6 +14,8 @@ Most of the time is ProsPr's. What the file does not hold yet is "not known" on 
 from __future__ import annotations
 
 import argparse
+import copy
+import functools
 import hashlib
 import json
 import os
@@ -94,13 +96,12 @@ def fingerprint(network: str, choice: str, device: str = "cpu") -> str:
     import numpy as np
     import torch
 
-    import datasets
     import models
     import pruning
     from datasets.batching import batches
     from models.initialisation import initialise
 
-    images = datasets.load("digits", None, train=True, augment=True, download=False)
+    images = copy.copy(_digits())
     shape = (3, 32, 32)
     if network == "small":
         from tests.pruning.small_nets import SmallResidual
@@ -123,6 +124,13 @@ def fingerprint(network: str, choice: str, device: str = "cpu") -> str:
         digest.update(name.encode())
         digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()
+
+
+@functools.cache
+def _digits():
+    import datasets
+
+    return datasets.load("digits", None, train=True, augment=True, download=False)
 
 
 def main() -> int:

@@ -136,20 +136,15 @@ def test_table_and_exit_status(rows, status, tmp_path, monkeypatch, capsys):
     assert [loads(row.dumps()) for row in rows] == rows
 
 
-def script(*argv):
-    environment = os.environ | {"PYTHON": sys.executable, "CUDA_VISIBLE_DEVICES": ""}
-    return subprocess.run(
-        ["bash", "scripts/gpu_check.sh", *argv],
+def test_without_cuda_it_says_so(warm_python):
+    done = subprocess.run(
+        ["bash", "scripts/gpu_check.sh"],
         cwd=ROOT,
-        env=environment,
+        env=os.environ | {"PYTHON": warm_python.executable, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         timeout=600,
     )
-
-
-def test_without_cuda_it_says_so():
-    done = script()
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == "gpu_check: torch finds no CUDA device here: nothing was checked\n"
 

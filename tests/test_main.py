@@ -28,6 +28,18 @@ from system import arguments, files
 from system.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
+NETS = """
+from torch import nn
+
+def small():
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+        nn.Linear(16, 10),
+    )
+"""
+SMALL = ("--model=nets:small", "--input-shape", "3", "8", "8")
+"""What is tested needs a network, and none of the paper's."""
+
 QUIET = progress.Stages(quiet=True)
 MASKS = {"weight": torch.ones(1, dtype=torch.bool)}
 
@@ -352,30 +364,32 @@ def test_an_interruption_is_one_line_at_any_time(tmp_path, module):
     assert [line for line in stages if not line.startswith("[")] == []
 
 
+@pytest.mark.usefixtures("among_nets")
 def test_unrolled_run(job):
-    status, out, err = job("--dataset=digits", "--pruning=erk", "--sparsity=0.99")
+    status, out, err = job(*SMALL, "--pruning=erk", "--sparsity=0.9")
     assert status == 0
-    (row,) = table("results/graph_metrics/unrolled/unrolled-digits-Resnet-20.csv")
+    (row,) = table("results/graph_metrics/unrolled/unrolled-none-nets.small-3x8x8.csv")
     assert list(row)[: len(CONFIGURATION)] == list(CONFIGURATION)
     assert list(row)[len(CONFIGURATION) :] == list(metrics.COLUMNS)
-    assert row["nodes"] == "191894"
-    assert abs(float(row["achieved_sparsity"]) - 0.99) < 0.001
+    assert row["nodes"] == str(3 * 10**2 + 4 * 4**2 + 10)
+    assert abs(float(row["achieved_sparsity"]) - 0.9) < 0.002
     assert (row["training"], row["accuracy"], row["wiring"]) == ("False", "", "exact")
-    assert float(row["1-hop"]) == pytest.approx(1 + int(row["edges"]) / 191894, rel=1e-12)
+    assert float(row["1-hop"]) == pytest.approx(1 + int(row["edges"]) / 374, rel=1e-12)
     titles = [line for line in out.splitlines() if line in metrics.GROUPS]
     assert titles == list(metrics.GROUPS)
-    assert re.search(r"^ +nodes +191,894$", out, re.M)
+    assert re.search(r"^ +nodes +374$", out, re.M)
     assert "[1/6] data: none needed" in err  # plain lines: standard error is no terminal
 
 
+@pytest.mark.usefixtures("among_nets")
 def test_same_run_again_and_force(job, monkeypatch):
-    argv = ["--dataset=digits", "--pruning=erk", "--encoding=rolled"]
-    file = Path("results/graph_metrics/rolled/rolled-digits-Resnet-20.csv")
+    argv = [*SMALL, "--pruning=erk", "--encoding=rolled"]
+    file = Path("results/graph_metrics/rolled/rolled-none-nets.small-3x8x8.csv")
     status, out, _ = job(*argv)
     assert status == 0
     assert f"written to {file}" in out
     first = file.read_bytes()
-    assert len(table(file)) == 22
+    assert len(table(file)) == 2
 
     with monkeypatch.context() as patch:
         patch.setattr(steps, "measure", None)  # calling it would fail
@@ -389,7 +403,7 @@ def test_same_run_again_and_force(job, monkeypatch):
     assert job(*argv, "--seed=1")[0] == 0
     both = file.read_bytes()
     assert both.startswith(first)
-    assert len(table(file)) == 44
+    assert len(table(file)) == 4
     assert job(*argv, "--force")[0] == 0  # the same seed gives the same rows, in the same place
     assert file.read_bytes() == both
 
@@ -403,49 +417,61 @@ def what_is_there():
     }
 
 
-FILE = "Resnet-20-CIFAR-10-erk-0.99-0"
+FILE = "nets.small-3x8x8-none-erk-0.9-0"
 
 
+@pytest.mark.usefixtures("among_nets")
 @pytest.mark.parametrize(
-    ("saving", "wanted"),
+    ("argv", "saving", "wanted"),
     [
-        (["--save-graph=there"], {f"rolled-{FILE}.graph.zst", f"rolled-channel-{FILE}.graph.zst"}),
-        (["--save-snn=there"], {f"{FILE}.pt"}),
+        (
+            [*SMALL, "--sparsity=0.9", "--encoding", "rolled", "rolled-channel"],
+            ["--save-graph=there"],
+            {f"rolled-{FILE}.graph.zst", f"rolled-channel-{FILE}.graph.zst"},
+        ),
+        # One of the paper's: only these are saved.
+        (
+            ["--sparsity=0.99", "--encoding=rolled-channel"],
+            ["--save-snn=there"],
+            {"Resnet-20-CIFAR-10-erk-0.99-0.pt"},
+        ),
     ],
 )
-def test_what_is_not_saved_yet_is_computed_again_for_it(job, monkeypatch, saving, wanted):
-    argv = ["--pruning=erk", "--sparsity=0.99", "--encoding", "rolled", "rolled-channel"]
-    argv += ["--graph-metrics", "topometrics", "ramanujan"]
+def test_what_is_not_saved_yet_is_computed_again_for_it(job, monkeypatch, argv, saving, wanted):
+    argv = [*argv, "--pruning=erk", "--graph-metrics", "topometrics", "ramanujan"]
     assert job(*argv)[0] == 0
-    before = {file: file.read_bytes() for file in Path("results").rglob("*-Resnet-20.csv")}
-    assert len(before) == 4
+    before = {file: file.read_bytes() for file in Path("results").glob("*/**/*.csv")}
+    measured = len(before)
+    assert measured == 2 * len(wanted)
     status, out, _ = job(*argv, *saving)
     assert status == 0
-    assert out.count("written to") == 4
+    assert out.count("written to") == measured
     assert {file.name for file in Path("there").iterdir()} == wanted
     assert {file: file.read_bytes() for file in before} == before
-    assert len(table("results/runs.csv")) == 8
+    assert len(table("results/runs.csv")) == 2 * measured
 
     there = what_is_there()
     with monkeypatch.context() as patch:
         patch.setattr(main, "run_network", None)  # calling it would fail
         status, out, _ = job(*argv, *saving)
     assert status == 0
-    assert out.count("already in") == 4
+    assert out.count("already in") == measured
     assert what_is_there() == there
 
     Path("there", min(wanted)).unlink()
     status, out, _ = job(*argv, *saving)
     assert status == 0
-    assert out.count("written to") == 4 / len(wanted)
+    assert out.count("written to") == 2
     assert {file.name for file in Path("there").iterdir()} == wanted
     assert {file: file.read_bytes() for file in before} == before
 
 
+@pytest.mark.usefixtures("among_nets")
 def test_a_graph_saved_without_its_edges_or_not_whole_is_saved_again(job):
     import graph_encoding
 
-    argv = ["--pruning=erk", "--sparsity=0.99", "--encoding=rolled-channel", "--save-graph=there"]
+    argv = [*SMALL, "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel"]
+    argv += ["--save-graph=there"]
     file = Path("there", f"rolled-channel-{FILE}.graph.zst")
     assert job(*argv)[0] == 0
     assert graph_encoding.read_header(file)["edges"] is None
@@ -458,7 +484,7 @@ def test_a_graph_saved_without_its_edges_or_not_whole_is_saved_again(job):
     for words in ("written to", "already in"):
         assert words in job(*argv)[1]
     (graphs,) = Path("results/graph_metrics/rolled-channel").glob("*.csv")
-    assert len(table(graphs)) == 22
+    assert len(table(graphs)) == 2
 
 
 def test_a_network_that_another_process_computes_is_waited_for(job, monkeypatch):
@@ -553,6 +579,7 @@ def test_without_network_what_opens_no_images_goes_by_its_own_data_set(job, offl
     assert {row["pruning"] for row in rows} == {"snip"}
 
 
+@pytest.mark.usefixtures("among_nets")
 def test_download_that_fails_after_all_gives_digits_too(job, monkeypatch):
     import datasets
 
@@ -565,10 +592,11 @@ def test_download_that_fails_after_all_gives_digits_too(job, monkeypatch):
 
     monkeypatch.setattr(datasets, "choose_default", lambda root: ("CIFAR-10", None))
     monkeypatch.setattr(datasets, "load", fail)
-    status, _, err = job("--encoding=rolled-channel")
+    argv = ["--model=nets:small", "--pruning=snip", "--encoding=rolled-channel"]
+    status, _, err = job(*argv)
     assert status == 0
     assert err.count("stand in for CIFAR-10: the connection was lost") == 2
-    assert_one_line(*job("--dataset=CIFAR-10"), "the connection was lost")
+    assert_one_line(*job(*argv, "--dataset=CIFAR-10"), "the connection was lost")
 
 
 @pytest.mark.parametrize("dataset", ["CIFAR-10", "CIFAR-100", "tinyimagenet"])
@@ -622,12 +650,12 @@ def test_training_run(job, monkeypatch):
 
     def few(*args, **kwargs):
         found = whole(*args, **kwargs)
-        found.images, found.labels = found.images[:256], found.labels[:256]
+        found.images, found.labels = found.images[:64], found.labels[:64]
         return found
 
     monkeypatch.setattr(digits, "load_digits", few)
     argv = ["--dataset=digits", "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel"]
-    schedule = ["--training", "--epochs=1", "--batch-size=256", "--lr=0.05"]
+    schedule = ["--training", "--epochs=1", "--batch-size=32", "--lr=0.05"]
     assert job(*argv, *schedule, "--save-snn=snn")[0] == 0
     assert job(*argv)[0] == 0
     (saved,) = Path("snn").iterdir()
@@ -635,7 +663,7 @@ def test_training_run(job, monkeypatch):
     assert status == 0 and "already in" in out  # the saved network is the same run
     rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
     trained, untrained = rows[:22], rows[22:]
-    assert {(r["epochs"], r["batch_size"], r["lr"]) for r in trained} == {("1", "256", "0.05")}
+    assert {(r["epochs"], r["batch_size"], r["lr"]) for r in trained} == {("1", "32", "0.05")}
     assert {(r["epochs"], r["batch_size"], r["lr"]) for r in untrained} == {("", "", "")}
     assert {row["training"] for row in trained} == {"True"}
     assert {row["training"] for row in untrained} == {"False"}

@@ -37,6 +37,7 @@ def table(file):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_moment_is_the_end_of_a_shorter_look_at_the_same_training(job):
     """Its accuracy is that of the log, and its rows go on in the last ones of the ordinary run."""
     status, out, _ = job(*EVERY)

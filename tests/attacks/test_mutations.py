@@ -2,22 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = ("-m", "tests.attacks.mutations")
 
 
-def test_no_copy_is_believed_or_obeyed():
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.attacks.mutations", "--count", "30"],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
+def test_no_copy_is_believed_or_obeyed(warm_python):
+    one = {"OMP_NUM_THREADS": "1"}
+    run = warm_python.run(*PROGRAM, "--count", "30", cwd=ROOT, env=os.environ | one)
     assert run.returncode == 0, run.stderr[-2000:]
     report = json.loads(run.stdout)
     assert report.pop("peak_mb") < 1000

@@ -98,6 +98,7 @@ def _twice(number):
     return 2 * number
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_piped_sweep_names_what_it_begins_with_and_counts_once(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     flags = "--pruning erk uniform dense --encoding rolled-channel"

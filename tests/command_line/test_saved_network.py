@@ -157,6 +157,7 @@ def test_a_file_of_an_earlier_version_has_no_columns_of_later_ones(measure):
     assert {row["seed"] for row in rows("results")} == {"3"}
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_a_file_that_is_replaced_meanwhile_is_not_measured(measure, network, monkeypatch):
     load, found = saved.load, []
 

@@ -25,7 +25,7 @@ def saved(file, pruning="erk", layers=2, encoding="unrolled", wiring="exact", **
     stride = 2 if wiring == "published" else 1
     module = nn.Sequential(*(nn.Conv2d(2, 2, 3, stride, 1) for _ in range(layers)))
     sparsify(module, len(pruning), [0.4])
-    graphs = graph_encoding.encode(module, encoding, (2, 8, 8), wiring)
+    graphs = graph_encoding.encode(module, encoding, (2, 4, 4), wiring)
     made = {"model": "Net", "dataset": "CIFAR-10", "pruning": pruning, "sparsity": 0.6, "seed": 0}
     graph_encoding.save(file, graphs, made | more)
     return file

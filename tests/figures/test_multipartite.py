@@ -127,14 +127,14 @@ def test_edges_inside_a_column_are_in_the_row_that_goes_on_from_it():
 
 
 def test_one_marked_node_is_seen():
-    module = nn.Sequential(nn.Conv2d(1, 8, 3, 1, 1), nn.Conv2d(8, 2, 3, 1, 1))
+    module = nn.Sequential(nn.Conv2d(1, 8, 3, 1, 1), nn.Conv2d(8, 1, 3, 1, 1))
     with torch.no_grad():
         module[1].weight[:, 3] = 0  # the last of its 3 rows of nodes reads one pixel of padding
         module[0].weight[3, :, 1:] = 0
     graph = encode(module, "unrolled", (1, 40, 40))[0]
     count = local_connectivity(graph)["sink_nodes"]
     assert 0 < count < graph.num_nodes / 10
-    figure = draw(graph, mark=("sinks",))
+    figure = draw(graph, mark=("sinks",), sample=1000)
     marks = [
         part
         for part in figure.axes[0].collections
@@ -207,7 +207,7 @@ def test_strength(small):
         assert bar.get_ylim() == pytest.approx((mean[mean > 0].min(), mean.max()))
         colours = np.concatenate(
             [part.get_colors() for part in edge_lines(figure.axes[0])]
-            or [figure.axes[0].images[0].get_array().reshape(-1, 4) / 255]
+            or [figure.axes[0].images[0].get_array()[::9, ::9].reshape(-1, 4) / 255]
         )
         assert len(np.unique(colours[:, :3], axis=0)) > 5
 
@@ -218,13 +218,15 @@ def test_strength(small):
 def test_any_wiring_and_density(wiring, density, lines):
     module = nn.Sequential(nn.Conv2d(1, 2, 3, 1, 1), nn.Conv2d(2, 3, 3, 2, 1))
     graph = encoded(module, (1, 6, 6), wiring=wiring, density=density)
-    options = {"removed": True, "mark": MARKS, "colour": "strength", "sample": 1000}
+    options = {"removed": True, "mark": MARKS, "colour": "strength", "sample": 100}
     figure = draw(graph, lines=lines, **options)
+    figure.dpi = 50
     figure.canvas.draw()
 
 
 def test_names_that_look_like_formulas(small):
     figure = draw(small, title=r"$\frac{ $")
+    figure.dpi = 50
     figure.canvas.draw()
     assert texts(figure)[0].startswith(r"$\frac{ $")
 
@@ -268,11 +270,11 @@ def test_memory_is_bounded_whatever_the_number_of_edges(monkeypatch):
 
     monkeypatch.setattr(Edges, "__getitem__", noting)
     tracemalloc.start()
-    draw(graph, sample=100_000, mark=("sinks",), removed=True)
+    draw(graph, sample=20_000, mark=("sinks",), removed=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert max(looked_up) <= CHUNK
-    assert 100_000 <= sum(looked_up) <= 2 * (100_000 + 2 * LEAST)
+    assert 20_000 <= sum(looked_up) <= 2 * (20_000 + 2 * LEAST)
     assert peak < 100e6 < 8 * graph.num_edges
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import re
@@ -73,11 +74,12 @@ def png(width: int, height: int) -> bytes:
 NARROW = png(400, 1000)
 
 
-def written(warnings=("Layer <b> has collapsed.",), layers=LAYERS) -> str:
+@functools.cache
+def written() -> str:
     figure = Figure(figsize=(11, 5))
     figure.subplots().plot([1, 2, 3])
     pictures = {"A figure & more": Picture(figure, NARROW), "An image": png(750, 900)}
-    return page(ROW, GROUPS, layers, pictures, list(warnings), WHOLE)
+    return page(ROW, GROUPS, LAYERS, pictures, ["Layer <b> has collapsed."], WHOLE)
 
 
 class Page(HTMLParser):
@@ -228,7 +230,7 @@ def test_what_is_missing_leaves_no_gap():
 
 
 def test_the_same_network_is_the_same_page():
-    assert written() == written()
+    assert written.__wrapped__() == written()
 
 
 # What is wrong with a network

@@ -1,5 +1,6 @@
 """The plots of the study, drawn from the tables that are committed and from small ones."""
 
+import functools
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,11 +32,23 @@ def tables_of(name, folder):
     return {file.stem: pd.read_csv(file, dtype=names) for file in (folder / name).glob("*.csv")}
 
 
-def drawn(name, tables):
+def plotted(name, tables):
+    """A figure with all that is in it; where its parts are is known once it is drawn."""
     with matplotlib().rc_context(TEXT):
-        figure = section(name).plot(tables)
+        return section(name).plot(tables)
+
+
+def drawn(name, tables):
+    figure = plotted(name, tables)
+    with matplotlib().rc_context(TEXT):
         figure.canvas.draw()
     return figure
+
+
+@functools.cache
+def committed(name, folder):
+    """The figure of tables as they are committed."""
+    return drawn(name, tables_of(name, folder))
 
 
 def texts(figure):
@@ -51,7 +64,7 @@ def legend_of(figure):
     ("name", "folder"), PLOTTED, ids=lambda value: getattr(value, "name", value)
 )
 def test_text_can_be_read_at_the_width_of_a_page(name, folder):
-    figure = drawn(name, tables_of(name, folder))
+    figure = committed(name, folder)
     assert figure.get_size_inches()[0] == WIDTH
     pixels = {text.get_fontsize() / 72 / WIDTH * 850 for text in texts(figure)}
     assert min(pixels) >= 9 and max(pixels) <= 11
@@ -77,7 +90,7 @@ def ends_of_labels(axis, low, high):
 
 def test_pruners_have_their_colours():
     tables = tables_of("accuracy", FOLDERS[1])
-    figure = drawn("accuracy", tables)
+    figure = committed("accuracy", FOLDERS[1])
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     assert set(lines) == {*tables["cells"]["pruning"], "dense"} <= set(PRUNERS)
     for pruner in lines:
@@ -90,7 +103,7 @@ def test_pruners_have_their_colours():
 def test_pruners_of_others_have_colours_that_are_free():
     cells = tables_of("accuracy", FOLDERS[1])["cells"]
     cells["pruning"] = cells["pruning"].replace({"snip": "deep-r"})
-    lines = drawn("accuracy", {"cells": cells}).axes[0].lines
+    lines = plotted("accuracy", {"cells": cells}).axes[0].lines
     assert len({line.get_color() for line in lines}) == len(lines) == cells["pruning"].nunique() + 1
 
 
@@ -104,7 +117,7 @@ def test_hundredths(value, text):
 
 def test_undefined_correlations_are_hatched_and_said_to_be():
     tables = tables_of("correlation", FOLDERS[1])
-    figure = drawn("correlation", tables)
+    figure = committed("correlation", FOLDERS[1])
     everything = [text.get_text() for text in texts(figure)]
     assert not {"-.00", "−.00", "-0.00", "nan"} & set(everything)
     assert any("hatched: undefined" in text for text in everything)
@@ -119,7 +132,7 @@ def test_undefined_correlations_are_hatched_and_said_to_be():
         assert to_hex(panel.patch.get_facecolor()) != to_hex(image.to_rgba(0))
 
     tables["correlations"] = tables["correlations"].query("sparsity != '0.999'")
-    everything = [text.get_text() for text in texts(drawn("correlation", tables))]
+    everything = [text.get_text() for text in texts(plotted("correlation", tables))]
     assert not any("hatched" in text for text in everything)
 
 
@@ -134,17 +147,17 @@ def test_an_encoding_without_a_colour_has_one_of_its_own(monkeypatch):
         table = "scores" if name == "regression" else "summary"
         rolled = tables[table].query("predictor == 'rolled'").assign(predictor="own")
         tables[table] = pd.concat([tables[table], rolled])
-        assert any("own" in label for label in legend_of(drawn(name, tables)))
+        assert any("own" in label for label in legend_of(plotted(name, tables)))
 
 
 def test_what_is_below_the_axis_is_explained():
     tables = tables_of("regression", FOLDERS[1])
-    assert "below the axis" in legend_of(drawn("regression", tables))
+    assert "below the axis" in legend_of(committed("regression", FOLDERS[1]))
     looks = predictors.looks(tables["scores"]["predictor"])
     markers = [look.marker for look in looks.values()]
     assert regression.CARET not in markers and "v" not in markers
     tables["scores"]["r2"] = tables["scores"]["r2"].clip(lower=-0.1)
-    assert "below the axis" not in legend_of(drawn("regression", tables))
+    assert "below the axis" not in legend_of(plotted("regression", tables))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -152,12 +165,11 @@ def test_a_panel_for_each_estimator(count):
     tables = tables_of("regression", FOLDERS[0])
     names = list(dict.fromkeys(tables["scores"]["estimator"]))[:count]
     tables["scores"] = tables["scores"][tables["scores"]["estimator"].isin(names)]
-    assert [panel.get_title() for panel in drawn("regression", tables).axes] == names
+    assert [panel.get_title() for panel in plotted("regression", tables).axes] == names
 
 
 def test_no_panel_is_empty():
-    tables = tables_of("importance", FOLDERS[1])
-    figure = drawn("importance", tables)
+    figure = committed("importance", FOLDERS[1])
     titles = [panel.get_title() for panel in figure.axes]
     assert "sparsity 0.999" not in titles and titles[-1] == "all sparsities"
     assert len(titles) == 8
@@ -165,19 +177,19 @@ def test_no_panel_is_empty():
         assert any(bar.get_width() for bar in panel.patches)
     assert figure.get_supxlabel().endswith("sparsity 0.999")
 
-    full = drawn("importance", tables_of("importance", FOLDERS[0]))
+    full = committed("importance", FOLDERS[0])
     assert len(full.axes) == 6 and "left out" not in full.get_supxlabel()
 
 
 def test_importances_that_are_all_zero_are_drawn():
     tables = tables_of("importance", FOLDERS[1])
     tables["importance"][["importance", "low", "high"]] = 0.0
-    figure = drawn("importance", tables)
+    figure = plotted("importance", tables)
     assert len(figure.axes) == 9 and "left out" not in figure.get_supxlabel()
 
 
 def test_no_two_lines_of_the_ranking_look_alike():
-    panel = drawn("ranking", tables_of("ranking", FOLDERS[0])).axes[0]
+    panel = committed("ranking", FOLDERS[0]).axes[0]
     lines = [container.lines[0] for container in panel.containers]
     assert len(lines) == 8
     assert len({line.get_marker() for line in lines}) == 8

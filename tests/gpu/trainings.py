@@ -21,7 +21,7 @@ from .data import digits, like_cifar
 from .row import Row, guarded, taken
 
 SPARSITY = 0.9
-IMAGES, TINY_IMAGES = (50_000, 10_000), (300, 100)
+IMAGES, TINY_IMAGES = (50_000, 10_000), (150, 20)
 """To train and to test, as CIFAR has them."""
 TARGET = 1.5
 NOISE = 4

@@ -25,7 +25,7 @@ def test_edges_and_layers_are_those_of_the_written_out_graph(pair):
     assert abs(difference.data).max(initial=0) <= 1e-6 * explicit.matrix.max()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(mixed_pairs())
 def test_all_metrics_of_the_written_out_graph(pair):
     graph, explicit = pair

@@ -31,7 +31,7 @@ def test_products_are_those_of_the_written_out_matrix(network):
 def test_a_papers_network():
     model = models.build("Resnet-20", 10)
     pruning.apply_masks(model, pruning.prune("erk", model, 0.98))
-    (graph,) = graph_encoding.encode(model, wiring="published")
+    (graph,) = graph_encoding.encode(model, "unrolled", (3, 16, 16), "published")
     x = np.random.default_rng(0).standard_normal(graph.num_nodes)
     side = np.zeros(graph.num_nodes, bool)
     side[graph.layers[0].offset : graph.layers[0].stop] = True
@@ -44,7 +44,7 @@ def test_a_papers_network():
 def test_the_spectra_do_not_depend_on_where_products_run(monkeypatch):
     model = models.build("Resnet-20", 10)
     pruning.apply_masks(model, pruning.prune("erk", model, 0.99))
-    (graph,) = graph_encoding.encode(model)
+    (graph,) = graph_encoding.encode(model, "unrolled", (3, 16, 16))
     expected = metrics.topometrics(graph)
     asked = []
 

@@ -79,10 +79,14 @@ def small_graphs(encoding: str = "unrolled", wiring: str = "exact") -> list[Grap
     return graph_encoding.encode(small_network(), encoding, (2, 8, 8), wiring)
 
 
-@pytest.mark.parametrize(("encoding", "wiring"), GRAPHS)
 @pytest.mark.parametrize(
-    ("name", "density"),
-    [*((name, density) for name in models.MODELS for density in (0.05, 0.0)), ("Resnet-20", 1.0)],
+    ("name", "encoding", "wiring", "density"),
+    [
+        *((name, *GRAPHS[0], 0.05) for name in models.MODELS),
+        *(("Resnet-20", *made, density) for made in GRAPHS[1:] for density in (0.05, 0.0)),
+        *(("Resnet-20", *GRAPHS[0], density) for density in (0.0, 1.0)),
+        ("MobileNetV2", "rolled", "exact", 0.05),  # convolutions in groups
+    ],
 )
 def test_networks_come_back(name, encoding, wiring, density, tmp_path):
     model = models.build(name, 10)
@@ -103,13 +107,11 @@ def test_small_graphs_come_back_with_metrics_and_edges(tmp_path_factory, pair):
     assert same_edges(read_edges(file), pair.graph.edges())
 
 
-def test_metrics_of_a_network_come_back(tmp_path):
+def test_edges_of_many_chunks_come_back(tmp_path):
     model = models.build("Resnet-20", 10)
     sparsify(model, 2, [0.04])
     (graph,) = graph_encoding.encode(model)
     save(tmp_path / "file", [graph], edges=True)
-    (loaded,) = load(tmp_path / "file")
-    assert metrics.topometrics(loaded) == metrics.topometrics(graph)
     assert graph.num_edges > layout.CHUNK
     assert same_edges(read_edges(tmp_path / "file"), graph.edges())
 
@@ -188,15 +190,10 @@ def test_a_limit_on_what_a_file_unpacks_to(tmp_path):
         load(tmp_path / "file", max_bytes=header)
 
 
-def test_damaged_and_forged_files(tmp_path):
+def test_damaged_and_forged_files(tmp_path, warm_python):
     save(tmp_path / "file", small_graphs(), {"seed": 7}, edges=True)
-    run = subprocess.run(
-        [sys.executable, __file__, str(tmp_path / "file")],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    path = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    run = warm_python.run(__file__, tmp_path / "file", cwd=tmp_path, env=os.environ | path)
     assert run.returncode == 0, run.stderr[-2000:]
     report = json.loads(run.stdout)
     assert report["wrong"] == []
@@ -393,7 +390,7 @@ def forgeries(file: Path) -> Iterator[tuple[str, bytes]]:
         ("a field twice", b'"version": 1', b'"version": 1, "version": 1'),
         ("deep", b'"seed": 7', b'"seed": ' + b"[" * 10**6 + b"]" * 10**6),
         ("deep objects", b'"seed": 7', b'"seed": ' + b'{"a":' * 10**6 + b"1" + b"}" * 10**6),
-        ("wide", b'"graphs": [', b'"graphs": [' + b"[]," * (900_000)),
+        ("wide", b'"graphs": [', b'"graphs": [' + b"[]," * 100_000),
         ("not UTF-8", b'"seed"', b'"\xff\xfe"'),
         ("cut JSON", text[-9:], b""),
     ):

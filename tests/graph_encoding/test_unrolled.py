@@ -28,7 +28,7 @@ def expected_edges(matrix) -> np.ndarray:
     return edges[np.lexsort(edges.T[::-1])]
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(networks())
 def test_edges_and_layers_are_those_of_the_written_out_graph(network):
     graph, explicit = unrolled(network)
@@ -106,8 +106,8 @@ def test_node_counts_of_the_papers_networks(name, classes, nodes):
 def test_a_papers_network_is_the_written_out_graph(name):
     model = models.build(name, 10)
     sparsify(model, seed=3, densities=[0.004, 0.01, 0.001])
-    (graph,) = encode(model)
-    explicit = explicit_graph(model, (3, 32, 32))
+    (graph,) = encode(model, "unrolled", (3, 12, 12))  # loops write it out: images are small
+    explicit = explicit_graph(model, (3, 12, 12))
     assert [layer.offset for layer in graph.layers] == explicit.offsets[:-1]
     assert abs(graph.to_scipy().astype(np.float64) - explicit.matrix).max() == 0
 

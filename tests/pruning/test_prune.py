@@ -11,12 +11,22 @@ import torch
 
 import models
 from models import prunable
-from pruning import PRUNERS, PruningError, achieved_sparsity, prune
+from pruning import PRUNERS, PruningError, achieved_sparsity, prospr, prune, synflow
+from pruning.as_released import prospr as released_prospr
 from tests.pruning.small_nets import data, small_plain, small_residual
 
 SHAPE = (3, 8, 8)
 LOADER = data(600, 50)
+PROSPR_BATCH = 160  # two micro-batches
 EXACT = [name for name in PRUNERS if name not in ("er", "dense")]
+
+
+@pytest.fixture(autouse=True)
+def fewer_rounds_and_images(monkeypatch):
+    """Nothing here depends on how many there are; `test_mask_hashes` has the masks of all."""
+    monkeypatch.setattr(synflow, "ROUNDS", 10)
+    for module in (prospr, released_prospr):
+        monkeypatch.setattr(module, "BATCH_SIZE", PROSPR_BATCH)
 
 
 def run(name, model, sparsity, **options):
@@ -159,7 +169,7 @@ def test_unknown_pruner_is_refused_with_the_choices():
     ("name", "samples", "message"),
     [
         ("snip", 100, "snip needs a batch of 128 samples, the loader has 100"),
-        ("prospr", 500, "prospr needs a batch of 512 samples, the loader has 500"),
+        ("prospr", 150, f"prospr needs a batch of {PROSPR_BATCH} samples, the loader has 150"),
         ("grasp", 60, "grasp needs 25 samples of each of 3 classes"),
     ],
 )

@@ -137,7 +137,7 @@ def test_conservation_in_the_paper_s_models(name):
 @pytest.fixture
 def size(long):
     """Side of the images in pixels: a hundred rounds at 32 take a quarter of a minute."""
-    return 32 if long else 16
+    return 32 if long else 8
 
 
 @pytest.mark.parametrize("name", ["CONV-6", "Resnet-20"])  # the others are as Resnet-20
