@@ -13,7 +13,7 @@ import psutil
 import pytest
 import small_work
 
-from sweep import execution
+from sweep import alike, execution
 from system import compute
 
 ROOT = Path(execution.__file__).parents[1]
@@ -62,6 +62,12 @@ def test_every_task_has_one_outcome(small, jobs):
     assert number_of_tries(tries) == {0: 1, 1: 1, 2: 3, 3: 3, 4: 1, 5: 1}
     processes = {process for tried in tries.values() for process in tried}
     assert len(processes) <= jobs
+
+
+def test_a_process_that_did_the_kind_of_a_task_before_takes_it_again():
+    """As where another sweep was at it: no other process looks for it then."""
+    take = alike.together([1, 2, 3], kind=lambda task: task)
+    assert [take(2), take(None), take(None), take(None)] == [2, 1, 3, None]
 
 
 def test_no_tasks(small):
