@@ -50,6 +50,7 @@ QUICK = """
 from figures import style
 from graph_data.study import correlation, estimators, importance, scoring, validation
 validation.RESAMPLES = correlation.RESAMPLES = 20
+validation.FOLDS = 2
 importance.REPEATS = importance.SPLITS = importance.PERMUTATIONS = 1
 scoring.ESTIMATORS = {"ols": estimators.ols}
 def blank(figure, file):
@@ -168,16 +169,19 @@ def write(
             results.append(MEASURES[kind].file(folder, encoding, dataset, model), columns, lines)
 
 
-def write_small(folder, seed=0, **design) -> pd.DataFrame:
-    """A small folder with every table, all of it random; gives the runs back."""
+def write_small(folder, seed=0, unrolled_only=False, **design) -> pd.DataFrame:
+    """A small folder with every table, or that of unrolled graphs only, all of it random; gives the
+    runs back."""
     table = runs(**(SMALL | design))
     table["accuracy"] = np.random.default_rng(seed).uniform(0.2, 0.9, len(table)).round(4)
     write(
         folder,
         table,
         raw(random(table, seed=seed)),
-        [raw(random(table, seed=seed + 1 + layer), layer) for layer in range(LAYERS)],
-        layers(table, seed),
+        None
+        if unrolled_only
+        else [raw(random(table, seed=seed + 1 + layer), layer) for layer in range(LAYERS)],
+        None if unrolled_only else layers(table, seed),
     )
     return table
 
