@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -102,12 +103,12 @@ class Networks:
         found = pd.DataFrame(rows, columns=["predictor", "undefined", "networks", "which"])
         return found[found["undefined"] != ""].reset_index(drop=True)
 
-    @property
+    @cached_property
     def configurations(self) -> np.ndarray:
         """A number for each network; equal for the seeds of one configuration."""
         return self.runs.groupby(CONFIGURATION, sort=True).ngroup().to_numpy()
 
-    @property
+    @cached_property
     def clusters(self) -> np.ndarray:
         """A number for each network; equal for those of one model and data set."""
         return self.runs.groupby(CLUSTER, sort=True).ngroup().to_numpy()

@@ -121,6 +121,7 @@ def write(
     ramanujan_layers: list[pd.DataFrame] | None = None,
     wiring="exact",
     training=True,
+    apart=True,
 ) -> None:
     """Write the files of main.py.
 
@@ -136,6 +137,8 @@ def write(
     wiring : str
         Of the unrolled graphs.
     training : bool
+    apart : bool
+        Whether each model and dataset has a file, as main.py writes it. All in one are soon read.
     """
     kinds = [
         ("topometrics", "unrolled", [unrolled], metrics.COLUMNS),
@@ -149,7 +152,9 @@ def write(
             continue
         head = CONFIGURATION if encoding == "unrolled" else CONFIGURATION + LAYER
         columns = head + tuple(name for name in names if name not in head)
-        for (model, dataset), rows in table.groupby(["model", "dataset"]):
+        groups = table.groupby(["model", "dataset"] if apart else lambda _: 0)
+        for _, rows in groups:
+            model, dataset = rows[["model", "dataset"]].iloc[0]
             lines = []
             for index, run in rows.iterrows():
                 for layer, part in enumerate(parts):
