@@ -179,7 +179,8 @@ def ranked(tmp_path, direction, accuracy=None, **design):
     place = table["pruning"].map({name: i for i, name in enumerate(folders.PRUNERS)})
     table["accuracy"] = 0.5 - 0.01 * place if accuracy is None else accuracy(table, place)
     cell = table.groupby(["model", "dataset"]).ngroup()
-    unrolled = folders.random(table).groupby(cell).transform("first")
+    few = folders.random(table, ("motifs", "k-core", "strength"))
+    unrolled = few.groupby(cell).transform("first")
     unrolled["motifs"] = 5 - 0.1 * direction(cell) * place
     folders.write(tmp_path, table, folders.raw(unrolled), apart=False)
     return networks.load(tmp_path)
