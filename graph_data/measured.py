@@ -114,21 +114,64 @@ def read_all(
         If a file is malformed, no file is found, no row is left, or rows made ``--as-released``
         stand beside others: the study takes one kind.
     """
-    folder = Path(folder)
+    return _tables(Path(folder), wiring, _files(Path(folder), wiring), moments)
+
+
+def read_both(
+    folder: str | Path, wiring: str = EXACT
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """All tables of a results folder without the moments of trainings, and with them.
+
+    Parameters
+    ----------
+    folder, wiring
+        As for `read_all`, which reads all files for each.
+
+    Returns
+    -------
+    ended, every : dict of str to pandas.DataFrame
+        The same dictionary where no row is of a moment before the end.
+
+    Raises
+    ------
+    TableError
+        As `read_all` does.
+    """
+    files = _files(Path(folder), wiring)
+    ended = _tables(Path(folder), wiring, files)
+    if all(_at_end(table).all() for found in files.values() for table in found.values()):
+        return ended, ended
+    return ended, _tables(Path(folder), wiring, files, moments=True)
+
+
+def _files(folder: Path, wiring: str) -> dict[str, dict[Path, pd.DataFrame]]:
+    """The rows with an accuracy of every file, by the name of its table."""
     encodings = sorted(ENCODINGS, key=lambda name: ENCODINGS[name].bipartite)
     wanted = [(encoding, TOPOMETRICS, encoding, SIZE) for encoding in encodings]
     wanted += [(RAMANUJAN, RAMANUJAN, BIPARTITE, ())]
     wanted += [(name, *of, ()) for name, of in further().items()]
-    tables = {}
+    found = {}
     for name, measured, encoding, needed in wanted:
         measure = MEASURES[measured]
         if files := measure.files(folder, encoding):
-            tables[name] = _table(files, encoding, measure.columns, needed, wiring, moments)
-    if not tables:
+            found[name] = {
+                file: _read(file, encoding, measure.columns, needed, wiring) for file in files
+            }
+    if not found:
         raise TableError(
             f"{folder}: no result CSV: run main.py with --output-dir {folder}, or give another "
             "--data; python -m graph_data.fetch gets the released ones"
         )
+    return found
+
+
+def _tables(
+    folder: Path,
+    wiring: str,
+    found: dict[str, dict[Path, pd.DataFrame]],
+    moments: bool = False,
+) -> dict[str, pd.DataFrame]:
+    tables = {name: _table(files, moments) for name, files in found.items()}
     for name, table in tables.items():
         if not len(table):
             raise TableError(
@@ -160,10 +203,10 @@ def _refuse_two_schedules(file: Path, table: pd.DataFrame, key: list[str]) -> No
         )
 
 
-def _refuse_in_two_files(files: list[Path], tables: list[pd.DataFrame], key: list[str]) -> None:
+def _refuse_in_two_files(files: dict[Path, pd.DataFrame], key: list[str]) -> None:
     """Refuse a run that is in two files, such as a file and its copy."""
     owners: dict[tuple, Path] = {}
-    for file, table in zip(files, tables):
+    for file, table in files.items():
         for run in table[key].itertuples(index=False):
             other = owners.setdefault(tuple(run), file)
             if other != file:
@@ -171,33 +214,38 @@ def _refuse_in_two_files(files: list[Path], tables: list[pd.DataFrame], key: lis
                 raise TableError(f"{file}: a run that is in {other.name} too ({what})")
 
 
-def _table(
-    files: list[Path],
-    encoding: str,
-    names: Sequence[str],
-    needed: Sequence[str],
-    wiring: str,
-    moments: bool,
+def _read(
+    file: Path, encoding: str, names: Sequence[str], needed: Sequence[str], wiring: str
 ) -> pd.DataFrame:
-    """One table of all files of an encoding; of the metrics `names` they must have those needed."""
+    """A file of an encoding; of the metrics `names` it must have those needed."""
     kind = ENCODINGS[encoding]
     wanted = wiring if wiring in kind.wirings else kind.wirings[0]
     layers = LAYERS if kind.bipartite else {}
     columns = CONFIGURATION | layers | {name: Number(empty=True) for name in names}
     absent = ABSENT | {name: math.nan for name in names if name not in needed}
-    layer = [name for name in layers if name not in ABSENT]
-    run = [*RUN, *layer]
-    tables = []
-    for file in files:
-        table = read(file, columns, absent)
-        table["training"] = table["training"].str.capitalize()  # TRUE from spreadsheets
-        table["epoch"] = table["epoch"].fillna(table["epochs"])  # as `columns.completed` says
-        refuse_duplicates(file, table, [*IDENTITY, *layer])
-        if not moments:
-            table = table[table["epoch"].eq(table["epochs"]) | table["epochs"].isna()]
-        table = table[(table["wiring"] == wanted) & table["accuracy"].notna()]
+    table = read(file, columns, absent)
+    table["training"] = table["training"].str.capitalize()  # TRUE from spreadsheets
+    table["epoch"] = table["epoch"].fillna(table["epochs"])  # as `columns.completed` says
+    refuse_duplicates(file, table, [*IDENTITY, *_layer(table)])
+    return table[(table["wiring"] == wanted) & table["accuracy"].notna()]
+
+
+def _layer(table: pd.DataFrame) -> list[str]:
+    """What tells a layer from the others of its network, where there are any."""
+    return [name for name in LAYERS if name in table and name not in ABSENT]
+
+
+def _at_end(table: pd.DataFrame) -> pd.Series:
+    return table["epoch"].eq(table["epochs"]) | table["epochs"].isna()
+
+
+def _table(files: dict[Path, pd.DataFrame], moments: bool) -> pd.DataFrame:
+    """One table of all files of an encoding."""
+    if not moments:
+        files = {file: table[_at_end(table)] for file, table in files.items()}
+    (run,) = {(*RUN, *_layer(table)) for table in files.values()}
+    for file, table in files.items():
         _refuse_two_kinds(file, [table])
-        _refuse_two_schedules(file, table, run)
-        tables.append(table)
-    _refuse_in_two_files(files, tables, run)
-    return pd.concat(tables, ignore_index=True)
+        _refuse_two_schedules(file, table, list(run))
+    _refuse_in_two_files(files, list(run))
+    return pd.concat(files.values(), ignore_index=True)

@@ -66,14 +66,15 @@ def together(tasks: Iterable, kind: Callable[[Any], Hashable]) -> Callable[[Any]
     left: dict[Hashable, collections.deque] = {}
     for task in tasks:
         left.setdefault(kind(task), collections.deque()).append(task)
-    new = collections.deque(left)
+    new = collections.OrderedDict.fromkeys(left)
 
     def take(last: Any) -> Any:
         if not left:
             return None
         mine = None if last is None else kind(last)
         if mine not in left:
-            mine = new.popleft() if new else max(left, key=lambda each: len(left[each]))
+            mine = next(iter(new)) if new else max(left, key=lambda each: len(left[each]))
+        new.pop(mine, None)  # also where a process did its kind before all of these tasks
         task = left[mine].popleft()
         if not left[mine]:
             del left[mine]

@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +24,7 @@ def shown(lines):
     return [re.sub(r"\d+\.\d\b", "?", line) if " s: data " in line else line for line in lines]
 
 
-def test_the_readme_shows_what_make_run_prints(tmp_path):
+def test_the_readme_shows_what_make_run_prints(tmp_path, warm_python):
     """Line by line, to the last digit: without a network, so on the digits."""
     readme = (ROOT / "README.md").read_text()
     command, *expected = re.search(r"^```\n\$ (.*?)^```", readme, re.M | re.S)[1].splitlines()
@@ -42,14 +41,8 @@ def test_the_readme_shows_what_make_run_prints(tmp_path):
     )
     _python, program, *arguments = shlex.split(recipe.stdout.splitlines()[-1])
     (tmp_path / "sitecustomize.py").write_text(OFFLINE)
-    done = subprocess.run(
-        [sys.executable, ROOT / program, *arguments],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = warm_python.run(ROOT / program, *arguments, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     on_stderr = [line for line in expected if line.startswith(("[", "main.py:"))]
     on_stdout = [line for line in expected if line not in on_stderr]

@@ -70,19 +70,18 @@ def halves(measured: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, part in measured.groupby(HALVES[:3], sort=False):
         wide = part.pivot(index="metric", columns=["stratum", "split", "half"], values="value")
-        # Columns of ranks: their Pearson correlation is Spearman's.
-        r = wide.abs().rank().corr()
         strata = list(dict.fromkeys(part["stratum"]))
         splits = sorted(part["split"].unique())
+        wide = wide.reindex(columns=pd.MultiIndex.from_product([strata, splits, (0, 1)]))
+        # Columns of ranks: their Pearson correlation is Spearman's.
+        r = wide.abs().rank().corr().to_numpy().reshape(2 * (len(strata), len(splits), 2))
         for i, first in enumerate(strata):
-            for second in strata[i:]:
-                values = [
-                    r.loc[(first, split, half), (second, split, 1 - half)]
-                    for split in splits
-                    for half in (0, 1)
-                ]
-                known = [value for value in values if not np.isnan(value)]
-                mean = float(np.mean(known)) if known else np.nan
+            for j, second in enumerate(strata[i:], i):
+                values = np.array(
+                    [r[i, s, half, j, s, 1 - half] for s in range(len(splits)) for half in (0, 1)]
+                )
+                known = values[~np.isnan(values)]
+                mean = float(known.mean()) if len(known) else np.nan
                 rows.append(dict(zip(HALVES, (*key, first, second, mean))))
     return pd.DataFrame(rows, columns=HALVES)
 

@@ -262,11 +262,19 @@ def three(values: np.ndarray, times: np.ndarray, method: str) -> np.ndarray:
     numpy.ndarray, shape (3, r)
         NaN where one of the two does not vary.
     """
-    x, density, accuracy = (
-        _ranks(row, times) if method == "spearman" else _centred(row) for row in values
-    )
-    pairs = ((x, accuracy), (density, accuracy), (x, density))
-    return np.array([_pearson(a, b, times) for a, b in pairs])
+    each = [_ranks(row, times) if method == "spearman" else _centred(row) for row in values]
+    n, sums = times.sum(axis=1), [_sum(row, times) for row in each]
+
+    def covariance(a: int, b: int) -> np.ndarray:
+        return _sum(each[a] * each[b], times) / n - sums[a] * sums[b] / n**2
+
+    variances = [covariance(a, a) for a in range(3)]
+    varies = [var > 1e-12 * np.abs(row).max() ** 2 for var, row in zip(variances, each)]
+    found = np.full((3, len(n)), np.nan)
+    for r, (a, b) in zip(found, ((0, 2), (1, 2), (0, 1))):
+        np.sqrt(variances[a] * variances[b], out=r, where=varies[a] & varies[b])
+        np.divide(covariance(a, b), r, out=r)
+    return found
 
 
 def _ranks(x: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -279,19 +287,6 @@ def _centred(x: np.ndarray) -> np.ndarray:
     """Deviations from the mean of all; exactly 0 where all are equal."""
     varies = np.ptp(x) > 1e-12 * np.abs(x).max()
     return x - x.mean() if varies else np.zeros(len(x))
-
-
-def _pearson(a: np.ndarray, b: np.ndarray, times: np.ndarray) -> np.ndarray:
-    n = times.sum(axis=1)
-
-    def covariance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        return _sum(first * second, times) / n - _sum(first, times) * _sum(second, times) / n**2
-
-    variances = [covariance(v, v) for v in (a, b)]
-    varies = [var > 1e-12 * np.abs(v).max() ** 2 for var, v in zip(variances, (a, b))]
-    size = np.full(len(n), np.nan)
-    np.sqrt(variances[0] * variances[1], out=size, where=varies[0] & varies[1])
-    return covariance(a, b) / size
 
 
 def _sum(values: np.ndarray, times: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -102,12 +103,12 @@ class Networks:
         found = pd.DataFrame(rows, columns=["predictor", "undefined", "networks", "which"])
         return found[found["undefined"] != ""].reset_index(drop=True)
 
-    @property
+    @cached_property
     def configurations(self) -> np.ndarray:
         """A number for each network; equal for the seeds of one configuration."""
         return self.runs.groupby(CONFIGURATION, sort=True).ngroup().to_numpy()
 
-    @property
+    @cached_property
     def clusters(self) -> np.ndarray:
         """A number for each network; equal for those of one model and data set."""
         return self.runs.groupby(CLUSTER, sort=True).ngroup().to_numpy()
@@ -176,7 +177,7 @@ def load(
         wiring = PUBLISHED
         tables = released.read_all(folder)
     else:
-        tables = measured.read_all(folder, wiring)
+        tables, every = measured.read_both(folder, wiring)
     features, further = sets.features(folder, tables, aggregation)
 
     runs = pd.concat([table[[*RUN, "accuracy"]] for table in tables.values()]).drop_duplicates()
@@ -230,8 +231,8 @@ def load(
         kept.append(known)
     features, further = kept
     at_first = {}
-    if not of_paper:
-        at_first, left_out = _at_first(folder, wiring, aggregation, features, keys)
+    if not of_paper and every is not tables:
+        at_first, left_out = _at_first(folder, every, aggregation, features, keys)
         notes += left_out
     features[SPARSITY] = runs[[ACHIEVED]].copy()
     return Networks(runs, features, wiring, tuple(notes), further, at_first)
@@ -239,7 +240,7 @@ def load(
 
 def _at_first(
     folder: str | Path,
-    wiring: str,
+    tables: dict[str, pd.DataFrame],
     aggregation: str,
     features: dict[str, pd.DataFrame],
     keys: pd.MultiIndex,
@@ -248,7 +249,6 @@ def _at_first(
 
     And notes: which networks were measured then and not at the end.
     """
-    tables = measured.read_all(folder, wiring, moments=True)
     first = {name: table[table["epoch"] == 0] for name, table in tables.items()}
     first = {name: table for name, table in first.items() if len(table)}
     found, _ = sets.features(folder, first, aggregation)

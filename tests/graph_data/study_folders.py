@@ -50,6 +50,7 @@ QUICK = """
 from figures import style
 from graph_data.study import correlation, estimators, importance, scoring, validation
 validation.RESAMPLES = correlation.RESAMPLES = 20
+validation.FOLDS = 2
 importance.REPEATS = importance.SPLITS = importance.PERMUTATIONS = 1
 scoring.ESTIMATORS = {"ols": estimators.ols}
 def blank(figure, file):
@@ -120,6 +121,7 @@ def write(
     ramanujan_layers: list[pd.DataFrame] | None = None,
     wiring="exact",
     training=True,
+    apart=True,
 ) -> None:
     """Write the files of main.py.
 
@@ -135,6 +137,8 @@ def write(
     wiring : str
         Of the unrolled graphs.
     training : bool
+    apart : bool
+        Whether each model and dataset has a file, as main.py writes it. All in one are soon read.
     """
     kinds = [
         ("topometrics", "unrolled", [unrolled], metrics.COLUMNS),
@@ -148,7 +152,9 @@ def write(
             continue
         head = CONFIGURATION if encoding == "unrolled" else CONFIGURATION + LAYER
         columns = head + tuple(name for name in names if name not in head)
-        for (model, dataset), rows in table.groupby(["model", "dataset"]):
+        groups = table.groupby(["model", "dataset"] if apart else lambda _: 0)
+        for _, rows in groups:
+            model, dataset = rows[["model", "dataset"]].iloc[0]
             lines = []
             for index, run in rows.iterrows():
                 for layer, part in enumerate(parts):
@@ -168,16 +174,19 @@ def write(
             results.append(MEASURES[kind].file(folder, encoding, dataset, model), columns, lines)
 
 
-def write_small(folder, seed=0, **design) -> pd.DataFrame:
-    """A small folder with every table, all of it random; gives the runs back."""
+def write_small(folder, seed=0, unrolled_only=False, **design) -> pd.DataFrame:
+    """A small folder with every table, or that of unrolled graphs only, all of it random; gives the
+    runs back."""
     table = runs(**(SMALL | design))
     table["accuracy"] = np.random.default_rng(seed).uniform(0.2, 0.9, len(table)).round(4)
     write(
         folder,
         table,
         raw(random(table, seed=seed)),
-        [raw(random(table, seed=seed + 1 + layer), layer) for layer in range(LAYERS)],
-        layers(table, seed),
+        None
+        if unrolled_only
+        else [raw(random(table, seed=seed + 1 + layer), layer) for layer in range(LAYERS)],
+        None if unrolled_only else layers(table, seed),
     )
     return table
 

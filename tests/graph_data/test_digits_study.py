@@ -147,20 +147,22 @@ def results(tasks, wanted):
     return [function(*args) for function, args, _ in tasks if wanted(args[0])]
 
 
-def test_committed_regression_is_computed_again_in_one_stratum(data):
+def test_committed_regression_is_computed_again_in_one_stratum(data, monkeypatch):
+    # Where Huber's iteration stops depends on the processor's rounding; and it takes long.
+    chosen = {name: fit for name, fit in estimators.ESTIMATORS.items() if name != "huber"}
+    monkeypatch.setattr(scoring, "ESTIMATORS", chosen)
+
     def wanted(label):
         of_one = (label["kind"], label["stratum"]) == ("sparsity", "0.98")
         return of_one and label.get("predictor", "unrolled") in ("unrolled", "ramanujan")
 
     tables = regression.collect(results(regression.tasks(data, 0), wanted))
-    assert len(tables["scores"]) == 4 * (1 + 5 + 16 + 1 + 3)
+    assert len(tables["scores"]) == 3 * (1 + 5 + 16 + 1 + 3)
     keys = ["kind", "stratum", "estimator"]
-    # Where Huber's iteration stops depends on the processor's rounding.
-    scores, differences = (
-        tables[name][tables[name]["estimator"] != "huber"] for name in ("scores", "differences")
+    assert_committed(
+        tables["scores"], "regression", "scores", [*keys, "predictor", "level", "name"]
     )
-    assert_committed(scores, "regression", "scores", [*keys, "predictor", "level", "name"])
-    assert_committed(differences, "regression", "differences", [*keys, "than"])
+    assert_committed(tables["differences"], "regression", "differences", [*keys, "than"])
     assert_committed(tables["ceilings"], "regression", "ceilings", keys[:2])
 
 

@@ -14,6 +14,7 @@ import pytest
 import study_folders as folders
 from threadpoolctl import threadpool_limits
 
+from figures import style
 from graph_data import fetch
 from graph_data.study import __main__ as study
 from graph_data.study import (
@@ -39,9 +40,11 @@ def single_thread():
 
 
 def make_quick(monkeypatch):
-    """Small numbers, for what is computed in this process."""
+    """Small numbers and pictures, for what is computed in this process."""
+    monkeypatch.setattr(style, "DPI", 20)
     for module in (validation, correlation):
         monkeypatch.setattr(module, "RESAMPLES", 20)
+    monkeypatch.setattr(validation, "FOLDS", 2)
     monkeypatch.setattr(importance, "REPEATS", 1)
     monkeypatch.setattr(importance, "SPLITS", 1)
     monkeypatch.setattr(importance, "PERMUTATIONS", 1)
@@ -93,6 +96,13 @@ def cell(small_cell, tmp_path):
     """One model and dataset only."""
     shutil.copytree(small_cell, tmp_path / "cell")
     return tmp_path / "cell"
+
+
+@pytest.fixture
+def unrolled(tmp_path):
+    """Unrolled graphs only, of every model and dataset."""
+    folders.write_small(tmp_path / "unrolled", unrolled_only=True)
+    return tmp_path / "unrolled"
 
 
 @pytest.fixture
@@ -182,9 +192,9 @@ def test_order_of_rows_and_files_does_not_matter(small_cell, cell):
         pd.testing.assert_frame_equal(one.features[name], two.features[name])
 
 
-def test_processes_do_not_change_the_tables(tmp_path, monkeypatch):
-    folders.write_small(tmp_path, models=("CONV-6",), datasets=("CIFAR-10",))
-    data = networks.load(tmp_path)
+def test_processes_do_not_change_the_tables(small_cell, monkeypatch, long):
+    """Processes that begin from nothing: the trees and their Shapley values take long to import."""
+    data = networks.load(small_cell)
     monkeypatch.setattr(importance, "SPLITS", 1)
     monkeypatch.setattr(importance, "REPEATS", 1)  # in this process, that makes the tasks
     monkeypatch.setattr(
@@ -192,7 +202,7 @@ def test_processes_do_not_change_the_tables(tmp_path, monkeypatch):
         "strata",
         property(lambda self: [("overall", "all", np.ones(len(self.runs), dtype=bool))]),
     )
-    sections = ["correlation", "importance"]
+    sections = ["correlation", "importance"] if long else ["correlation", "sensitivity"]
     one = study.compute(data, sections, seed=3, jobs=1)
     two = study.compute(data, sections, seed=3, jobs=2)
     assert list(one) == list(two) == sections
@@ -251,14 +261,14 @@ def test_command_of_the_readme(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_interrupt_is_said(monkeypatch, own, capsys):
+def test_interrupt_is_said(monkeypatch, cell, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(networks, "load", interrupt)
-    assert study.main(["--data", str(own)]) == 130
+    assert study.main(["--data", str(cell)]) == 130
     assert capsys.readouterr().err.count("\n") == 1
-    assert not (own / "paper_results").exists()
+    assert not (cell / "paper_results").exists()
 
 
 def test_output_that_cannot_be_written_is_named(cell, tmp_path, capsys, quick):
@@ -368,7 +378,11 @@ def test_of_the_released_data_all_takes_other_pruners(authors):
 
 def test_own_results_are_studied_with_every_model_and_pruner_but_dense(tmp_path):
     folders.write_small(
-        tmp_path, models=("CONV-6", "my.model"), pruners=("dense", "snip", "mine"), seeds=(0,)
+        tmp_path,
+        unrolled_only=True,
+        models=("CONV-6", "my.model"),
+        pruners=("dense", "snip", "mine"),
+        seeds=(0,),
     )
     found = networks.load(tmp_path)
     assert values(found, "model") == ["CONV-6", "my.model"]
@@ -379,10 +393,10 @@ def test_own_results_are_studied_with_every_model_and_pruner_but_dense(tmp_path)
 @pytest.mark.parametrize(
     ("flag", "known"), [("--models", "CONV-6"), ("--datasets", "CIFAR-10"), ("--pruners", "erk")]
 )
-def test_unknown_name_is_said_with_those_that_there_are(own, capsys, flag, known):
-    line = one_line(capsys, "--data", own, flag, known, "nobody")
-    assert str(own) in line and "'nobody'" in line and known in line
-    assert not (own / "paper_results").exists()
+def test_unknown_name_is_said_with_those_that_there_are(cell, capsys, flag, known):
+    line = one_line(capsys, "--data", cell, flag, known, "nobody")
+    assert str(cell) in line and "'nobody'" in line and known in line
+    assert not (cell / "paper_results").exists()
 
 
 def test_nothing_of_the_papers(authors, capsys):
@@ -391,7 +405,7 @@ def test_nothing_of_the_papers(authors, capsys):
 
 
 def test_nothing_but_dense_networks(tmp_path, capsys):
-    folders.write_small(tmp_path, pruners=("dense",), sparsities=(0.0,))
+    folders.write_small(tmp_path, unrolled_only=True, pruners=("dense",), sparsities=(0.0,))
     assert "no pruned network" in one_line(capsys, "--data", tmp_path)
 
 
@@ -404,7 +418,7 @@ def of_pruned(folder, **choice):
 
 
 def test_drop_is_from_the_best_accuracy_of_any_row(tmp_path):
-    table = folders.write_small(tmp_path, pruners=("snip", "erk", "rigl"))
+    table = folders.write_small(tmp_path, unrolled_only=True, pruners=("snip", "erk", "rigl"))
     best = table.groupby(["model", "dataset"])["accuracy"].transform("max")
     expected = table.assign(best=best).set_index(folders.RUN)
     for drop in ("relative", "absolute"):
@@ -436,21 +450,21 @@ def test_dense_rows_give_the_dense_accuracy(tmp_path):
     assert found["drop"].min() == pytest.approx((0.51 - 0.6) / 0.51)
 
 
-def test_dense_accuracy_from_a_file(own, tmp_path, capsys):
+def test_dense_accuracy_from_a_file(unrolled, tmp_path, capsys):
     file = tmp_path / "dense.csv"
     pairs = [f"{m},{d}" for m in folders.MODELS for d in folders.DATASETS]
     file.write_text(
         "model,dataset,accuracy,source\n"
         + "".join(f"{pair},{0.9 + 0.01 * i},x\n" for i, pair in enumerate(pairs))
     )
-    found = of_pruned(own, dense_accuracy=file, drop="absolute")
+    found = of_pruned(unrolled, dense_accuracy=file, drop="absolute")
     by_pair = found.groupby(["model", "dataset"])["baseline_accuracy"].first()
     assert by_pair["CONV-6", "CIFAR-100"] == pytest.approx(0.91)
     assert by_pair["Resnet-20", "CIFAR-100"] == pytest.approx(0.93)
     np.testing.assert_allclose(found["drop"], found["baseline_accuracy"] - found["accuracy"])
 
     text = file.read_text()
-    flags = ["--data", own, "--dense-accuracy", file]
+    flags = ["--data", unrolled, "--dense-accuracy", file]
     file.write_text(text.replace("Resnet-20,CIFAR-10,", "Resnet-32,CIFAR-10,"))
     assert one_line(capsys, *flags) == f"{file}: no dense accuracy of Resnet-20 on CIFAR-10"
     file.write_text(text.replace("Resnet-20,CIFAR-10,", "CONV-6,CIFAR-10,"))
@@ -461,10 +475,10 @@ def test_dense_accuracy_from_a_file(own, tmp_path, capsys):
     assert one_line(capsys, *flags) == f"{file}: no such file"
 
 
-def test_dense_accuracy_is_needed_of_selected_networks_only(own, tmp_path):
+def test_dense_accuracy_is_needed_of_selected_networks_only(unrolled, tmp_path):
     file = tmp_path / "dense.csv"
     file.write_text("model,dataset,accuracy\nCONV-6,CIFAR-10,0.95\n")
-    found = of_pruned(own, models=["CONV-6"], datasets=["CIFAR-10"], dense_accuracy=file)
+    found = of_pruned(unrolled, models=["CONV-6"], datasets=["CIFAR-10"], dense_accuracy=file)
     assert set(found["baseline_accuracy"]) == {0.95}
     assert set(found["baseline"]) == {"dense_accuracy"}
 
@@ -650,9 +664,9 @@ def test_run_that_stands_twice(request, capsys, layout):
 # Columns that files lack
 
 
-def test_metric_that_no_file_has_is_left_out_and_said(own):
-    folders.strip(own, ["motifs", "imdb"])
-    found = networks.load(own)
+def test_metric_that_no_file_has_is_left_out_and_said(cell):
+    folders.strip(cell, ["motifs", "imdb"])
+    found = networks.load(cell)
     for name in predictors.PAPER:
         assert "motifs" not in found.features[name]
         assert f"{name}: motifs left out: no file has it." in found.notes
@@ -733,7 +747,8 @@ def test_one_network(tmp_path, quick):
 
 
 @pytest.mark.parametrize("section", ["importance", "sensitivity"])
-def test_one_network_in_every_fold(tmp_path, quick, section):
+def test_one_network_in_every_fold(tmp_path, quick, section, monkeypatch):
+    monkeypatch.setattr(validation, "FOLDS", 6)
     folders.write_small(
         tmp_path,
         models=("CONV-6",),
@@ -826,14 +841,14 @@ def test_same_run_in_two_files(cell, encoding):
         networks.load(cell)
 
 
-def test_networks_that_are_missing_in_a_file_are_counted(own):
-    file = MEASURES["topometrics"].file(own, "rolled", "CIFAR-10", "CONV-6")
+def test_networks_that_are_missing_in_a_file_are_counted(cell):
+    file = MEASURES["topometrics"].file(cell, "rolled", "CIFAR-10", "CONV-6")
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(lines[: 1 + 2 * folders.LAYERS]))
-    found = networks.load(own)
+    found = networks.load(cell)
     (note,) = (note for note in found.notes if not note.startswith("best_sparse_accuracy"))
-    assert note.startswith("rolled: 14 of 64 networks")
-    assert len(found.complete().runs) == 64 - 14
+    assert note.startswith("rolled: 14 of 16 networks")
+    assert len(found.complete().runs) == 16 - 14
     assert found.undefined()[["predictor", "networks"]].values.tolist() == [["rolled", 14]]
 
 
@@ -857,6 +872,6 @@ def test_report_says_which_networks_are_left_out_and_by_which_predictor(tmp_path
     assert "undefined" not in capsys.readouterr().out
 
 
-def test_errors_of_load_are_table_errors(own):
+def test_errors_of_load_are_table_errors(cell):
     with pytest.raises(TableError):
-        networks.load(own, models=["nobody"])
+        networks.load(cell, models=["nobody"])

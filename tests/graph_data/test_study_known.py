@@ -87,13 +87,13 @@ def test_achieved_sparsity_is_a_files_or_that_of_its_layers():
 
 
 def test_stated_sparsity_stands_in_only_with_a_note(tmp_path):
-    folders.write_small(tmp_path)
+    folders.write_small(tmp_path, models=("CONV-6",), datasets=("CIFAR-10",))
     known = networks.load(tmp_path)
     assert not [note for note in known.notes if "achieved" in note]
     folders.strip(tmp_path, ["achieved_sparsity", "no_params"])
     found = networks.load(tmp_path)
     assert [
-        n for n in found.notes if n.startswith("achieved sparsity: no file has it for 64 of 64")
+        n for n in found.notes if n.startswith("achieved sparsity: no file has it for 16 of 16")
     ]
     assert (found.runs["achieved_sparsity"] == found.runs["sparsity"]).all()
 
@@ -179,9 +179,10 @@ def ranked(tmp_path, direction, accuracy=None, **design):
     place = table["pruning"].map({name: i for i, name in enumerate(folders.PRUNERS)})
     table["accuracy"] = 0.5 - 0.01 * place if accuracy is None else accuracy(table, place)
     cell = table.groupby(["model", "dataset"]).ngroup()
-    unrolled = folders.random(table).groupby(cell).transform("first")
+    few = folders.random(table, ("motifs", "k-core", "strength"))
+    unrolled = few.groupby(cell).transform("first")
     unrolled["motifs"] = 5 - 0.1 * direction(cell) * place
-    folders.write(tmp_path, table, folders.raw(unrolled))
+    folders.write(tmp_path, table, folders.raw(unrolled), apart=False)
     return networks.load(tmp_path)
 
 
@@ -254,7 +255,7 @@ def explained(tmp_path, accuracy_of, motifs_of, **design):
     unrolled["motifs"] = motifs_of(level, own)
     bipartite = [folders.raw(folders.random(table, seed=s), s) for s in (1, 2)]
     layers = folders.layers(table)
-    folders.write(tmp_path, table, folders.raw(unrolled), bipartite, layers)
+    folders.write(tmp_path, table, folders.raw(unrolled), bipartite, layers, apart=False)
     return networks.load(tmp_path)
 
 
@@ -444,7 +445,7 @@ def test_what_a_measure_adds_and_what_topometrics_say_of_it_already(made_up):
 
 
 def test_without_other_measures_there_is_nothing_to_add(tmp_path):
-    folders.write_small(tmp_path)
+    folders.write_small(tmp_path, unrolled_only=True, models=("CONV-6",))
     assert further.tasks(networks.load(tmp_path), 0) == []
 
 

@@ -21,6 +21,7 @@ from graph_data.study import (
     predictors,
     ranking,
     regression,
+    scoring,
     sensitivity,
     validation,
 )
@@ -35,6 +36,13 @@ def single_thread():
     """Threads of small boosted trees wait for each other most of the time on a busy CPU."""
     with threadpool_limits(1):
         yield
+
+
+@pytest.fixture
+def two_estimators(monkeypatch):
+    """Of what is the same for all."""
+    chosen = {name: estimators.ESTIMATORS[name] for name in ("ols", "trees")}
+    monkeypatch.setattr(scoring, "ESTIMATORS", chosen)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -58,7 +66,7 @@ def load(folder, table, unrolled=None, layers=None, **choice):
     if layers is not None:
         more = folders.layers(dense)
         layers = [pd.concat(pair, ignore_index=True) for pair in zip(layers, more, strict=True)]
-    folders.write(folder, both, graphs, None, layers)
+    folders.write(folder, both, graphs, None, layers, apart=False)
     found = networks.load(folder, **choice)
     assert len(found.runs) == len(table)  # the dense networks are no pruned ones
     return found
@@ -109,6 +117,7 @@ def test_linear_relation_is_recovered_on_networks_not_seen(planted):
     assert row["spearman"] > 0.99
 
 
+@pytest.mark.usefixtures("two_estimators")
 def test_held_out_datasets_and_models_are_predicted_too(planted):
     study, _, _ = planted
     found = run(
@@ -394,6 +403,7 @@ def test_collinear_metrics_are_named(tmp_path):
     assert found.loc["2-hop", "variance_inflation"] < 2
 
 
+@pytest.mark.usefixtures("two_estimators")
 def test_noise_predicts_nothing_though_seeds_are_alike(tmp_path):
     """Configurations differ at random, seeds hardly: seen seeds would give the answer away."""
     table = folders.runs()
@@ -411,6 +421,7 @@ def test_noise_predicts_nothing_though_seeds_are_alike(tmp_path):
     assert validation.r2(y, deep) > 0.3
 
 
+@pytest.mark.usefixtures("two_estimators")
 def test_differences_between_encodings_are_paired(tmp_path):
     table = folders.runs(sparsities=(0.9,), datasets=("CIFAR-10",))
     unrolled = folders.random(table)
@@ -825,6 +836,7 @@ def test_exact_wiring_has_no_phantoms_to_subtract(planted):
     assert set(found["without weighted metrics"]) == set(folders.TOPOMETRICS) - weighted
 
 
+@pytest.mark.usefixtures("two_estimators")
 def test_change_without_motifs(tmp_path):
     table = folders.runs(sparsities=(0.6, 0.9))
     unrolled = folders.random(table)
@@ -841,6 +853,7 @@ def test_change_without_motifs(tmp_path):
     assert lost["change"] == pytest.approx(lost["r2"] - scores.loc["as given", "ols"]["r2"])
 
 
+@pytest.mark.usefixtures("two_estimators")
 def test_metrics_as_given_are_scored_as_in_the_regression(tmp_path):
     """On the same networks: those that have the other predictors too."""
     table = folders.runs(sparsities=(0.9,), datasets=("CIFAR-10",))
@@ -854,6 +867,6 @@ def test_metrics_as_given_are_scored_as_in_the_regression(tmp_path):
         for section in (regression, sensitivity)
     )
     one, two = one[one["predictor"] == "unrolled"], two[two["variant"] == sensitivity.AS_GIVEN]
-    assert len(one) == len(two) == len(estimators.ESTIMATORS)
+    assert len(one) == len(two) == len(scoring.ESTIMATORS)
     columns = ["estimator", "networks", "r2", "r2_low", "r2_high"]
     assert one[columns].values.tolist() == two[columns].values.tolist()

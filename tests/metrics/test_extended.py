@@ -30,7 +30,7 @@ def test_no_column_is_a_topometrics_name_or_there_twice():
     assert len(set(extended.COLUMNS)) == len(extended.COLUMNS)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(pairs(max_nodes=200) | mixed_pairs())
 def test_values_are_plain_numbers_in_order(pair):
     assert_answers(pair.graph)
@@ -50,7 +50,7 @@ def test_extreme_networks_are_measured(encoding, densities):
         assert_answers(graph)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(pairs(max_nodes=200))
 def test_values_do_not_depend_on_the_number_of_threads(pair):
     one, several = (compute(extended.METRICS, pair.graph, threads=n) for n in (1, 3))

@@ -333,18 +333,18 @@ def test_lock_of_a_killed_process_is_free(tmp_path, monkeypatch, kill_within):
     results.append(tmp_path / "a.csv", COLUMNS, run(1, 2))
 
 
-@pytest.mark.parametrize(("runs", "layers"), [(80, 1), (25, 5)])
+@pytest.mark.parametrize(("runs", "layers"), [(40, 1), (12, 5)])
 def test_processes_killed_at_random_moments(tmp_path, runs, layers, long, start):
     """Eight processes, many kills: started again they go on, and at the end all is there once.
 
     The runs of five rows are written slowly, so that kills and reads fall in the midst of them.
     """
-    runs *= 5 if long else 1
+    runs *= 10 if long else 1
     file = tmp_path / "a.csv"
     slow = int(layers > 1)
     dice = random.Random(layers)
     workers = [start(WORKER, file, runs * i, runs, layers, slow) for i in range(8)]
-    most = 1000 if long else 25
+    most = 1000 if long else 15
     kills = journals = 0
     seen = set()
     try:

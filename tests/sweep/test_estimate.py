@@ -41,8 +41,10 @@ def graph_of(network, seed=0):
     return graph
 
 
-@pytest.mark.parametrize("pruner", ["uniform", "er", "er --as-released", "erk", "dense"])
-@pytest.mark.parametrize("sparsity", [0.98, 0.7])
+@pytest.mark.parametrize(
+    ("pruner", "sparsity"),
+    [("uniform", 0.98), ("er", 0.7), ("er --as-released", 0.98), ("erk", 0.98), ("dense", 0.7)],
+)
 def test_exact_where_pruning_needs_no_data(pruner, sparsity):
     first, second = tasks(f"--pruning {pruner} --sparsity {sparsity} --seed 0 1")
     cost = estimate.estimate(first)

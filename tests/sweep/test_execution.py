@@ -13,7 +13,7 @@ import psutil
 import pytest
 import small_work
 
-from sweep import execution
+from sweep import alike, execution
 from system import compute
 
 ROOT = Path(execution.__file__).parents[1]
@@ -62,6 +62,12 @@ def test_every_task_has_one_outcome(small, jobs):
     assert number_of_tries(tries) == {0: 1, 1: 1, 2: 3, 3: 3, 4: 1, 5: 1}
     processes = {process for tried in tries.values() for process in tried}
     assert len(processes) <= jobs
+
+
+def test_a_process_that_did_the_kind_of_a_task_before_takes_it_again():
+    """As where another sweep was at it: no other process looks for it then."""
+    take = alike.together([1, 2, 3], kind=lambda task: task)
+    assert [take(2), take(None), take(None), take(None)] == [2, 1, 3, None]
 
 
 def test_no_tasks(small):
@@ -132,7 +138,7 @@ def elsewhere(monkeypatch):
 def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
     """The project, or a package that its work needs; no outcome is waited for."""
     pytest.importorskip("distributed")
-    (tmp_path / "threadpoolctl.py").write_text("raise ImportError('broken here')")
+    (tmp_path / "numba.py").write_text("raise ImportError('broken here')")
     path = ROOT if module == "package" else ""
     said = "broken here" if module == "package" else "No module named 'sweep'"
     with clusters.cluster(tmp_path, 1, nanny=False, path=path) as (address, _):
@@ -166,7 +172,7 @@ def test_a_lost_scheduler_is_one_line(tmp_path, scheduler_dies):
     )
     with (
         clusters.cluster(tmp_path, 1, nanny=False, path=path) as (address, _),
-        dask.config.set({"distributed.comm.timeouts.connect": "3s"}),
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(execution.SchedulerError) as caught,
     ):
         for _ in execution.run(range(1000), call, scheduler=address):
@@ -181,8 +187,8 @@ def test_an_error_of_the_work_is_that_on_a_cluster_too(small, address):
 
 
 def test_a_task_that_takes_too_long_is_a_failure(small):
-    outcomes, tries = small("--jobs", 2, "--hanging", 1, "--timeout", 5)
+    outcomes, tries = small("--jobs", 2, "--hanging", 1, "--timeout", 2)
     assert statuses(outcomes) == {i: "failed" if i == 1 else "done" for i in range(6)}
-    late = ("failed", "unknown", "timeout", "it took longer than the 5 s of --timeout", False)
+    late = ("failed", "unknown", "timeout", "it took longer than the 2 s of --timeout", False)
     assert outcomes[1] == late
     assert len(tries[1]) == 1

@@ -54,7 +54,8 @@ def outcomes(tasks, jobs, seconds=None):
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_every_task_has_an_answer(jobs):
+def test_every_task_has_an_answer(jobs, monkeypatch):
+    monkeypatch.setattr(workers, "POLL_SECONDS", 0.1)
     tasks = [("well", number) for number in range(20)]
     lost = [("dies", 20), ("leaves", 21), ("exits", 22), ("deserted", 23)]
     found = outcomes(tasks[:10] + lost + tasks[10:], jobs)
@@ -63,7 +64,7 @@ def test_every_task_has_an_answer(jobs):
 
 def test_what_takes_too_long_is_ended():
     tasks = [("hangs", 0), ("well", 1), ("hangs", 2), ("well", 3)]
-    found = outcomes(tasks, 2, seconds=5)
+    found = outcomes(tasks, 2, seconds=2)
     assert found == {tasks[0]: Lost.LATE, tasks[1]: 1, tasks[2]: Lost.LATE, tasks[3]: 9}
 
 
