@@ -1,8 +1,8 @@
 """What a network will take before it is made: nodes, edges, seconds, memory. Rough, for planning.
 
 Nodes are exact. Edges are exact for one seed where the masks need no data and no gradients;
-elsewhere every layer is taken to have the global density. Seconds and memory follow from nodes,
-edges and weights by what the benchmark measured on two cores (tests/benchmarks), for one process;
+elsewhere every layer is taken to have the global density. Seconds, those of one processor, and
+memory follow from nodes, edges and weights by what the benchmark measured (tests/benchmarks);
 those of the motifs, which grow with more than the edges, from the graph's geometry
 (`metrics.choice`).
 """
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LOADED = 420.0  # MB of a process with everything imported
 NODE_BYTES = 260, 140  # two spectra at once, or one where memory is short
 WEIGHT_BYTES = 50  # counted
-NODE_SECONDS, EDGE_SECONDS = 1e-5, 1e-7
+NODE_SECONDS, EDGE_SECONDS = 6e-6, 1.35e-7
 AS_SPARSE = 0.25  # density from which on a block costs what it would if it were dense
 SCORE_BYTES = 8  # of a weight, kept or not, for the next sparsity
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
@@ -52,7 +52,7 @@ class Cost(NamedTuple):
     weights : int
         Non-zero.
     seconds : float
-        Without training.
+        Of a processor, without training.
     megabytes : float
         Peak of the process.
     once : float

@@ -21,11 +21,11 @@ PLACE = pytest.StashKey[str]()
 os.environ.pop("MPLBACKEND", None)
 
 LONGEST = (
-    *("sweep/test_sweep.py", "graph_data/test_study.py", "test_adding.py", "test_main.py"),
-    *("graph_data/test_digits_study.py", "test_scripts.py", "pruning/test_prune.py"),
-    *("pruning/test_synflow.py", "sweep/test_execution.py", "training/test_checkpoints.py"),
-    *("graph_encoding/test_products.py", "runs/test_results_killed.py"),
-    *("pruning/test_mask_hashes.py", "attacks/test_mutations.py"),
+    *("sweep/test_sweep.py", "graph_data/test_study.py", "test_adding.py", "test_scripts.py"),
+    *("graph_data/test_digits_study.py", "graph_data/test_study_sections.py", "test_main.py"),
+    *("test_tour.py", "graph_encoding/test_torchvision.py", "figures/test_multipartite.py"),
+    *("sweep/test_execution.py", "pruning/test_mask_hashes.py", "runs/test_results_killed.py"),
+    *("pruning/test_synflow.py", "training/test_checkpoints.py", "pruning/test_prune.py"),
 )
 """Files that take half of the time: begun first, none is still at work when all others are done."""
 

@@ -2,8 +2,8 @@
 
 python -m tests.benchmarks.large --save tests/benchmarks/results
 
-Each is a whole command, imports included, beside what ``--dry-run`` says of it. They take hours,
-and ``--estimate`` says how much memory; ``--only`` runs those of the names given, and the others'
+Each is a whole command, imports included, beside what ``--dry-run`` says of it. They take hours;
+``--estimate`` makes the estimates alone. ``--only`` runs those of the names given, and the others'
 rows stay as they are.
 """
 
@@ -72,10 +72,11 @@ def main() -> None:
     options = parser.parse_args()
     file = options.save and options.save / "large.csv"
     table = pd.read_csv(file) if file and file.exists() else pd.DataFrame()
+    known = {row["network"]: row for row in table.to_dict("records")}
     for network in NETWORKS:
         if options.only and not any(part in network.name for part in options.only):
             continue
-        row = {"network": network.name} | estimated(network)
+        row = known.get(network.name, {"network": network.name}) | estimated(network)
         if not options.estimate:
             row |= measured(network, options.threads)
         print(row, flush=True)
@@ -96,11 +97,13 @@ def estimated(network: Large) -> dict:
     from sweep import estimate, plan
 
     (run,) = plan.runs(flags.parse(shlex.split(network.flags)), ["CIFAR-10"])
-    cost = estimate.estimate(run)
+    cost, made = estimate.estimate(run), run.network
+    size = estimate.size(made.origin, made.dataset, made.pruner, made.sparsity, False)
     return {
         "nodes": cost.nodes,
         "edges": cost.edges,
         "weights": cost.weights,
+        "visits": size.visits,
         "estimated_seconds": round(cost.seconds, 1),
         "estimated_megabytes": round(cost.megabytes),
     }
@@ -140,7 +143,7 @@ def fitted(table: pd.DataFrame) -> str:
     done = table.dropna(subset=["megabytes"])
     lines = []
     for what, parts, unit in (
-        ("processor_seconds", ["nodes", "edges"], 1.0),
+        ("processor_seconds", ["nodes", "visits"], 1.0),
         ("megabytes", ["nodes", "weights"], 1e-6),
     ):
         sizes = np.column_stack([np.ones(len(done)), *(done[part] * unit for part in parts)])
