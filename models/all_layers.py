@@ -45,7 +45,7 @@ def matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """
     plain = prunable(model)
     for name, module in model.named_modules():
-        if is_scripted(module) and not hasattr(module, "training"):  # which freezing takes away
+        if is_scripted(module) and _is_frozen(module):
             raise ValueError(
                 f"{name or 'the network'} is frozen, its weights are in its code: give the script "
                 "as it was before torch.jit.freeze, or take the encoding unrolled"
@@ -55,6 +55,15 @@ def matrices(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
             continue
         for part, weight in _parts(module):
             yield ".".join(filter(None, (name, part))), weight.detach()
+
+
+def _is_frozen(script: nn.Module) -> bool:
+    """Whether a script has tensors in its code, and no mode: freezing takes that away."""
+    if hasattr(script, "training"):
+        return False
+    constants = script.graph.findAllNodes("prim::Constant")
+    held = (node.kindOf("value") for node in constants if node.hasAttribute("value"))
+    return not {"t", "ival"}.isdisjoint(held)
 
 
 def _parts(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -10,7 +10,7 @@ from torch import nn
 from pruning.gradients import gradient, hessian_vector_product
 from pruning.masks import Masks, keep_best, kept_count
 from pruning.samples import Batch, take_per_class
-from pruning.settings import Settings
+from pruning.settings import Settings, on_cpu
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
@@ -87,7 +87,8 @@ def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tenso
     def compute() -> dict[str, torch.Tensor]:
         classes = number_of_classes(model, settings)
         batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
-        return {name: -removal for name, removal in scores(model, batch, settings).items()}
+        removal = scores(model, batch, settings)
+        return on_cpu({name: -score for name, score in removal.items()})
 
     return settings.once((__name__,), compute)
 

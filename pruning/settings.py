@@ -1,6 +1,6 @@
 """What every pruner is given besides the model and the sparsity."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,3 +67,8 @@ class Settings:
         """Return numbers below `size` in random order, by `stream`."""
         key = ("order", self.seed, size, *purpose)
         return self.once(key, lambda: self.stream(*purpose).permutation(size))
+
+
+def on_cpu(scores: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return scores as they are kept: they would fill a GPU while the network is measured."""
+    return {name: score.cpu() for name, score in scores.items()}

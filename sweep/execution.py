@@ -9,7 +9,6 @@ another process is already computing is asked for again at the end.
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import pickle
 import sys
@@ -89,9 +88,7 @@ def run(
     begun : callable
         Called with each task as it is handed to a process, or to the cluster, which may hold it.
     alike : callable
-        What tasks have in common that one process should do, if there are enough of others for all
-        processes (`alike.together`). On a cluster they are done one after the other then, mostly by
-        one worker.
+        What tasks have in common that one process should do (`alike.together`); not on a cluster.
 
     Yields
     ------
@@ -106,10 +103,7 @@ def run(
         If no process can be started.
     """
     waiting = list(tasks)
-    if scheduler:
-        where = _cluster(work, scheduler, alike)
-    else:
-        where = _processes(work, jobs, timeout, alike)
+    where = _cluster(work, scheduler) if scheduler else _processes(work, jobs, timeout, alike)
     with where as pool:
         while waiting:
             busy = []
@@ -172,14 +166,14 @@ def _late(timeout: float | None) -> Outcome:
     return Outcome(FAILED, "unknown", "timeout", reason, recorded=False)
 
 
-def _by_value() -> Callable[..., Outcome]:
+def _by_value() -> Callable[[str, bytes], Outcome]:
     """What a cluster is sent: a function within a function is pickled whole, not by its name.
 
     So neither the scheduler, which opens all that goes through it, nor a worker needs to have this
     project on its path beforehand.
     """
 
-    def call_packed(root: str, work: bytes, task: bytes, before: Outcome | None = None) -> Outcome:
+    def call_packed(root: str, packed: bytes) -> Outcome:
         import os
         import pickle
         import sys
@@ -187,9 +181,7 @@ def _by_value() -> Callable[..., Outcome]:
         if os.path.isdir(root):  # before what else is called so, in the worker's folder say
             sys.path[:] = [root, *(path for path in sys.path if path != root)]
         try:
-            from sweep.execution import unpacked
-
-            work, task = unpacked(work), pickle.loads(task)
+            work, task = pickle.loads(packed)
         except Exception as error:  # of another version of the project, too
             raise ImportError(f"{type(error).__name__}: {error}") from None
         return work(task)
@@ -197,18 +189,12 @@ def _by_value() -> Callable[..., Outcome]:
     return call_packed
 
 
-@functools.lru_cache(maxsize=1)
-def unpacked(work: bytes) -> Work:
-    """The work of a sweep: a process that does many tasks has one, which may keep things."""
-    return pickle.loads(work)
-
-
 def _first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
 @contextlib.contextmanager
-def _cluster(work: Work, scheduler: str, alike: Callable[[Run], Hashable]) -> Iterator[Pool]:
+def _cluster(work: Work, scheduler: str) -> Iterator[Pool]:
     try:
         import distributed
         from distributed.client import CancelledError
@@ -226,7 +212,7 @@ def _cluster(work: Work, scheduler: str, alike: Callable[[Run], Hashable]) -> It
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("distributed"):  # what it says of a lost scheduler is said here
             logging.getLogger(name).setLevel(logging.CRITICAL)
-    call_packed, packed = _by_value(), pickle.dumps(work)
+    call_packed = _by_value()
 
     def lost(error: BaseException) -> SchedulerError:
         return SchedulerError(
@@ -234,9 +220,9 @@ def _cluster(work: Work, scheduler: str, alike: Callable[[Run], Hashable]) -> It
             "done is kept: start a cluster again, then give the same command"
         )
 
-    def submit(task: Run, before=None):
-        try:  # a task that is handed what another gives is done where that was, as a rule
-            return client.submit(call_packed, ROOT, packed, pickle.dumps(task), before, pure=False)
+    def submit(task: Run):
+        try:
+            return client.submit(call_packed, ROOT, pickle.dumps((work, task)), pure=False)
         except (OSError, RuntimeError) as error:  # it has been closed
             raise lost(error) from None
 
@@ -255,13 +241,10 @@ def _cluster(work: Work, scheduler: str, alike: Callable[[Run], Hashable]) -> It
             raise lost(error) from None
 
     def pool(tasks: Sequence[Run], begun: Begun) -> Iterator[tuple[Run, Outcome]]:
-        calls, last, killed = {}, {}, []
-        is_enough = len(set(map(alike, tasks))) >= len(client.nthreads())
+        calls, killed = {}, []
         for task in tasks:
             begun(task)
-            last[alike(task)] = submit(task, last.get(alike(task)) if is_enough else None)
-            calls[last[alike(task)]] = task
-        last.clear()
+            calls[submit(task)] = task
         for call in distributed.as_completed(calls, loop=client.loop):
             task = calls.pop(call)  # a result that nobody holds is not computed again
             try:

@@ -129,6 +129,12 @@ def test_a_frozen_script_has_no_layers_and_is_refused(inside):
         assert (graph.to_scipy() != expected.to_scipy()).nnz == 0
 
 
+def test_a_frozen_script_without_weights_is_no_layer():
+    activation = torch.jit.freeze(torch.jit.script(nn.ReLU().eval()))
+    (graph,) = encode(nn.Sequential(nn.Linear(3, 2), activation), "rolled")
+    assert graph.num_edges == 6
+
+
 def test_recurrent_layers_and_attention_of_scripts():
     for layer in (nn.LSTM(3, 4, 2, bidirectional=True), nn.GRUCell(3, 4), nn.Embedding(5, 2)):
         expected = {g.layer_name: g.to_scipy() for g in encode(layer, "rolled")}

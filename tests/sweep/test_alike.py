@@ -1,8 +1,5 @@
 """Networks that differ in their sparsity alone, and who makes them."""
 
-import functools
-import pickle
-import sys
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -14,7 +11,7 @@ import pruning.snip
 from command_line import console, flags, steps
 from main import run_network
 from runs.run import Network
-from sweep import alike, execution, plan, worker
+from sweep import alike, plan, worker
 from sweep.alike import kept_for, together
 
 NETS = """
@@ -102,20 +99,3 @@ def test_a_worker_scores_a_network_once_and_prunes_as_if_it_were_alone(monkeypat
     order = [0, 2, 1, 3]  # by seed, then by sparsity; the other way round
     for found, alone in zip(masks[:4], (masks[4 + place] for place in order), strict=True):
         assert all(torch.equal(found[name], alone[name]) for name in found)
-
-
-def count(task, before):
-    """Do as a worker does: keep something."""
-    before[task] = len(before)
-    return len(before)
-
-
-def test_a_worker_of_a_cluster_keeps_what_its_work_keeps(monkeypatch):
-    """Each task is sent with all of the work, and is the same object where it was sent before."""
-    monkeypatch.setattr(count, "__module__", "test_alike")
-    monkeypatch.setitem(sys.modules, "test_alike", sys.modules[__name__])
-    work = pickle.dumps(functools.partial(count, before={}))
-    call = execution._by_value()
-    assert [call(execution.ROOT, work, pickle.dumps(task)) for task in "abc"] == [1, 2, 3]
-    other = pickle.dumps(functools.partial(count, before={"another": "sweep"}))
-    assert call(execution.ROOT, other, pickle.dumps("a")) == 2

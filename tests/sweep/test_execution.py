@@ -140,7 +140,7 @@ def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
     pytest.importorskip("distributed")
     (tmp_path / "numba.py").write_text("raise ImportError('broken here')")
     path = ROOT if module == "package" else ""
-    said = "broken here" if module == "package" else "No module named 'sweep'"
+    said = "broken here" if module == "package" else "No module named 'system'"
     with clusters.cluster(tmp_path, 1, nanny=False, path=path) as (address, _):
         tasks = execution.run([1, 2], compute.use_threads, scheduler=address)
         with pytest.raises(execution.SchedulerError, match=said) as caught:
