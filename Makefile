@@ -1,12 +1,10 @@
 # make run               a pruned Resnet-20, its graph and its topometrics
 # make run ARGS="..."    the same with flags (make run ARGS=--help lists them)
-# make test, make lint   the checks; a process a core and one more, for some tests wait (ARGS="-n 0":
-#                        one in all)
+# make test, make lint   the checks; one process a core runs the tests (ARGS="-n 0": one in all)
 # Each sets up .venv by itself; PYTHON=python3.12 picks the interpreter.
 
 PYTHON ?= python3
 ARGS ?=
-PROCESSES = $(shell $(PYTHON) -c 'import os; print(1 + min(8, os.cpu_count() or 1))')
 VENV := .venv
 READY := $(VENV)/.installed
 
@@ -16,7 +14,7 @@ run: $(READY)
 	@$(VENV)/bin/python main.py $(ARGS)
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
