@@ -10,7 +10,7 @@ from torch import nn
 from pruning.gradients import gradient, hessian_vector_product
 from pruning.masks import Masks, keep_best, kept_count
 from pruning.samples import Batch, take_per_class
-from pruning.settings import Settings, on_cpu
+from pruning.settings import Settings
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
@@ -88,9 +88,9 @@ def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tenso
         classes = number_of_classes(model, settings)
         batch = take_per_class(settings.loader, SAMPLES_PER_CLASS, classes, "grasp")
         removal = scores(model, batch, settings)
-        return on_cpu({name: -score for name, score in removal.items()})
+        return {name: -score for name, score in removal.items()}
 
-    return settings.once((__name__,), compute)
+    return settings.scores(__name__, compute)
 
 
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:

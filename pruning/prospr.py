@@ -42,7 +42,7 @@ from torch import nn
 from pruning.gradients import gradient, hessian_vector_product, micro_batches
 from pruning.masks import Masks, keep_best, kept_count
 from pruning.samples import Batch, take_batches
-from pruning.settings import Settings, on_cpu
+from pruning.settings import Settings
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
@@ -132,9 +132,9 @@ def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tenso
     def compute() -> dict[str, torch.Tensor]:
         batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
         derivatives = meta_gradient(model, batches, settings)
-        return on_cpu({name: derivative.abs() for name, derivative in derivatives.items()})
+        return {name: derivative.abs() for name, derivative in derivatives.items()}
 
-    return settings.once((__name__,), compute)
+    return settings.scores(__name__, compute)
 
 
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:

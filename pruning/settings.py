@@ -63,12 +63,21 @@ class Settings:
             kept[key] = compute()
         return kept[key]
 
+    def scores(
+        self, pruner: str, compute: Callable[[], Mapping[str, torch.Tensor]]
+    ) -> dict[str, torch.Tensor]:
+        """Return scores of weights, computed `once`: on the CPU, where they fill no GPU meanwhile.
+
+        Parameters
+        ----------
+        pruner : str
+            Name of its module.
+        compute : callable
+            As for `once`.
+        """
+        return self.once((pruner,), lambda: {name: s.cpu() for name, s in compute().items()})
+
     def order(self, size: int, *purpose: str) -> np.ndarray:
         """Return numbers below `size` in random order, by `stream`."""
         key = ("order", self.seed, size, *purpose)
         return self.once(key, lambda: self.stream(*purpose).permutation(size))
-
-
-def on_cpu(scores: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return scores as they are kept: they would fill a GPU while the network is measured."""
-    return {name: score.cpu() for name, score in scores.items()}

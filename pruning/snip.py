@@ -10,7 +10,7 @@ from torch import nn
 from pruning.gradients import gradient
 from pruning.masks import Masks, keep_best, kept_count
 from pruning.samples import Batch, take_batches
-from pruning.settings import Settings, on_cpu
+from pruning.settings import Settings
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
@@ -53,9 +53,9 @@ def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tenso
         [batch] = take_batches(settings.loader, BATCH_SIZE, 1, "snip")
         found = scores(model, batch, settings.device)
         settings.report(1, 1, "snip: connection sensitivity")
-        return on_cpu(found)
+        return found
 
-    return settings.once((__name__,), compute)
+    return settings.scores(__name__, compute)
 
 
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:

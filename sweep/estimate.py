@@ -88,7 +88,7 @@ class Size(NamedTuple):
     visits: int
 
 
-def estimate(run: Run, known: Callable | None = None) -> Cost | None:
+def estimate(run: Run, known: Callable | None = None, free: float | None = None) -> Cost | None:
     """Estimate one run.
 
     Parameters
@@ -96,6 +96,8 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
     run : Run
     known : callable
         What gives its size, from `sizes.known`; `size` by default.
+    free : float, optional
+        Memory that is free, in MB. It is looked at by default, which takes a millisecond.
 
     Returns
     -------
@@ -116,7 +118,7 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
     if cost.once:
         held += SCORE_BYTES * weights / (1 - network.sparsity)
     two, one = (each * nodes for each in NODE_BYTES)
-    room = SHARE_OF_MEMORY * 1e6 * memory.available()
+    room = SHARE_OF_MEMORY * 1e6 * (memory.available() if free is None else free)
     measuring = (held + (two if held + two <= room else one)) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * visits + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
@@ -132,7 +134,8 @@ def estimate(run: Run, known: Callable | None = None) -> Cost | None:
 
 def most_memory(runs: Iterable[Run], known: Callable | None = None) -> float:
     """Largest estimate of memory among runs, in MB; those of unknown size are left out."""
-    costs = filter(None, (estimate(run, known) for run in runs))
+    free = memory.available()
+    costs = filter(None, (estimate(run, known, free) for run in runs))
     return max((cost.megabytes for cost in costs), default=LOADED)
 
 
@@ -161,7 +164,7 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
 
 
 def _visits(block: Block) -> float:
-    return block.num_edges * min(1.0, AS_SPARSE / max(block.density, 1e-9))
+    return block.num_edges / max(1.0, block.density / AS_SPARSE)
 
 
 @lru_cache(maxsize=1)  # the sweeps have one network after the other, at many sparsities
@@ -193,13 +196,13 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
     """
     undone = {run.network: run.measurements for run in left}
     of_kind: dict[tuple, Cost | None] = {}
-    begun = set()
+    begun, free = set(), memory.available()
 
     def cost_of(network: Network, measurements: tuple[Measurement, ...]) -> Cost | None:
         """What is the same for all seeds is estimated once."""
         kind = (*KIND(network), measurements)
         if kind not in of_kind:
-            of_kind[kind] = estimate(Run(network, measurements), known)
+            of_kind[kind] = estimate(Run(network, measurements), known, free)
         return of_kind[kind]
 
     lines = [f"{'run':<76} {'done':>4} {'nodes':>11} {'edges':>14} {'seconds':>8} {'MB':>7}"]

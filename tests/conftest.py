@@ -72,6 +72,24 @@ def among_nets(
 
 
 @pytest.fixture
+def few_digits(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let the digits be their first so many, in training and in test."""
+    from datasets import digits
+
+    whole = digits.load_digits
+
+    def use(count: int) -> None:
+        def few(*args: object, **kwargs: object):
+            found = whole(*args, **kwargs)
+            found.images, found.labels = found.images[:count], found.labels[:count]
+            return found
+
+        monkeypatch.setattr(digits, "load_digits", few)
+
+    return use
+
+
+@pytest.fixture
 def job(capsys: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
     """Run main.py's `main`; gives exit status, stdout, stderr."""
     import main

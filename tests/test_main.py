@@ -19,7 +19,6 @@ import ramanujan
 import training
 from command_line import asked, flags, progress, steps
 from command_line.flags import parse
-from datasets import digits
 from pruning import PRUNERS
 from runs import results
 from runs.columns import CONFIGURATION, LAYER
@@ -645,15 +644,8 @@ def test_too_few_images_for_a_pruner_is_one_line(job, monkeypatch):
     assert_one_line(*job("--pruning=grasp", "--dataset=digits"), "needs 25 images")
 
 
-def test_training_run(job, monkeypatch):
-    whole = digits.load_digits
-
-    def few(*args, **kwargs):
-        found = whole(*args, **kwargs)
-        found.images, found.labels = found.images[:64], found.labels[:64]
-        return found
-
-    monkeypatch.setattr(digits, "load_digits", few)
+def test_training_run(job, few_digits):
+    few_digits(64)
     argv = ["--dataset=digits", "--pruning=erk", "--sparsity=0.9", "--encoding=rolled-channel"]
     schedule = ["--training", "--epochs=1", "--batch-size=32", "--lr=0.05"]
     assert job(*argv, *schedule, "--save-snn=snn")[0] == 0

@@ -20,7 +20,7 @@ from torch import nn
 from pruning.masks import Masks, keep_best
 from pruning.prospr import BATCH_SIZE, INNER_STEPS, LEARNING_RATE, MOMENTUM, meta_gradient
 from pruning.samples import Batch, take_batches
-from pruning.settings import Settings, on_cpu
+from pruning.settings import Settings
 from pruning.working_copy import device_of, working_copy
 
 
@@ -72,9 +72,9 @@ def worth_keeping(model: nn.Module, settings: Settings) -> dict[str, torch.Tenso
 
     def compute() -> dict[str, torch.Tensor]:
         batches = take_batches(settings.loader, BATCH_SIZE, INNER_STEPS + 1, "prospr")
-        return on_cpu(scores(model, batches, settings))
+        return scores(model, batches, settings)
 
-    return settings.once((__name__,), compute)
+    return settings.scores(__name__, compute)
 
 
 def prune(model: nn.Module, sparsity: float, settings: Settings) -> Masks:

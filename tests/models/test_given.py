@@ -10,7 +10,6 @@ from torch import nn
 import graph_encoding
 import main
 import models
-from datasets import digits
 from models import own
 from models.own import OwnNetworkError
 
@@ -145,21 +144,14 @@ def test_zero_biases_of_convolutions_are_dropped_and_others_refused(tmp_path):
 
 @pytest.mark.usefixtures("warm_workers")
 def test_labels_become_rows_with_the_accuracy_and_the_sparsity_that_are_found(
-    tmp_path, monkeypatch, capsys
+    tmp_path, monkeypatch, capsys, few_digits
 ):
     import pandas as pd
 
     import datasets
     import training
 
-    whole = digits.load_digits
-
-    def few(*args, **kwargs):
-        found = whole(*args, **kwargs)
-        found.images, found.labels = found.images[:50], found.labels[:50]
-        return found
-
-    monkeypatch.setattr(digits, "load_digits", few)
+    few_digits(50)
     monkeypatch.chdir(tmp_path)
     model, state = as_released("Resnet-20")
     torch.save(state, "w.pt")
