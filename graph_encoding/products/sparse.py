@@ -1,8 +1,8 @@
 """Products in compiled code: the work grows with the kept weights.
 
-A block's product is a convolution of the few kept weights. The (pooled) source map is laid
-out in padded planes, one for each phase of the stride, so that every kept weight becomes one
-multiply-add of a whole map at a constant offset.
+A block's product is a convolution of the few kept weights. One side's (pooled) maps are laid out in
+zero-padded planes, one for each phase of the stride, so that what a plane of the other side
+receives is a sum of pieces of one vector: a piece at a constant offset for each kept weight.
 """
 
 from __future__ import annotations
@@ -16,6 +16,21 @@ from ..axis import Axis
 from ..block import Block
 from ..compiled import compiled
 from .blockwise import BlockwiseProduct
+from .tiles import BYTES, MOST, tile
+
+SLACK = MOST * BYTES // 4
+"""Numbers that a tile may read too far."""
+
+Entries = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""What the planes of one side receive: where each plane's entries start, int64 (planes + 1,); from
+a place of the plane to the one that is read, in the vector of the other side's planes; weights."""
+
+Spread = tuple[int, int, int, int, np.ndarray]
+"""How positions along an axis are spread over planes: their number, stride, padding, phases, and
+the nodes that each stands for. Position q is place ``(q + padding) // stride`` of the plane of its
+phase, ``(q + padding) % stride``, if there is one."""
+
+_one, _two, _four = tile(1), tile(2), tile(MOST)
 
 
 class AdjacencyProduct(BlockwiseProduct):
@@ -48,218 +63,233 @@ class BlockProduct:
     def __init__(self, block: Block, weighted: bool = True) -> None:
         self.block, self.weighted = block, weighted
         self.source, self.target = block.source, block.target
-        rows, columns = block.rows, block.columns
-        self.row_windows = _windows(rows)
-        self.column_windows = _windows(columns)
-        row_plane, row_shift, height = _planes(rows)
-        column_plane, column_shift, width = _planes(columns)
-        self.row_place = _places(rows, row_plane, height)
-        self.column_place = _places(columns, column_plane, width)
-        planes = (int(row_plane.max()) + 1, int(column_plane.max()) + 1)
-        self.shape = (*planes, height, width)
-        # Length of a target map in the planes' row pitch, without the last row's margin.
-        self.run = (self.target.height - 1) * width + self.target.width
-        self.channel_size = planes[0] * planes[1] * height * width
-        # Place of each tap in the planes of a channel.
-        plane = np.add.outer(row_plane * planes[1], column_plane)
-        self.tap_offset = (plane * height + row_shift[:, None]) * width + column_shift
-        most = self.source.channels * self.channel_size + self.run
+        row_phase, row_shift = _phases(block.rows)
+        column_phase, column_shift = _phases(block.columns)
+        axes = block.rows, block.columns
+        self.is_pooled = any(axis.windows is not None for axis in axes)
+        self.read = tuple(_sources(axis) for axis in axes)
+        self.written = tuple(_targets(axis) for axis in axes)
+        # Both sides' planes have room for the targets and for what the taps reach beyond them.
+        self.plane = (
+            self.target.height + int(row_shift.max()),
+            self.target.width + int(column_shift.max()),
+        )
+        phases = int(column_phase.max()) + 1
+        self.tap_phase = np.add.outer(row_phase * phases, column_phase)
+        self.tap_shift = np.add.outer(row_shift * self.plane[1], column_shift)
+        # Zeros before the targets' planes, for the taps that reach back from their first place.
+        self.lead = int(self.tap_shift.max())
+        self.plane_size = np.int64(self.plane[0] * self.plane[1])
+        self.phases = (int(row_phase.max()) + 1) * phases
+        channels = max(self.source.channels * self.phases, self.target.channels)
+        most = channels * self.plane_size + self.lead + SLACK
         self.index = np.int32 if most < 2**31 else np.int64
 
     @cached_property
-    def by_target(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where each target channel's entries start, and their places in the planes and weights."""
-        block = self.block
-        order = np.argsort(block.target_channel, kind="stable")
-        place = block.source_channel * np.int64(self.channel_size)
-        place += self.tap_offset[block.tap_y, block.tap_x]
-        return (
-            _starts(block.target_channel[order], self.target.channels),
-            place[order].astype(self.index),
-            self._weights(order),
-        )
+    def by_target(self) -> Entries:
+        """What the targets' planes receive from the sources'."""
+        offset = self._source_plane * self.plane_size + self._shift
+        return self._entries(self.block.target_channel, offset, self.target.channels)
 
     @cached_property
-    def by_source(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Where each source channel's entries start, and their targets, offsets and weights."""
-        block = self.block
-        offset = self.tap_offset[block.tap_y, block.tap_x]
-        order = np.lexsort((offset, block.source_channel))
-        return (
-            _starts(block.source_channel[order], self.source.channels),
-            block.target_channel[order].astype(np.int32),
-            offset[order].astype(self.index),
-            self._weights(order),
-        )
+    def by_source(self) -> Entries:
+        """What the sources' planes receive from the targets'."""
+        offset = self.block.target_channel * self.plane_size + (self.lead - self._shift)
+        return self._entries(self._source_plane, offset, self.source.channels * self.phases)
 
-    def _weights(self, order: np.ndarray) -> np.ndarray:
-        if self.weighted:
-            return self.block.weight[order]
-        return np.ones(len(order), self.block.weight.dtype)
+    @property
+    def _source_plane(self) -> np.ndarray:
+        phase = self.tap_phase[self.block.tap_y, self.block.tap_x]
+        return self.block.source_channel * np.int64(self.phases) + phase
+
+    @property
+    def _shift(self) -> np.ndarray:
+        return self.tap_shift[self.block.tap_y, self.block.tap_x]
+
+    def _entries(self, plane: np.ndarray, offset: np.ndarray, planes: int) -> Entries:
+        order = np.lexsort((offset, plane))
+        weights = self.block.weight
+        return (
+            np.searchsorted(plane[order], np.arange(planes + 1)).astype(np.int64),
+            offset[order].astype(self.index),
+            weights[order] if self.weighted else np.ones(len(order), weights.dtype),
+        )
 
     def forward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D^T x`` to `y`."""
-        planes = _to_planes(
-            self.source.maps(x),
-            self.row_windows,
-            self.column_windows,
-            self.row_place,
-            self.column_place,
-            self.shape,
-        )
-        _forward(*self.by_target, planes, self.run, self.shape[3], self.target.maps(y))
+        planes = _to_planes(self.source.maps(x), *self.read, self.is_pooled, *self.plane, 0)
+        _add(*self.by_target, planes, *self.written, False, *self.plane, self.target.maps(y))
 
     def backward(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the block's part of ``D x`` to `y`."""
-        _backward(
-            *self.by_source,
-            self.target.maps(x),
-            self.run,
-            self.shape,
-            self.row_windows,
-            self.column_windows,
-            self.row_place,
-            self.column_place,
-            self.source.maps(y),
-        )
+        planes = _to_planes(self.target.maps(x), *self.written, False, *self.plane, self.lead)
+        _add(*self.by_source, planes, *self.read, self.is_pooled, *self.plane, self.source.maps(y))
 
 
-def _windows(axis: Axis) -> np.ndarray:
-    if axis.windows is not None:
-        return np.ascontiguousarray(axis.windows, np.int64)
-    start = np.arange(axis.source_size)
-    return np.stack([start, start + 1], axis=1)
-
-
-def _planes(axis: Axis) -> tuple[np.ndarray, np.ndarray, int]:
-    """Plane and shift of each tap, and the length of a plane along this axis."""
+def _phases(axis: Axis) -> tuple[np.ndarray, np.ndarray]:
+    """Phase and shift of each tap."""
     reach = axis.dilation * np.arange(axis.taps)
-    plane, shift = reach % axis.stride, reach // axis.stride
-    return plane, shift, axis.target_size + int(shift.max())
+    return reach % axis.stride, reach // axis.stride
 
 
-def _places(axis: Axis, plane: np.ndarray, length: int) -> np.ndarray:
-    """int64 (map_size, 2): plane and place of every map position, -1 where no tap reads it."""
-    padded = np.arange(axis.map_size) + axis.padding
-    places = np.stack([padded % axis.stride, padded // axis.stride], axis=1)
-    unread = (places[:, 1] < 0) | (places[:, 1] >= length) | (places[:, 0] > plane.max())
-    places[unread] = -1
+def _sources(axis: Axis) -> Spread:
+    """The (pooled) source positions, by the phases that some tap reads."""
+    windows = axis.windows
+    if windows is None:
+        start = np.arange(axis.source_size)
+        windows = np.stack([start, start + 1], axis=1)
+    phases = int(_phases(axis)[0].max()) + 1
+    windows = np.ascontiguousarray(windows, np.int64)
+    return axis.map_size, axis.stride, axis.padding, phases, windows
+
+
+def _targets(axis: Axis) -> Spread:
+    """The target positions, in one plane."""
+    return axis.target_size, 1, 0, 1, np.zeros((0, 2), np.int64)
+
+
+@compiled
+def _places(spread, phase, length):
+    """First place of a plane that holds a position, its position, and the end of the places."""
+    positions, stride, padding = spread[0], spread[1], spread[2]
+    first = max(0, -((phase - padding) // stride))
+    stop = min(length, (positions - 1 + padding - phase) // stride + 1)
+    return first, first * stride + phase - padding, max(first, stop)
+
+
+@compiled
+def _to_planes(x, rows, columns, is_pooled, height, width, lead):
+    """Pool (sum) maps over windows and spread them over zero-padded planes."""
+    row_phases, column_phases = rows[3], columns[3]
+    row_windows, column_windows = rows[4], columns[4]
+    row_stride, stride = rows[1], columns[1]
+    count = x.shape[0] * row_phases * column_phases
+    planes = np.zeros(lead + count * height * width + SLACK, x.dtype)
+    at = lead
+    for c in range(x.shape[0]):
+        for row_phase in range(row_phases):
+            first_row, i, row_stop = _places(rows, row_phase, height)
+            for column_phase in range(column_phases):
+                first, j, stop = _places(columns, column_phase, width)
+                for row in range(row_stop - first_row):
+                    here = at + (first_row + row) * width
+                    to, q = planes[here + first : here + stop], i + row * row_stride
+                    if is_pooled:
+                        for place in range(len(to)):
+                            r = j + place * stride
+                            total = 0.0
+                            for u in range(row_windows[q, 0], row_windows[q, 1]):
+                                for v in range(column_windows[r, 0], column_windows[r, 1]):
+                                    total += x[c, u, v]
+                            to[place] = total
+                    elif stride == 1:
+                        for place in range(len(to)):
+                            to[place] = x[c, q, j + place]
+                    else:
+                        for place in range(len(to)):
+                            to[place] = x[c, q, j + place * stride]
+                at += height * width
+    return planes
+
+
+@compiled
+def _add(starts, offsets, weights, planes, rows, columns, is_pooled, height, width, y):
+    """Add what the planes of one side receive from those of the other to its maps."""
+    phases = rows[3] * columns[3]
+    row_places, column_places = _all_places(rows, height), _all_places(columns, width)
+    begin = row_places[:, 0].min() * width + column_places[:, 0].min()
+    end = (row_places[:, 2].max() - 1) * width + column_places[:, 2].max()
+    is_same = (height, width) == y.shape[1:] and end == height * width and not is_pooled
+    maps = y.reshape(len(y), -1)
+    longest = MOST * BYTES // planes.itemsize
+    total = np.empty(longest, planes.dtype)
+    for at in range(begin, end, longest):
+        left = min(longest, end - at)
+        for plane in range(len(starts) - 1):
+            start, stop = starts[plane], starts[plane + 1]
+            if start == stop:
+                continue
+            if 2 * left > longest:
+                _four(total, planes, offsets, weights, start, stop, at)
+            elif 4 * left > longest:
+                _two(total, planes, offsets, weights, start, stop, at)
+            else:
+                _one(total, planes, offsets, weights, start, stop, at)
+            if is_same:
+                for i in range(left):
+                    maps[plane, at + i] += total[i]
+                continue
+            c, row_phase, column_phase = plane, 0, 0
+            if phases > 1:
+                c, phase = divmod(plane, phases)
+                row_phase, column_phase = divmod(phase, columns[3])
+            _add_tile(
+                total,
+                left,
+                at,
+                width,
+                rows,
+                columns,
+                row_places,
+                column_places,
+                row_phase,
+                column_phase,
+                is_pooled,
+                y,
+                c,
+            )
+
+
+@compiled
+def _all_places(spread, length):
+    """`_places` of every phase: int64 (phases, 3)."""
+    places = np.empty((spread[3], 3), np.int64)
+    for phase in range(len(places)):
+        places[phase] = _places(spread, phase, length)
     return places
 
 
-def _starts(sorted_channels: np.ndarray, channels: int) -> np.ndarray:
-    return np.searchsorted(sorted_channels, np.arange(channels + 1)).astype(np.int64)
-
-
 @compiled
-def _to_planes(x, row_windows, column_windows, row_place, column_place, shape):
-    """Pool (sum) a map over windows and spread it over zero-padded planes."""
-    channels = x.shape[0]
-    planes = np.zeros((channels, shape[0], shape[1], shape[2], shape[3]), x.dtype)
-    for c in range(channels):
-        for i in range(row_windows.shape[0]):
-            if row_place[i, 0] < 0:
-                continue
-            for j in range(column_windows.shape[0]):
-                if column_place[j, 0] < 0:
-                    continue
-                total = 0.0
-                for y in range(row_windows[i, 0], row_windows[i, 1]):
-                    for z in range(column_windows[j, 0], column_windows[j, 1]):
-                        total += x[c, y, z]
-                planes[
-                    c, row_place[i, 0], column_place[j, 0], row_place[i, 1], column_place[j, 1]
-                ] = total
-    return planes.reshape(-1)
-
-
-@compiled
-def _accumulate(total, vector, offsets, weights, start, stop, run):
-    """total[i] += sum over entries of weight * vector[offset + i]; four entries at a time."""
-    e = start
-    while e + 4 <= stop:
-        a, b, c, d = weights[e], weights[e + 1], weights[e + 2], weights[e + 3]
-        p = vector[offsets[e] : offsets[e] + run]
-        q = vector[offsets[e + 1] : offsets[e + 1] + run]
-        r = vector[offsets[e + 2] : offsets[e + 2] + run]
-        s = vector[offsets[e + 3] : offsets[e + 3] + run]
-        for i in range(run):
-            total[i] += (a * p[i] + b * q[i]) + (c * r[i] + d * s[i])
-        e += 4
-    while e < stop:
-        a = weights[e]
-        p = vector[offsets[e] : offsets[e] + run]
-        for i in range(run):
-            total[i] += a * p[i]
-        e += 1
-
-
-@compiled
-def _forward(starts, offsets, weights, planes, run, pitch, y):
-    total = np.empty(run, planes.dtype)
-    for c in range(y.shape[0]):
-        if starts[c] == starts[c + 1]:
-            continue
-        total[:] = 0.0
-        _accumulate(total, planes, offsets, weights, starts[c], starts[c + 1], run)
-        for i in range(y.shape[1]):
-            for j in range(y.shape[2]):
-                y[c, i, j] += total[i * pitch + j]
-
-
-@compiled
-def _backward(
-    starts,
-    targets,
-    offsets,
-    weights,
-    x,
-    run,
-    shape,
-    row_windows,
-    column_windows,
-    row_place,
-    column_place,
+def _add_tile(
+    total,
+    left,
+    at,
+    width,
+    rows,
+    columns,
+    row_places,
+    column_places,
+    row_phase,
+    column_phase,
+    is_pooled,
     y,
+    c,
 ):
-    pitch = shape[3]
-    spread = np.zeros((x.shape[0], run), x.dtype)
-    for c in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            for j in range(x.shape[2]):
-                spread[c, i * pitch + j] = x[c, i, j]
-    planes = np.empty((shape[0], shape[1], shape[2], shape[3]), x.dtype)
-    flat = planes.reshape(-1)
-    for c in range(y.shape[0]):
-        if starts[c] == starts[c + 1]:
-            continue
-        flat[:] = 0.0
-        e, stop = starts[c], starts[c + 1]
-        while e < stop:
-            part = flat[offsets[e] : offsets[e] + run]
-            # Entries are sorted by offset: equal ends mean four entries on one tap.
-            if e + 4 <= stop and offsets[e] == offsets[e + 3]:
-                a, b, f, g = weights[e], weights[e + 1], weights[e + 2], weights[e + 3]
-                p, q = spread[targets[e]], spread[targets[e + 1]]
-                r, s = spread[targets[e + 2]], spread[targets[e + 3]]
-                for i in range(run):
-                    part[i] += (a * p[i] + b * q[i]) + (f * r[i] + g * s[i])
-                e += 4
+    """Add a piece of a plane to the maps of its channel."""
+    first_row, row_stop = row_places[row_phase, 0], row_places[row_phase, 2]
+    first, stop = column_places[column_phase, 0], column_places[column_phase, 2]
+    i, j = row_places[row_phase, 1], column_places[column_phase, 1]
+    row_stride, stride = rows[1], columns[1]
+    row, column = divmod(at, width)
+    done = 0
+    while done < left:
+        count = min(width - column, left - done)
+        if first_row <= row < row_stop:
+            q = i + (row - first_row) * row_stride
+            low, high = max(first, column), min(stop, column + count)
+            from_, r = done + low - column, j + (low - first) * stride
+            if is_pooled:
+                row_windows, column_windows = rows[4], columns[4]
+                for place in range(high - low):
+                    at_column = r + place * stride
+                    for u in range(row_windows[q, 0], row_windows[q, 1]):
+                        for v in range(column_windows[at_column, 0], column_windows[at_column, 1]):
+                            y[c, u, v] += total[from_ + place]
+            elif stride == 1:
+                for place in range(high - low):
+                    y[c, q, r + place] += total[from_ + place]
             else:
-                a = weights[e]
-                p = spread[targets[e]]
-                for i in range(run):
-                    part[i] += a * p[i]
-                e += 1
-        for i in range(row_windows.shape[0]):
-            if row_place[i, 0] < 0:
-                continue
-            for j in range(column_windows.shape[0]):
-                if column_place[j, 0] < 0:
-                    continue
-                value = planes[
-                    row_place[i, 0], column_place[j, 0], row_place[i, 1], column_place[j, 1]
-                ]
-                for u in range(row_windows[i, 0], row_windows[i, 1]):
-                    for v in range(column_windows[j, 0], column_windows[j, 1]):
-                        y[c, u, v] += value
+                for place in range(high - low):
+                    y[c, q, r + place * stride] += total[from_ + place]
+        done += count
+        row, column = row + 1, 0
