@@ -43,6 +43,15 @@ class Axis:
         """Number of positions of the (pooled) map that the kernel slides over."""
         return self.source_size if self.windows is None else len(self.windows)
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether every target position reads the map position of its number, and no other."""
+        return (self.taps, self.stride, self.padding) == (
+            1,
+            1,
+            0,
+        ) and self.map_size == self.target_size
+
     @cached_property
     def map_position(self) -> np.ndarray:
         """int64 array (taps, target_size): map position read by each tap, -1 where outside."""

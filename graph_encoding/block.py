@@ -70,6 +70,11 @@ class Block:
         return len(self.weight) / (pairs * self.taps)
 
     @property
+    def is_matrix(self) -> bool:
+        """Whether it joins each (pooled) position to that position of the target, and no other."""
+        return self.rows.is_identity and self.columns.is_identity
+
+    @property
     def tap(self) -> np.ndarray:
         """int64 array (n,): flat index ``tap_y * columns.taps + tap_x`` of each entry's tap."""
         return self.tap_y.astype(np.int64) * self.columns.taps + self.tap_x

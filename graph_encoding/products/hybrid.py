@@ -1,8 +1,8 @@
 """Products on the CPU by whichever way is fast: compiled code, or dense float32 convolutions.
 
-A block that keeps more than some of its weights is convolved faster with all of them, zeros too, by
-the vendor's library behind torch, if float32 is enough. In float64 that library is hardly faster,
-but a block that keeps most weights is shorter without their places.
+A block that keeps more than some of its weights is multiplied faster with all of them, zeros too,
+by the vendor's libraries behind torch: in float32, and where it is a product of two matrices, more
+than that in float64.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .sparse import BlockProduct
 if TYPE_CHECKING:
     from .dense import TorchBlock
 
-DENSITY = 0.15
-"""Kept share of a block's weights from which on its float32 products are dense."""
+DENSITY, DOUBLE_DENSITY = 0.4, 0.6
+"""Kept share of a block's weights from which on its products are dense, in float32 and float64."""
 
-DOUBLE_DENSITY = 0.5
-"""The same of its float64 products."""
+MATRIX_DENSITY, MATRIX_DOUBLE_DENSITY = 0.15, 0.3
+"""The same where it joins every position to one position, as 1 x 1 convolutions do."""
 
 
 class HybridProduct(BlockwiseProduct):
@@ -68,8 +68,11 @@ class HybridBlock:
     def __init__(self, block: Block) -> None:
         self.source, self.target = block.source, block.target
         self.block = block
-        self.is_dense = block.density >= DENSITY
-        in_double = block.density >= DOUBLE_DENSITY
+        single, double = DENSITY, DOUBLE_DENSITY
+        if block.is_matrix:
+            single, double = MATRIX_DENSITY, MATRIX_DOUBLE_DENSITY
+        self.is_dense = block.density >= single
+        in_double = block.density >= double
         self.dense_kinds = [np.float32] * self.is_dense + [np.float64] * in_double
 
     @cached_property

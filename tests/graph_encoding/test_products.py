@@ -63,8 +63,8 @@ def test_the_spectra_do_not_depend_on_where_products_run(monkeypatch):
 def test_products_in_float32(network, density):
     """Dense, sparse, or some of either."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hybrid, "DENSITY", density)
-        patch.setattr(hybrid, "DOUBLE_DENSITY", density)
+        for name in ("DENSITY", "DOUBLE_DENSITY", "MATRIX_DENSITY", "MATRIX_DOUBLE_DENSITY"):
+            patch.setattr(hybrid, name, density)
         (graph,) = graph_encoding.encode(network.module, "unrolled", network.input_shape)
         product = hybrid.HybridProduct(graph.num_nodes, graph.blocks)
     x = np.random.default_rng(0).standard_normal(graph.num_nodes)
