@@ -13,7 +13,7 @@ from numba.core.runtime import rtsys
 from . import compiling
 
 
-def compiled(function: Callable) -> Callable:
+def compiled(function: Callable | None = None, *, any_order: bool = False) -> Callable:
     """Compile a function of numbers and arrays at its first call.
 
     The machine code is kept beside the source, in a read-only installation in the user's own
@@ -24,13 +24,17 @@ def compiled(function: Callable) -> Callable:
     Parameters
     ----------
     function : callable
-        In the subset of Python that numba compiles.
+        In the subset of Python that numba compiles. Without it, a decorator.
+    any_order : bool
+        Whether sums may be added up in another order than the written one, which is faster.
 
     Returns
     -------
     callable
     """
-    dispatcher = njit(nogil=True)(function)
+    if function is None:
+        return functools.partial(compiled, any_order=any_order)
+    dispatcher = njit(nogil=True, fastmath={"reassoc"} if any_order else False)(function)
     try:
         dispatcher._cache = _Kept(function)  # as its method enable_caching does with numba's own
     except RuntimeError as error:

@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graph_encoding.compiled import compiled
+
 Product = Callable[[np.ndarray], np.ndarray]
+
+CHUNK = 2048
+"""Numbers of a vector that stay in the cache while several others pass."""
 
 
 @dataclass
@@ -67,14 +72,14 @@ def extend(product: Product, space: Space) -> None:
     joined = slice(first[0] if len(first) else at, at)
     diagonal = dot(vector, basis[at])
     coefficients = np.append(projected[joined, at], diagonal)
-    subtract(vector, coefficients, basis[joined.start : at + 1])
-    again = components(basis[: space.held], vector)
-    subtract(vector, again, basis[: space.held])
+    *again, _ = reduced(vector, coefficients, basis[joined.start : at + 1], basis[: space.held])
+    again = np.array(again)
+    (square,) = reduced(vector, again, basis[: space.held], basis[:0])
     projected[at, at] = diagonal + again[at]
     projected[at + 1 : space.held, at] = again[at + 1 :]
     projected[at, at + 1 : space.held] = again[at + 1 :]
     space.done += 1
-    norm = norm_of(vector)
+    norm = float(np.sqrt(square))
     nothing, few_digits = np.abs(projected).max() * np.array(space.rounding)
     if space.held == len(vector) or norm <= nothing:
         return
@@ -137,6 +142,45 @@ def subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) ->
     coefficients = coefficients.astype(vector.dtype)
     for columns in column_ranges(len(vector)):
         vector[columns] -= coefficients @ basis[:, columns]
+
+
+@compiled(any_order=True)
+def reduced(vector, coefficients, basis, others):
+    """Take a combination of basis vectors away, in place, and look at what is left.
+
+    All in one pass over the vectors, which are long.
+
+    Parameters
+    ----------
+    vector : numpy.ndarray, shape (n,)
+    coefficients : numpy.ndarray of float64, shape (k,)
+    basis : numpy.ndarray, shape (k, n)
+    others : numpy.ndarray, shape (m, n)
+        All vectors have the same precision.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (m + 1,)
+        Scalar products of what is left with the others, and with itself.
+    """
+    sums, total = np.zeros(len(others) + 1), 0.0
+    factors = coefficients.astype(vector.dtype)
+    for start in range(0, len(vector), CHUNK):
+        stop = min(start + CHUNK, len(vector))
+        for k in range(len(basis)):
+            factor = factors[k]
+            for i in range(start, stop):
+                vector[i] -= factor * basis[k, i]
+        for k in range(len(others)):
+            total = 0.0
+            for i in range(start, stop):
+                total += np.float64(others[k, i]) * np.float64(vector[i])
+            sums[k] += total
+        total = 0.0
+        for i in range(start, stop):
+            total += np.float64(vector[i]) * np.float64(vector[i])
+        sums[-1] += total
+    return sums
 
 
 def column_ranges(size: int, step: int = 1 << 13) -> list[slice]:

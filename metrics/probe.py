@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .krylov import Product, components, dot, norm_of, subtract
+from .krylov import Product, components, norm_of, reduced, subtract
 
 RISK = 1e-3
 """Bound of the probability that a probe misses an eigenvalue, for more than `SMALL_SIZE` rows."""
@@ -130,14 +130,13 @@ def _steps(
     vector /= norm_of(vector)
     for products in range(1, most + 1):
         after = product(vector)
-        subtract(after, np.array([norm]), before[None])
-        diagonal = dot(after, vector)
-        subtract(after, np.array([diagonal]), vector[None])
-        subtract(after, inverse @ components(kept, after), kept)
+        diagonal, _ = reduced(after, np.array([norm]), before[None], vector[None])
+        *along, _ = reduced(after, np.array([diagonal]), vector[None], kept)
+        (square,) = reduced(after, inverse @ np.array(along), kept, kept[:0])
         pivots = level - signs * diagonal - norm**2 / pivots
         if pivots.min() <= 0:
             return False, products
-        norm = norm_of(after)
+        norm = np.sqrt(square)
         if norm <= 1e-12 * level:
             return True, products
         grown.append(np.exp(growth))

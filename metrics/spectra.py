@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graph_encoding import Graph
+from graph_encoding.compiled import compiled
 
 from .forests import component_labels
-from .krylov import Product, column_ranges
+from .krylov import Product
 from .lanczos import SMALLEST_ROOT, extreme_eigenvalues
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ def laplacian_radius(graph: Graph) -> float:
 
         def laplacian(x: np.ndarray) -> np.ndarray:
             y = adjacency(x)
-            for part in column_ranges(len(y)):
-                y[part] = strength[part] * x[part] + sign * y[part]
+            _add_diagonal(y, strength, x, sign)
             return y
 
         return _iterate(graph, matrix, laplacian, strength, 1)
@@ -141,6 +141,13 @@ def laplacian_radius(graph: Graph) -> float:
         return np.linalg.eigvalsh(strength[..., None] * np.eye(dense.shape[-1]) - dense)
 
     return float(_extreme(graph, matrix, 1, solve, solve_dense, laplacian=True)[0])
+
+
+@compiled
+def _add_diagonal(y, diagonal, x, sign):
+    """Set y to ``diagonal * x + sign * y``, in place."""
+    for i in range(len(y)):
+        y[i] = diagonal[i] * x[i] + sign * y[i]
 
 
 def _iterate(
