@@ -34,7 +34,9 @@ def compiled(function: Callable | None = None, *, any_order: bool = False) -> Ca
     """
     if function is None:
         return functools.partial(compiled, any_order=any_order)
-    dispatcher = njit(nogil=True, fastmath={"reassoc"} if any_order else False)(function)
+    dispatcher = njit(nogil=True, fastmath={"reassoc", "contract"} if any_order else False)(
+        function
+    )
     try:
         dispatcher._cache = _Kept(function)  # as its method enable_caching does with numba's own
     except RuntimeError as error:

@@ -145,6 +145,15 @@ def subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) ->
 
 
 @compiled(any_order=True)
+def _product(one, other):
+    """Scalar product in float64."""
+    total = 0.0
+    for i in range(len(one)):
+        total += np.float64(one[i]) * np.float64(other[i])
+    return total
+
+
+@compiled(any_order=True)
 def reduced(vector, coefficients, basis, others):
     """Take a combination of basis vectors away, in place, and look at what is left.
 
@@ -163,23 +172,17 @@ def reduced(vector, coefficients, basis, others):
     numpy.ndarray of float64, shape (m + 1,)
         Scalar products of what is left with the others, and with itself.
     """
-    sums, total = np.zeros(len(others) + 1), 0.0
+    sums = np.zeros(len(others) + 1)
     factors = coefficients.astype(vector.dtype)
     for start in range(0, len(vector), CHUNK):
-        stop = min(start + CHUNK, len(vector))
+        part = vector[start : start + CHUNK]
         for k in range(len(basis)):
-            factor = factors[k]
-            for i in range(start, stop):
-                vector[i] -= factor * basis[k, i]
+            factor, row = factors[k], basis[k, start : start + CHUNK]
+            for i in range(len(part)):
+                part[i] -= factor * row[i]
         for k in range(len(others)):
-            total = 0.0
-            for i in range(start, stop):
-                total += np.float64(others[k, i]) * np.float64(vector[i])
-            sums[k] += total
-        total = 0.0
-        for i in range(start, stop):
-            total += np.float64(vector[i]) * np.float64(vector[i])
-        sums[-1] += total
+            sums[k] += _product(others[k, start : start + CHUNK], part)
+        sums[-1] += _product(part, part)
     return sums
 
 
