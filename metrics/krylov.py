@@ -12,6 +12,9 @@ from graph_encoding.compiled import compiled
 
 Product = Callable[[np.ndarray], np.ndarray]
 
+NEGLIGIBLE = {np.float64: 1e-15, np.float32: 1e-7}
+"""Part of a vector along another one that is as good as none."""
+
 CHUNK = 2048
 """Numbers of a vector that stay in the cache while several others pass."""
 
@@ -72,9 +75,12 @@ def extend(product: Product, space: Space) -> None:
     joined = slice(first[0] if len(first) else at, at)
     diagonal = dot(vector, basis[at])
     coefficients = np.append(projected[joined, at], diagonal)
-    *again, _ = reduced(vector, coefficients, basis[joined.start : at + 1], basis[: space.held])
-    again = np.array(again)
-    (square,) = reduced(vector, again, basis[: space.held], basis[:0])
+    known, held = basis[joined.start : at + 1], basis[: space.held]
+    *again, square = reduced(vector, coefficients, known, held)
+    # What is left along a vector is no more than rounding, most often, and stays.
+    again = np.where(np.square(again) > NEGLIGIBLE[basis.dtype.type] ** 2 * square, again, 0.0)
+    if again.any():
+        (square,) = reduced(vector, again, held, held[:0])
     projected[at, at] = diagonal + again[at]
     projected[at + 1 : space.held, at] = again[at + 1 :]
     projected[at, at + 1 : space.held] = again[at + 1 :]
@@ -178,6 +184,8 @@ def reduced(vector, coefficients, basis, others):
         part = vector[start : start + CHUNK]
         for k in range(len(basis)):
             factor, row = factors[k], basis[k, start : start + CHUNK]
+            if factor == 0.0:
+                continue
             for i in range(len(part)):
                 part[i] -= factor * row[i]
         for k in range(len(others)):

@@ -38,6 +38,9 @@ BOUND_STEPS = 5
 BATCH_ELEMENTS = 8 << 20
 """Elements of the dense matrices held at a time."""
 
+MOST_RUNS = 1_000
+"""Runs of nodes that are copied one by one."""
+
 SINGLE_STRENGTHS = (1e-9, 1e9)
 """Largest strengths of a graph for which float32 holds the squares of all that comes up."""
 
@@ -336,10 +339,21 @@ def _within(
         return matrix[places][:, places].__matmul__
     if nodes.all():
         return product
+    # Runs of nodes, as whole node layers are, are copied faster than single ones.
+    bounds = np.flatnonzero(np.diff(nodes, prepend=False, append=False)).reshape(-1, 2)
+    places = [slice(*run) for run in bounds.tolist()] if len(bounds) <= MOST_RUNS else None
 
     def restricted(x: np.ndarray) -> np.ndarray:
         whole = np.zeros(graph.num_nodes, x.dtype)
-        whole[nodes] = x
-        return product(whole)[nodes]
+        if places is None:
+            whole[nodes] = x
+            return product(whole)[nodes]
+        done = 0
+        for run in places:
+            part = whole[run]
+            part[:] = x[done : done + len(part)]
+            done += len(part)
+        y = product(whole)
+        return np.concatenate([y[run] for run in places])
 
     return restricted
