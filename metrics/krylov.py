@@ -151,15 +151,6 @@ def subtract(vector: np.ndarray, coefficients: np.ndarray, basis: np.ndarray) ->
 
 
 @compiled(any_order=True)
-def _product(one, other):
-    """Scalar product in float64."""
-    total = 0.0
-    for i in range(len(one)):
-        total += np.float64(one[i]) * np.float64(other[i])
-    return total
-
-
-@compiled(any_order=True)
 def reduced(vector, coefficients, basis, others):
     """Take a combination of basis vectors away, in place, and look at what is left.
 
@@ -178,20 +169,51 @@ def reduced(vector, coefficients, basis, others):
     numpy.ndarray of float64, shape (m + 1,)
         Scalar products of what is left with the others, and with itself.
     """
-    sums = np.zeros(len(others) + 1)
-    factors = coefficients.astype(vector.dtype)
+    sums, used = np.zeros(len(others) + 1), np.flatnonzero(coefficients)
+    factors = coefficients[used].astype(vector.dtype)
     for start in range(0, len(vector), CHUNK):
-        part = vector[start : start + CHUNK]
-        for k in range(len(basis)):
-            factor, row = factors[k], basis[k, start : start + CHUNK]
-            if factor == 0.0:
-                continue
+        stop = start + CHUNK
+        part = vector[start:stop]
+        for k in range(0, len(used) - 3, 4):  # the memory serves four streams faster than one
+            one, two = basis[used[k], start:stop], basis[used[k + 1], start:stop]
+            three, four = basis[used[k + 2], start:stop], basis[used[k + 3], start:stop]
+            a, b, c, d = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
             for i in range(len(part)):
-                part[i] -= factor * row[i]
-        for k in range(len(others)):
-            sums[k] += _product(others[k, start : start + CHUNK], part)
+                part[i] -= (a * one[i] + b * two[i]) + (c * three[i] + d * four[i])
+        for k in range(len(used) // 4 * 4, len(used)):
+            one, a = basis[used[k], start:stop], factors[k]
+            for i in range(len(part)):
+                part[i] -= a * one[i]
+        for k in range(0, len(others) - 3, 4):
+            one, two = others[k, start:stop], others[k + 1, start:stop]
+            three, four = others[k + 2, start:stop], others[k + 3, start:stop]
+            sums[k : k + 4] += _four_products(one, two, three, four, part)
+        for k in range(len(others) // 4 * 4, len(others)):
+            sums[k] += _product(others[k, start:stop], part)
         sums[-1] += _product(part, part)
     return sums
+
+
+@compiled(any_order=True)
+def _product(one, x):
+    """Scalar product in float64."""
+    total = 0.0
+    for i in range(len(x)):
+        total += np.float64(one[i]) * np.float64(x[i])
+    return total
+
+
+@compiled(any_order=True)
+def _four_products(one, two, three, four, x):
+    """Four scalar products in float64."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(x)):
+        number = np.float64(x[i])
+        a += np.float64(one[i]) * number
+        b += np.float64(two[i]) * number
+        c += np.float64(three[i]) * number
+        d += np.float64(four[i]) * number
+    return np.array([a, b, c, d])
 
 
 def column_ranges(size: int, step: int = 1 << 13) -> list[slice]:

@@ -152,7 +152,7 @@ def _targets(axis: Axis) -> Spread:
 def _places(spread, phase, length):
     """First place of a plane that holds a position, its position, and the end of the places."""
     positions, stride, padding = spread[0], spread[1], spread[2]
-    first = max(0, -((phase - padding) // stride))
+    first = min(length, max(0, -((phase - padding) // stride)))
     stop = min(length, (positions - 1 + padding - phase) // stride + 1)
     return first, first * stride + phase - padding, max(first, stop)
 

@@ -28,6 +28,17 @@ def test_products_are_those_of_the_written_out_matrix(network):
         assert product.symmetric(x) == pytest.approx(matrix @ x + matrix.T @ x)
 
 
+def test_places_in_the_planes_of_the_largest_networks():
+    """They need 64 bits."""
+    (graph,) = graph_encoding.encode(models.build("Resnet-20", 10), "unrolled", (3, 8, 8))
+    x = np.random.default_rng(0).standard_normal(graph.num_nodes)
+    short, long = (AdjacencyProduct(graph.num_nodes, graph.blocks) for _ in range(2))
+    for block in long.blocks:
+        block.index = np.int64
+    assert long.blocks[0].by_target[1].dtype == np.int64
+    assert long.symmetric(x).tolist() == short.symmetric(x).tolist()
+
+
 def test_a_papers_network():
     model = models.build("Resnet-20", 10)
     pruning.apply_masks(model, pruning.prune("erk", model, 0.98))
