@@ -177,17 +177,21 @@ def reduced(vector, coefficients, basis, others):
         for k in range(0, len(used) - 3, 4):  # the memory serves four streams faster than one
             one, two = basis[used[k], start:stop], basis[used[k + 1], start:stop]
             three, four = basis[used[k + 2], start:stop], basis[used[k + 3], start:stop]
-            a, b, c, d = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
+            f, g, h, j = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
             for i in range(len(part)):
-                part[i] -= (a * one[i] + b * two[i]) + (c * three[i] + d * four[i])
+                part[i] -= (f * one[i] + g * two[i]) + (h * three[i] + j * four[i])
         for k in range(len(used) // 4 * 4, len(used)):
-            one, a = basis[used[k], start:stop], factors[k]
+            one, f = basis[used[k], start:stop], factors[k]
             for i in range(len(part)):
-                part[i] -= a * one[i]
+                part[i] -= f * one[i]
         for k in range(0, len(others) - 3, 4):
             one, two = others[k, start:stop], others[k + 1, start:stop]
             three, four = others[k + 2, start:stop], others[k + 3, start:stop]
-            sums[k : k + 4] += _four_products(one, two, three, four, part)
+            a, b, c, d = _four_products(one, two, three, four, part)
+            sums[k] += a
+            sums[k + 1] += b
+            sums[k + 2] += c
+            sums[k + 3] += d
         for k in range(len(others) // 4 * 4, len(others)):
             sums[k] += _product(others[k, start:stop], part)
         sums[-1] += _product(part, part)
@@ -213,7 +217,7 @@ def _four_products(one, two, three, four, x):
         b += np.float64(two[i]) * number
         c += np.float64(three[i]) * number
         d += np.float64(four[i]) * number
-    return np.array([a, b, c, d])
+    return a, b, c, d
 
 
 def column_ranges(size: int, step: int = 1 << 13) -> list[slice]:

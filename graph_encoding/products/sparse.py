@@ -197,8 +197,9 @@ def _add(starts, offsets, weights, planes, rows, columns, is_pooled, height, wid
     """Add what the planes of one side receive from those of the other to its maps."""
     phases = rows[3] * columns[3]
     row_places, column_places = _all_places(rows, height), _all_places(columns, width)
-    begin = row_places[:, 0].min() * width + column_places[:, 0].min()
-    end = (row_places[:, 2].max() - 1) * width + column_places[:, 2].max()
+    first_row, row_stop = _range(row_places)
+    first, stop = _range(column_places)
+    begin, end = first_row * width + first, (row_stop - 1) * width + stop
     is_same = (height, width) == y.shape[1:] and end == height * width and not is_pooled
     maps = y.reshape(len(y), -1)
     longest = MOST * BYTES // planes.itemsize
@@ -206,15 +207,15 @@ def _add(starts, offsets, weights, planes, rows, columns, is_pooled, height, wid
     for at in range(begin, end, longest):
         left = min(longest, end - at)
         for plane in range(len(starts) - 1):
-            start, stop = starts[plane], starts[plane + 1]
-            if start == stop:
+            start, last = starts[plane], starts[plane + 1]
+            if start == last:
                 continue
             if 2 * left > longest:
-                _four(total, planes, offsets, weights, start, stop, at)
+                _four(total, planes, offsets, weights, start, last, at)
             elif 4 * left > longest:
-                _two(total, planes, offsets, weights, start, stop, at)
+                _two(total, planes, offsets, weights, start, last, at)
             else:
-                _one(total, planes, offsets, weights, start, stop, at)
+                _one(total, planes, offsets, weights, start, last, at)
             if is_same:
                 for i in range(left):
                     maps[plane, at + i] += total[i]
@@ -245,8 +246,18 @@ def _all_places(spread, length):
     """`_places` of every phase: int64 (phases, 3)."""
     places = np.empty((spread[3], 3), np.int64)
     for phase in range(len(places)):
-        places[phase] = _places(spread, phase, length)
+        first, position, stop = _places(spread, phase, length)
+        places[phase, 0], places[phase, 1], places[phase, 2] = first, position, stop
     return places
+
+
+@compiled
+def _range(places):
+    """First place that holds a position in any phase, and the end of the places."""
+    first, stop = places[0, 0], places[0, 2]
+    for phase in range(1, len(places)):
+        first, stop = min(first, places[phase, 0]), max(stop, places[phase, 2])
+    return first, stop
 
 
 @compiled
