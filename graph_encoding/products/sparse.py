@@ -200,7 +200,7 @@ def _add(starts, offsets, weights, planes, rows, columns, is_pooled, height, wid
     first_row, row_stop = _range(row_places)
     first, stop = _range(column_places)
     begin, end = first_row * width + first, (row_stop - 1) * width + stop
-    is_same = (height, width) == y.shape[1:] and end == height * width and not is_pooled
+    is_same = _is_same(rows, height) and _is_same(columns, width) and not is_pooled
     maps = y.reshape(len(y), -1)
     longest = MOST * BYTES // planes.itemsize
     total = np.empty(longest, planes.dtype)
@@ -239,6 +239,12 @@ def _add(starts, offsets, weights, planes, rows, columns, is_pooled, height, wid
                 y,
                 c,
             )
+
+
+@compiled
+def _is_same(spread, length):
+    """Whether there is one plane, whose places are the positions."""
+    return (spread[0], spread[1], spread[2], spread[3]) == (length, 1, 0, 1)
 
 
 @compiled
@@ -288,19 +294,19 @@ def _add_tile(
         if first_row <= row < row_stop:
             q = i + (row - first_row) * row_stride
             low, high = max(first, column), min(stop, column + count)
-            from_, r = done + low - column, j + (low - first) * stride
+            piece, r = done + low - column, j + (low - first) * stride
             if is_pooled:
                 row_windows, column_windows = rows[4], columns[4]
                 for place in range(high - low):
                     at_column = r + place * stride
                     for u in range(row_windows[q, 0], row_windows[q, 1]):
                         for v in range(column_windows[at_column, 0], column_windows[at_column, 1]):
-                            y[c, u, v] += total[from_ + place]
+                            y[c, u, v] += total[piece + place]
             elif stride == 1:
                 for place in range(high - low):
-                    y[c, q, r + place] += total[from_ + place]
+                    y[c, q, r + place] += total[piece + place]
             else:
                 for place in range(high - low):
-                    y[c, q, r + place * stride] += total[from_ + place]
+                    y[c, q, r + place * stride] += total[piece + place]
         done += count
         row, column = row + 1, 0

@@ -1,5 +1,7 @@
 """The torch products, run on CPU tensors, against those in compiled code and the explicit graph."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,9 @@ import graph_encoding
 import metrics
 import models
 import pruning
+from graph_encoding.axis import Axis
+from graph_encoding.block import Block
+from graph_encoding.grid import NodeLayer
 from graph_encoding.products import hybrid
 from graph_encoding.products.dense import TorchProduct
 from graph_encoding.products.sparse import AdjacencyProduct
@@ -26,6 +31,37 @@ def test_products_are_those_of_the_written_out_matrix(network):
         assert product.forward(x) == pytest.approx(matrix.T @ x)
         assert product.backward(x) == pytest.approx(matrix @ x)
         assert product.symmetric(x) == pytest.approx(matrix @ x + matrix.T @ x)
+
+
+AXES = [
+    axis
+    for size, taps, stride, padding, dilation in itertools.product(
+        (1, 2, 3, 5), (1, 2, 3), (1, 2, 3), (-1, 0, 1, 2), (1, 2)
+    )
+    if (reach := size + 2 * padding - dilation * (taps - 1) - 1) >= 0
+    for axis in [Axis(size, reach // stride + 1, taps, stride, padding, dilation)]
+]
+
+
+def test_any_geometry():
+    """Every kernel, stride, padding (a negative one crops) and dilation, two by two."""
+    random = np.random.default_rng(0)
+    for rows, columns in zip(AXES, random.permutation(AXES), strict=True):
+        source = NodeLayer("source", 0, 2, rows.source_size, columns.source_size)
+        target = NodeLayer("target", source.stop, 3, rows.target_size, columns.target_size)
+        shape = 3, 2, rows.taps, columns.taps
+        weights = random.random(shape) * (random.random(shape) < 0.7)
+        entries = np.nonzero(weights)
+        weight = weights[entries].astype(np.float32)
+        kept = len(weight), weights.size
+        block = Block("block", source, target, *entries, weight, rows, columns, *kept)
+        matrix = np.zeros((target.stop, target.stop))
+        for sources, targets, weight in block.edges(1000):
+            matrix[sources, targets] = weight
+        x = random.standard_normal(target.stop)
+        product = AdjacencyProduct(target.stop, [block])
+        np.testing.assert_allclose(product.forward(x), matrix.T @ x, atol=1e-12)
+        np.testing.assert_allclose(product.backward(x), matrix @ x, atol=1e-12)
 
 
 def test_places_in_the_planes_of_the_largest_networks():
