@@ -70,7 +70,12 @@ class TorchBlock:
         ]
         self.is_pooled = not (block.rows.windows is None and block.columns.windows is None)
         self.padding = (*_padding(block.columns), *_padding(block.rows))
+        left, right, top, bottom = self.padding
+        is_even = left == right >= 0 and top == bottom >= 0
+        if is_even:  # a convolution pads by itself, without a copy
+            self.padding = (0, 0, 0, 0)
         self.geometry = {
+            "padding": (top, left) if is_even else 0,
             "stride": (block.rows.stride, block.columns.stride),
             "dilation": (block.rows.dilation, block.columns.dilation),
         }
