@@ -107,7 +107,7 @@ def compute(
     Parameters
     ----------
     metrics : sequence of Metric
-        The last are begun first: those that take long stand there.
+        Those that hold most are begun first, and of these the last: they take longest.
     graph : Graph
     threads : int, optional
         Metrics computed at the same time, as far as the memory goes; one by default. The values do
@@ -129,7 +129,8 @@ def compute(
     if device != graph.device:
         graph = replace(graph, device=device)
     values: dict[str, Value] = {}
-    waiting = [(metric, metric.function) for metric in reversed(metrics)]
+    by_size = sorted(metrics, key=lambda metric: metric.held)
+    waiting = [(metric, metric.function) for metric in reversed(by_size)]
     running: dict[Future, Metric] = {}
     most = threads or 1
     room = SHARE_OF_MEMORY * 1e6 * memory.available() if most > 1 else 0.0

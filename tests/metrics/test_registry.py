@@ -87,6 +87,22 @@ def test_metrics_that_do_not_fit_together_run_one_after_the_other(monkeypatch):
     assert compute(metrics, graph, threads=2) == {"a": 0}
 
 
+def test_what_holds_most_is_begun_first(monkeypatch):
+    """So that what takes long is not left for the end, when one core works and others wait."""
+    (graph,) = encode(network(), "unrolled", (2, 4, 4))
+    begun = []
+
+    def noted(name):
+        return lambda _graph: begun.append(name) or {name: 0}
+
+    held = {"few": 5, "most": 70, "none": 0, "many": 30, "more": 30}
+    for name in held:
+        monkeypatch.setattr(Functions, name, noted(name), raising=False)
+    values = compute([measured_by(name, each) for name, each in held.items()], graph)
+    assert begun == ["most", "more", "many", "few", "none"]
+    assert list(values) == list(held)
+
+
 class Functions:
     """Where the functions of made-up metrics are found."""
 
