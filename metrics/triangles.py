@@ -128,6 +128,6 @@ def _by_algebra(block: Block, ways: list[Way]) -> EdgeTriangles:
                 at_start[start:stop] += by_channel.sum(axis=2).T @ starts[joined]
                 at_end += by_channel.sum(axis=1).T @ ends[joined]
                 for other, others in zip(ways, products, strict=True):
-                    counts = position_counts(way, other, rows, columns)[joined]
-                    squares += exact_dot(kept.ravel(), (counts @ others).ravel())
+                    counts = position_counts(way, other, rows, columns)
+                    squares += exact_dot(kept.ravel(), counts.times(others, joined).ravel())
     return EdgeTriangles(at_start.ravel(), at_end.ravel(), squares)

@@ -20,7 +20,7 @@ from graph_encoding import Block, NodeLayer
 from graph_encoding.axis import Axis
 
 if TYPE_CHECKING:
-    import scipy.sparse
+    from .sparse_counts import Counts
 
 CHUNK_ELEMENTS = 4 << 20
 """Elements of one array of products held at a time."""
@@ -248,14 +248,14 @@ def product(ways: Sequence[Way], others: Sequence[Way] | None = None) -> int:
     for start, stop in chunks(every):
         products = [way.middle_counts(start, stop) for way in every]
         for (i, j, factor), count in zip(pairs, counts, strict=True):
-            joined = count @ products[j]
+            joined = count.times(products[j])
             total += factor * exact_dot(products[i].ravel(), joined.ravel())
     return total
 
 
 def position_counts(
     one: Way, other: Way, rows: np.ndarray | float = 1.0, columns: np.ndarray | float = 1.0
-) -> scipy.sparse.csr_array:
+) -> Counts:
     """Pairs of positions that two tap pairs both join, counted with their ways.
 
     Parameters
@@ -267,9 +267,10 @@ def position_counts(
 
     Returns
     -------
-    scipy.sparse.csr_array of float64, shape (tap pairs of `one`, tap pairs of `other`)
+    Counts
+        In rows the tap pairs of `one`, in columns those of `other`.
     """
-    import scipy.sparse
+    from .sparse_counts import Counts  # here, so that estimates load no compiled loops
 
     joined = [
         _joined_pairs(_flat(a * mask) @ _flat(b).T)
@@ -285,8 +286,7 @@ def position_counts(
         for by_row, by_column in (way.tap_places,)
     ]
     counts = np.multiply.outer(joined[0][2], joined[1][2]).ravel()
-    shape = (one.tap_pairs, other.tap_pairs)
-    return scipy.sparse.csr_array((counts, places), shape=shape)
+    return Counts.of(*places, counts, one.tap_pairs)
 
 
 def _joined_pairs(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

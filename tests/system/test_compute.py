@@ -26,6 +26,7 @@ UNUSED = {
     "sympy",
     "torch._dynamo",  # for --compile
     "scipy.linalg",
+    "scipy.sparse",  # for graphs that are written out
     "numba.np.arraymath",  # of what numba imports before it compiles
 }
 
