@@ -169,18 +169,22 @@ def reduced(vector, coefficients, basis, others):
     numpy.ndarray of float64, shape (m + 1,)
         Scalar products of what is left with the others, and with itself.
     """
-    sums, used = np.zeros(len(others) + 1), np.flatnonzero(coefficients)
-    factors = coefficients[used].astype(vector.dtype)
+    sums, used, count = np.zeros(len(others) + 1), np.empty(len(basis), np.int64), 0
+    factors = np.empty(len(basis), vector.dtype)
+    for k in range(len(basis)):
+        if coefficients[k] != 0.0:
+            used[count], factors[count] = k, coefficients[k]
+            count += 1
     for start in range(0, len(vector), CHUNK):
         stop = start + CHUNK
         part = vector[start:stop]
-        for k in range(0, len(used) - 3, 4):  # the memory serves four streams faster than one
+        for k in range(0, count - 3, 4):  # the memory serves four streams faster than one
             one, two = basis[used[k], start:stop], basis[used[k + 1], start:stop]
             three, four = basis[used[k + 2], start:stop], basis[used[k + 3], start:stop]
             f, g, h, j = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
             for i in range(len(part)):
                 part[i] -= (f * one[i] + g * two[i]) + (h * three[i] + j * four[i])
-        for k in range(len(used) // 4 * 4, len(used)):
+        for k in range(count // 4 * 4, count):
             one, f = basis[used[k], start:stop], factors[k]
             for i in range(len(part)):
                 part[i] -= f * one[i]
