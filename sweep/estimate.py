@@ -20,7 +20,7 @@ from models import MODELS
 from models.own import Source
 from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Measurement, Network, Run
-from system import memory
+from system import compute, memory
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pruning.masks import Masks
 
 LOADED = 420.0  # MB of a process with everything imported
-NODE_BYTES = 260, 140  # two spectra at once, or one where memory is short
+NODE_BYTES = 260, 140  # two spectra at once, or one where there is one thread or memory is short
 WEIGHT_BYTES = 50  # counted
 NODE_SECONDS, EDGE_SECONDS = 6e-6, 1.35e-7
 AS_SPARSE = 0.25  # density from which on a block costs what it would if it were dense
@@ -88,7 +88,12 @@ class Size(NamedTuple):
     visits: int
 
 
-def estimate(run: Run, known: Callable | None = None, free: float | None = None) -> Cost | None:
+def estimate(
+    run: Run,
+    known: Callable | None = None,
+    free: float | None = None,
+    threads: int | None = None,
+) -> Cost | None:
     """Estimate one run.
 
     Parameters
@@ -98,6 +103,9 @@ def estimate(run: Run, known: Callable | None = None, free: float | None = None)
         What gives its size, from `sizes.known`; `size` by default.
     free : float, optional
         Memory that is free, in MB. It is looked at by default, which takes a millisecond.
+    threads : int, optional
+        Of the process; all cores by default. With one, metrics run one after the other
+        (`metrics.registry.compute`); a third adds little.
 
     Returns
     -------
@@ -119,7 +127,8 @@ def estimate(run: Run, known: Callable | None = None, free: float | None = None)
         held += SCORE_BYTES * weights / (1 - network.sparsity)
     two, one = (each * nodes for each in NODE_BYTES)
     room = SHARE_OF_MEMORY * 1e6 * (memory.available() if free is None else free)
-    measuring = (held + (two if held + two <= room else one)) / 1e6
+    is_two = compute.threads(threads) > 1 and held + two <= room
+    measuring = (held + (two if is_two else one)) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * visits + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
     return Cost(
@@ -132,10 +141,12 @@ def estimate(run: Run, known: Callable | None = None, free: float | None = None)
     )
 
 
-def most_memory(runs: Iterable[Run], known: Callable | None = None) -> float:
+def most_memory(
+    runs: Iterable[Run], known: Callable | None = None, threads: int | None = None
+) -> float:
     """Largest estimate of memory among runs, in MB; those of unknown size are left out."""
     free = memory.available()
-    costs = filter(None, (estimate(run, known, free) for run in runs))
+    costs = filter(None, (estimate(run, known, free, threads) for run in runs))
     return max((cost.megabytes for cost in costs), default=LOADED)
 
 
@@ -177,7 +188,12 @@ def _unpruned(source: Source, classes: int) -> tuple[nn.Module, Callable[[Masks]
     return model, masked.graphs(model, source.input_shape, source.model in MODELS), {}
 
 
-def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = None) -> str:
+def table(
+    runs: Iterable[Run],
+    left: Iterable[Run],
+    known: Callable | None = None,
+    threads: int | None = None,
+) -> str:
     """The runs of a sweep with what they take, for ``--dry-run``.
 
     Parameters
@@ -186,7 +202,7 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
         All of them.
     left : iterable of Run
         Those that are not done.
-    known : callable
+    known, threads
         As for `estimate`.
 
     Returns
@@ -202,7 +218,7 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
         """What is the same for all seeds is estimated once."""
         kind = (*KIND(network), measurements)
         if kind not in of_kind:
-            of_kind[kind] = estimate(Run(network, measurements), known, free)
+            of_kind[kind] = estimate(Run(network, measurements), known, free, threads)
         return of_kind[kind]
 
     lines = [f"{'run':<76} {'done':>4} {'nodes':>11} {'edges':>14} {'seconds':>8} {'MB':>7}"]

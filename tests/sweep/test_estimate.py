@@ -1,6 +1,9 @@
 """What a network takes, before it is made."""
 
+import threading
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +13,11 @@ from torch import nn
 
 import graph_encoding
 import main
+import metrics
 import models
 import pruning
-from command_line import flags
-from metrics import choice, walks
+from command_line import console, flags
+from metrics import choice, registry, spectra, walks
 from models.own import Source
 from runs import results
 from runs.columns import columns
@@ -147,15 +151,40 @@ def test_dense_blocks_take_less_time_than_as_many_edges_of_sparse_ones():
     assert sizes[0.0].visits == pytest.approx(estimate.AS_SPARSE * sizes[0.0].edges)
 
 
-def test_one_spectrum_is_estimated_where_memory_is_short(monkeypatch):
+def spectra_at_once(monkeypatch, graph, threads, free):
+    """How many spectra of a graph really run at once; each waits for the other, if that may run."""
+    expected = threading.Barrier(2 if threads > 1 and free > 1000 else 1)
+    running, most = set(), []
+
+    def spectrum(name, graph):
+        running.add(name)
+        expected.wait(600)
+        time.sleep(0.02)  # for one that should not run
+        most.append(len(running))
+        expected.wait(600)
+        running.discard(name)
+        return {name: 0.0}
+
+    monkeypatch.setattr(spectra, "spectral_gap", partial(spectrum, "spectral-gap"))
+    monkeypatch.setattr(spectra, "spectral_radius", partial(spectrum, "spectral-radius"))
+    registry.compute(metrics.METRICS[-2:], graph, threads=threads)
+    assert len(most) == 2
+    return max(most)
+
+
+@pytest.mark.parametrize("free", [10**6, 50])  # MB
+@pytest.mark.parametrize("threads", [1, 2])
+def test_as_many_spectra_are_estimated_as_run(monkeypatch, threads, free):
+    """One after the other in a process of one thread, and where memory is short."""
     (task,) = tasks("--pruning dense --model Resnet-32")
-    known = {}
-    for free in (10**6, 50):  # MB
-        monkeypatch.setattr(estimate.memory, "available", lambda free=free: free)
-        known[free] = estimate.estimate(task).megabytes
-    two, one = estimate.NODE_BYTES
-    nodes = estimate.estimate(task).nodes
-    assert known[10**6] - known[50] == pytest.approx((two - one) * nodes / 1e6)
+    monkeypatch.setattr(estimate.memory, "available", lambda: free)
+    cost = estimate.estimate(task, threads=threads)
+    least = estimate.estimate(task, free=50, threads=1)
+    at_once = spectra_at_once(monkeypatch, graph_of(task.network), threads, free)
+    of_two, of_one = estimate.NODE_BYTES
+    more = {1: 0, 2: of_two - of_one}[at_once] * cost.nodes / 1e6
+    assert cost.megabytes - least.megabytes == pytest.approx(more)
+    assert estimate.most_memory([task], threads=threads) == cost.megabytes
 
 
 @pytest.mark.parametrize("side", [32, 224])
@@ -212,6 +241,34 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
             assert line.split()[-4] == "191,894"
     assert total.startswith("6 runs, 2 done, 4 to do: about ")
     assert files(tmp_path) == before
+
+
+@pytest.mark.usefixtures("warm_workers")
+def test_dry_run_of_jobs_counts_their_threads(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate.memory, "available", lambda: 10**6)
+    argv = "--pruning dense --model Resnet-32 --seed 0 1 --threads 2 --dry-run --jobs"
+    (task, _) = tasks("--pruning dense --model Resnet-32 --seed 0 1")
+    for jobs, threads in (("1", 2), ("2", 1)):
+        assert main.main([*argv.split(), jobs]) == 0
+        _, line, *_ = capsys.readouterr().out.splitlines()
+        assert line.split()[-1] == f"{estimate.estimate(task, threads=threads).megabytes:,.0f}"
+
+
+def test_more_jobs_fit_with_a_thread_each(monkeypatch, capsys):
+    """Each runs one spectrum then; with two threads each they may have no room."""
+    argv = "--pruning dense --model Resnet-32 --seed 0 1 --jobs 2 --threads"
+    todo = tasks(f"{argv} 2")
+    monkeypatch.setattr(estimate.memory, "available", lambda: 10**6)
+    needed = estimate.most_memory(todo, threads=1)
+    assert estimate.most_memory(todo, threads=2) > 1.05 * needed
+    free = 2.02 * needed / console.SHARE_OF_MEMORY
+    monkeypatch.setattr(estimate.memory, "available", lambda: free)
+    for threads, expected in (("2", (2, 1)), ("3", (2, 1)), ("4", (1, 4))):
+        options = flags.parse(f"{argv} {threads}".split())
+        assert console.divide(options, todo, estimate.size) == expected
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("main.py: warning: 1 of 2 jobs at once: ")
 
 
 @pytest.mark.usefixtures("warm_workers")
