@@ -1,7 +1,8 @@
 """What a network will take before it is made: nodes, edges, seconds, memory. Rough, for planning.
 
 Nodes are exact. Edges are exact for one seed where the masks need no data and no gradients;
-elsewhere every layer is taken to have the global density. Seconds, those of one processor, and
+elsewhere every layer is taken to have the global density, and weights that are zero already to go
+first, for their scores are zero. Seconds, those of one processor, and
 memory follow from nodes, edges and weights by what the benchmark measured (tests/benchmarks);
 those of the motifs, which grow with more than the edges, from the graph's geometry
 (`metrics.choice`).
@@ -34,7 +35,7 @@ NODE_BYTES = 260, 140  # two spectra at once, or one where there is one thread o
 WEIGHT_BYTES = 50  # counted
 NODE_SECONDS, EDGE_SECONDS = 6e-6, 1.35e-7
 AS_SPARSE = 0.25  # density from which on a block costs what it would if it were dense
-SCORE_BYTES = 8  # of a weight, kept or not, for the next sparsity
+SCORE_BYTES = 8  # of a prunable weight, kept or not, zero or not, for the next sparsity
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5
 AT_RANDOM = "uniform"  # a pruner that costs nothing
@@ -79,6 +80,8 @@ class Size(NamedTuple):
         Non-zero.
     visits : int
         Edges, those of dense blocks as so many of sparse ones as take the same time.
+    prunable : int
+        Weights that a pruner may keep or remove, also those that are zero already.
     """
 
     nodes: int
@@ -86,6 +89,7 @@ class Size(NamedTuple):
     motifs: choice.Cost
     weights: int
     visits: int
+    prunable: int
 
 
 def estimate(
@@ -119,12 +123,12 @@ def estimate(
     )
     if found is None:
         return None
-    nodes, edges, motifs, weights, visits = found
+    nodes, edges, motifs, weights, visits, prunable = found
     cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
     pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
     held = WEIGHT_BYTES * weights + motifs.bytes
     if cost.once:
-        held += SCORE_BYTES * weights / (1 - network.sparsity)
+        held += SCORE_BYTES * prunable
     two, one = (each * nodes for each in NODE_BYTES)
     room = SHARE_OF_MEMORY * 1e6 * (memory.available() if free is None else free)
     is_two = compute.threads(threads) > 1 and held + two <= room
@@ -159,19 +163,26 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
     """
     import pruning
     from metrics import walks
+    from pruning.weights import prunable_weights
 
-    if PRUNERS[pruner].cost != CHEAP:
-        dense = size(source, dataset, BASELINE, 0.0, False)
-        at_random = size(source, dataset, AT_RANDOM, sparsity, False)
-        return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - sparsity)))
     model, graph_of, kept = _unpruned(source, about(dataset).classes)
+    weights = prunable_weights(model).values()
+    prunable = sum(weight.numel() for weight in weights)
+    if PRUNERS[pruner].cost != CHEAP:
+        filled = sum(int(weight.count_nonzero()) for weight in weights)
+        removed = sparsity
+        if filled < prunable:
+            removed = max(0.0, 1 - (1 - sparsity) * prunable / max(filled, 1))
+        dense = size(source, dataset, BASELINE, 0.0, False)
+        at_random = size(source, dataset, AT_RANDOM, removed, False)
+        return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - removed)))
     masks = {}
     if not PRUNERS[pruner].is_baseline:  # which leaves weights that are given as they are
         how = {"input_shape": source.input_shape, "as_released": as_released, "kept": kept}
         masks = pruning.prune(pruner, model, sparsity, **how)
     graph = graph_of(masks)
     cost, visits = walks.cost(graph), round(sum(map(_visits, graph.blocks)))
-    return Size(graph.num_nodes, graph.num_edges, cost, graph.kept_weights, visits)
+    return Size(graph.num_nodes, graph.num_edges, cost, graph.kept_weights, visits, prunable)
 
 
 def _visits(block: Block) -> float:

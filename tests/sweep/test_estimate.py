@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from networks import sparsify
 from torch import nn
 
@@ -18,6 +19,7 @@ import models
 import pruning
 from command_line import console, flags
 from metrics import choice, registry, spectra, walks
+from models import own
 from models.own import Source
 from runs import results
 from runs.columns import columns
@@ -116,6 +118,42 @@ def test_more_takes_more():
     assert costs[0] < costs[1]
 
 
+HALF_EMPTY = """
+import torch
+from torch import nn
+
+def make():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3072, 100), nn.ReLU(), nn.Linear(100, 10))
+    with torch.no_grad():
+        module[1].weight[:, ::2] = 0
+    return module
+"""
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.9])
+def test_weights_that_are_zero_already_have_scores_and_go_first(tmp_path, monkeypatch, sparsity):
+    (tmp_path / "half_empty.py").write_text(HALF_EMPTY)
+    monkeypatch.chdir(tmp_path)
+    measured = replace(pruning.PRUNERS["snip"], cost=pruning.Cost(1e-5, 0, once=True))
+    monkeypatch.setitem(pruning.PRUNERS, "snip", measured)  # what is held is most when it measures
+    argv = "--model half_empty:make --pruning snip --sparsity"
+    (task,) = tasks(f"{argv} {sparsity}")
+    cost = estimate.estimate(task)
+
+    model, kept = own.build(task.network.origin, 10, 0), {}
+    draw = torch.Generator().manual_seed(0)
+    batch = torch.randn(128, 3, 32, 32, generator=draw), torch.randint(10, (128,), generator=draw)
+    masks = pruning.prune("snip", model, sparsity, [batch], kept=kept)
+    pruning.apply_masks(model, masks)
+    (graph,) = graph_encoding.encode(model, "unrolled")
+    assert cost.edges == pytest.approx(graph.num_edges, abs=1)
+    assert cost.weights == pytest.approx(graph.num_edges, rel=0.02)
+    (scores,) = kept.values()
+    monkeypatch.setattr(estimate, "SCORE_BYTES", 0)
+    less = cost.megabytes - estimate.estimate(task).megabytes
+    assert 1e6 * less == pytest.approx(sum(score.nbytes for score in scores.values()))
+
+
 def test_a_saved_network_is_not_pruned_again():
     (task,) = tasks("--pruning prospr")
     loaded = replace(task, network=replace(task.network, file="there.pt"))
@@ -128,7 +166,7 @@ def test_motifs_cost_by_geometry():
     """As many edges cost more where more paths of two steps or more taps have to be looked at."""
     (few,) = tasks("--pruning uniform --model CONV-6 --sparsity 0.98")
     source = Source("CONV-6", None, few.network.input_shape)
-    nodes, _, cost, weights, _ = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
+    nodes, _, cost, weights, *_ = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
     graph = graph_of(few.network)
     assert weights == graph.kept_weights
     every = [way for term in walks.terms(graph) for way in term.ways]
