@@ -33,6 +33,19 @@ class Method(nn.Linear):
 def method():
     return Method(3, 2)
 
+class Holding(nn.Linear):
+    def __init__(self, example):
+        super().__init__(3, 2)
+        self.example_input = example
+
+def ragged():
+    return Holding(torch.nested.nested_tensor([torch.zeros(1, 3), torch.zeros(2, 3)]))
+
+def endless():
+    example = [torch.zeros(1, 3)]
+    example.append(example)
+    return Holding((example,))
+
 def scripted():
     return torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2)))
 """
@@ -83,6 +96,16 @@ def test_an_example_that_is_a_method_is_refused_in_one_line(job):
     assert status == 2
     (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
     assert "a tensor of numbers" in line
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("made", ["ragged", "endless"])
+def test_an_example_without_axes_or_end_is_refused_in_one_line(job, made):
+    status, out = job("--pruning dense", made)
+    assert status == 2
+    (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
+    assert f"--model several:{made}, its attribute example_input: " in line
+    assert {"ragged": "nested tensors", "endless": "hold themselves"}[made] in line
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

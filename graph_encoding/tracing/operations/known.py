@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
+from models.nested import replaced, tensors_in
+
 from ..network import ONE_BY_ONE
-from ..tensors import replaced, tensors_in, value_of, values_in
+from ..tensors import value_of, values_in
 from ..values import IMAGES, Known, Tokens, Value
 from .arguments import OF_INPUT
 from .data import CONSTANT

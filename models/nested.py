@@ -1,0 +1,74 @@
+"""Tensors in nested tuples, lists, dictionaries: what networks are called with, what they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
+from typing import Any
+
+import torch
+
+DEEPEST = 64
+"""What tuples and the like may hold of one another: fewer than Python's calls do."""
+
+RAGGED = "nested tensors (torch.nested) have no axis of positions: pad them, and give a mask"
+
+
+def split(example: Any) -> tuple[tuple, dict[str, Any]]:
+    """Arguments and keyword arguments of an example, as they are.
+
+    Parameters
+    ----------
+    example : torch.Tensor, tuple or mapping
+        The only argument, all of them, or those with keywords.
+    """
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    return (example if isinstance(example, tuple) else (example,)), {}
+
+
+def tensors_in(of: Any, depth: int = 0) -> Iterator[torch.Tensor]:
+    """All tensors in nested tuples, lists, dictionaries and dataclasses.
+
+    Raises
+    ------
+    NotImplementedError
+        If one of these holds itself.
+    """
+    _require_end(depth)
+    if isinstance(of, torch.Tensor):
+        yield of
+        return
+    if isinstance(of, dict):
+        of = list(of.values())
+    elif is_dataclass(of) and not isinstance(of, type):
+        of = list(vars(of).values())
+    if isinstance(of, tuple | list):
+        for item in of:
+            yield from tensors_in(item, depth + 1)
+
+
+def replaced(of: Any, by: Callable[[torch.Tensor], Any], depth: int = 0) -> Any:
+    """Nested arguments with every tensor replaced; raises as `tensors_in`."""
+    _require_end(depth)
+
+    def inside(items: Iterable) -> Iterator:
+        return (replaced(item, by, depth + 1) for item in items)
+
+    if isinstance(of, torch.Tensor):
+        return by(of)
+    if isinstance(of, tuple) and hasattr(of, "_fields"):
+        return type(of)(*inside(of))
+    if isinstance(of, tuple | list):
+        return type(of)(inside(of))
+    if isinstance(of, dict):
+        return dict(zip(of, inside(of.values()), strict=True))
+    return of
+
+
+def _require_end(depth: int) -> None:
+    if depth > DEEPEST:
+        raise NotImplementedError(
+            "tuples, lists, dictionaries or dataclasses in it hold themselves, or one another more "
+            f"than {DEEPEST} deep: give their tensors without"
+        )
