@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import models
-from models.nested import replaced, split
+from models.inputs import replaced, split
 from system.text import one_line
 
 from .tracing import IMAGES

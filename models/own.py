@@ -160,7 +160,7 @@ def example_of(model: nn.Module) -> Any:
 
 def _require_plain_example(name: str, example: Any) -> None:
     """Refuse an example that has no end or no axes."""
-    from .nested import RAGGED, split, tensors_in
+    from .inputs import RAGGED, split, tensors_in
 
     try:
         is_ragged = any(tensor.is_nested for tensor in tensors_in(split(example)))

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from models.nested import RAGGED, tensors_in
+from models.inputs import RAGGED, tensors_in
 
 from ..weights import UnsupportedNetwork
 from .attention import Scores

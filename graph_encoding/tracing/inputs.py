@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.nested import RAGGED, replaced, split, tensors_in
+from models.inputs import RAGGED, is_known, replaced, split, tensors_in
 
 from ..weights import UnsupportedNetwork
 from .network import Network
@@ -55,13 +55,13 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
         if not tensor.dim():
             return tensor
         if len(tensor) != images:
-            if _is_known(tensor):
+            if is_known(tensor):
                 return tensor
             raise UnsupportedNetwork(
                 f"{name} of the example input has {len(tensor)} images, and its first tensor has "
                 f"{images}: give it as many, or as true and false if it is a mask"
             )
-        if _is_known(tensor):
+        if is_known(tensor):
             one = torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.cpu()
             return stand_in(network, Tokens(torch.cat([one[:1]] * IMAGES)))
         value = _new_input(network, "input" if single else name, tuple(tensor.shape[1:]), single)
@@ -72,11 +72,6 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
         for name, value in named.items()
     }
     return tuple(made.values())[: len(args)], {name: made[name] for name in kwargs}
-
-
-def _is_known(tensor: torch.Tensor) -> bool:
-    """Whether it is token ids or a mask, and not numbers such as those of pixels."""
-    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.uint8)
 
 
 def _new_input(network: Network, name: str, shape: tuple[int, ...], single: bool) -> Value:

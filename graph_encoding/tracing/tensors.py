@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from models.nested import tensors_in
+from models.inputs import tensors_in
 
 from .values import Value
 

@@ -79,9 +79,7 @@ def test_several_inputs_and_outputs(job):
     ("flags", "said"),
     [
         ("--pruning dense --input-shape 4", "says itself what it is called with"),
-        ("--pruning synflow", "choose a pruner that does not run it"),
-        ("--pruning dense --effective", "runs it on one tensor: leave --effective out"),
-        ("--pruning uniform --effective", "runs it on one tensor: leave --effective out"),
+        ("--pruning snip", "forward() missing 1 required positional argument: 'more'"),
     ],
 )
 def test_what_cannot_be_done_with_them_is_said_in_one_line(job, flags, said):
@@ -89,6 +87,22 @@ def test_what_cannot_be_done_with_them_is_said_in_one_line(job, flags, said):
     assert status == 2
     (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
     assert said in line
+
+
+@pytest.mark.parametrize("pruner", ["synflow", "uniform"])
+def test_they_are_pruned_and_what_is_effective_of_them_is_measured(job, pruner):
+    for more in ("", "--effective"):
+        status, out = job(f"--pruning {pruner} --sparsity 0.8 {more}")
+        assert status == 0, out.err
+    rows = []
+    for file in sorted(Path("results/graph_metrics/unrolled").glob("*.csv")):
+        with open(file) as lines:
+            rows += csv.DictReader(lines)
+    whole, effective = sorted(rows, key=lambda row: -int(row["edges"]))
+    assert 0 < int(effective["edges"]) <= int(whole["edges"])
+    # A weight may have other uses that are on no path.
+    for column in ("removable_out", "removable_in"):
+        assert int(effective[column]) <= int(whole[column])
 
 
 def test_an_example_that_is_a_method_is_refused_in_one_line(job):

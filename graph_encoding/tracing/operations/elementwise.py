@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from models.nested import replaced
+from models.inputs import replaced
 
 from ..sums import Moment
 from ..tensors import value_of, values_in

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from models.nested import replaced
+from models.inputs import replaced
 
 from ..tensors import value_of, values_in
 from ..values import Value

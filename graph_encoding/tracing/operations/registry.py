@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from models.nested import replaced
+from models.inputs import replaced
 
 from ..network import ONE_BY_ONE, Network
 

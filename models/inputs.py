@@ -1,4 +1,8 @@
-"""Tensors in nested tuples, lists, dictionaries: what networks are called with, what they give."""
+"""What networks are called with, and what they give: tensors in nested tuples, lists, dictionaries.
+
+Whole numbers among what a network is called with are known, as masks are, until an Embedding looks
+rows up by them. Which those are is the same for graphs and for pruners.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,23 @@ DEEPEST = 64
 """What tuples and the like may hold of one another: fewer than Python's calls do."""
 
 RAGGED = "nested tensors (torch.nested) have no axis of positions: pad them, and give a mask"
+
+
+STILL_TOKENS = frozenset(
+    str.split(
+        """
+        view reshape flatten unflatten permute transpose squeeze unsqueeze expand getitem narrow
+        select chunk split unbind cat stack contiguous clone detach to type long int
+        add sub clamp masked_fill where
+        """
+    )
+)
+"""Functions after which token ids are still such: no mask, no count, no number of a position."""
+
+
+def is_known(tensor: torch.Tensor) -> bool:
+    """Whether it is token ids or a mask, and not numbers such as those of pixels."""
+    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.uint8)
 
 
 def split(example: Any) -> tuple[tuple, dict[str, Any]]:
