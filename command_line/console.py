@@ -158,7 +158,9 @@ def run_sweep(
     int
         Number of networks that failed; they are in ``failures.csv``.
     """
-    jobs, threads = divide(options, todo)
+    several = min(options.jobs, len(todo)) > 1 and not options.scheduler
+    known = sizes_of(options, todo) if several else None
+    jobs, threads = divide(options, todo, known)
     counts = collections.Counter({DONE: 0, SKIPPED: len(runs) - len(todo), FAILED: 0})
     theirs = copy.copy(options)
     theirs.threads = threads
@@ -199,6 +201,7 @@ def run_sweep(
             scheduler=options.scheduler,
             begun=begun,
             alike=alike.kind,
+            waits=functools.partial(estimate.is_dear, known=known, threads=threads),
         )
         with bar, ticking(bar.refresh, TICK_SECONDS), contextlib.closing(outcomes):
             for run, outcome in outcomes:

@@ -154,6 +154,16 @@ def most_memory(
     return max((cost.megabytes for cost in costs), default=LOADED)
 
 
+def is_dear(run: Run, left: int, known: Callable | None = None, threads: int | None = None) -> bool:
+    """Whether scoring anew would take longer than all else of so many sparsities.
+
+    Then a process that has no scores of the network is not done with the first before one that has
+    them is done with all. The same where a network is trained: not known, and taken to be no.
+    """
+    cost = None if run.network.training else estimate(run, known, threads=threads)
+    return cost is not None and cost.once > left * (cost.seconds - cost.once)
+
+
 @cache
 def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released: bool) -> Size:
     """Nodes, edges, weights and cost of the motifs of the unrolled graph.

@@ -154,6 +154,36 @@ def test_weights_that_are_zero_already_have_scores_and_go_first(tmp_path, monkey
     assert 1e6 * less == pytest.approx(sum(score.nbytes for score in scores.values()))
 
 
+def test_scores_that_take_longer_than_all_else_are_dear():
+    sparsities = "--sparsity 0.9 0.95 0.98"
+    for pruner, expected in (("snip", False), ("grasp", True), ("prospr", True), ("erk", False)):
+        runs = tasks(f"--pruning {pruner} {sparsities}")
+        assert estimate.is_dear(runs[0], len(runs)) == expected
+        cost = estimate.estimate(runs[0])
+        if expected:
+            most = int(cost.once / (cost.seconds - cost.once))
+            assert [estimate.is_dear(runs[0], n) for n in (most, most + 1)] == [True, False]
+    (trained,) = tasks("--pruning prospr --training")
+    assert not estimate.is_dear(trained, 1)
+
+
+def test_a_sweep_waits_for_scores_that_are_dear(tmp_path, monkeypatch):
+    told = {}
+
+    def run(tasks, work, **how):
+        told.update(how)
+        yield from ()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console.execution, "run", run)
+    monkeypatch.setattr(console, "sizes_of", lambda options, runs: estimate.size)
+    argv = ["--pruning", "snip", "prospr", "--sparsity", "0.9", "0.98", "--jobs", "2"]
+    runs = tasks(" ".join(argv))
+    assert console.run_sweep(flags.parse(argv), runs, runs, print) == 0
+    waits = {run.network.pruning: told["waits"](run, 2) for run in runs}
+    assert waits == {"snip": False, "prospr": True}
+
+
 def test_a_saved_network_is_not_pruned_again():
     (task,) = tasks("--pruning prospr")
     loaded = replace(task, network=replace(task.network, file="there.pt"))
