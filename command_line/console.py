@@ -91,7 +91,9 @@ def run_all(options: argparse.Namespace, runs: Sequence[Run], work: Callable[...
     with ended_by_signals():
         todo = asked.undone(runs, options)
         if options.dry_run:
-            print(estimate.table(runs, todo, sizes_of(options, runs)))
+            known = sizes_of(options, runs)
+            _, threads = divide(options, todo, known)
+            print(estimate.table(runs, todo, known, threads))
             return 0
         # Opened here, so that they are downloaded before many ask for them.
         networks = {run.network.dataset: run.network for run in todo if run.network.needs_images}
@@ -156,7 +158,9 @@ def run_sweep(
     int
         Number of networks that failed; they are in ``failures.csv``.
     """
-    jobs, threads = divide(options, todo)
+    several = min(options.jobs, len(todo)) > 1 and not options.scheduler
+    known = sizes_of(options, todo) if several else None
+    jobs, threads = divide(options, todo, known)
     counts = collections.Counter({DONE: 0, SKIPPED: len(runs) - len(todo), FAILED: 0})
     theirs = copy.copy(options)
     theirs.threads = threads
@@ -197,6 +201,7 @@ def run_sweep(
             scheduler=options.scheduler,
             begun=begun,
             alike=alike.kind,
+            waits=functools.partial(estimate.is_dear, known=known, threads=threads),
         )
         with bar, ticking(bar.refresh, TICK_SECONDS), contextlib.closing(outcomes):
             for run, outcome in outcomes:
@@ -264,18 +269,31 @@ def divide(
     """
     if options.scheduler:
         return 1, options.threads
+    threads = compute.threads(options.threads)
     jobs = max(1, min(options.jobs, len(todo)))
     if jobs > 1:
-        needed = estimate.most_memory(todo, known or sizes_of(options, todo))
-        fit = max(1, int(SHARE_OF_MEMORY * memory.available() / needed))
+        known = known or sizes_of(options, todo)
+        free = memory.available()
+
+        @functools.cache
+        def needed(has_several: bool) -> float:
+            return estimate.most_memory(todo, known, 1 + has_several)
+
+        def needed_by(jobs: int) -> float:
+            """What each of so many processes needs, with its share of the threads."""
+            return needed(threads >= 2 * jobs)
+
+        fit = jobs
+        while fit > 1 and fit * needed_by(fit) > SHARE_OF_MEMORY * free:
+            fit -= 1
         if fit < jobs:
             print(
                 f"main.py: warning: {fit} of {jobs} jobs at once: a network here takes up to "
-                f"{needed:,.0f} MB (an estimate), and {memory.available():,.0f} MB are free",
+                f"{needed_by(fit + 1):,.0f} MB (an estimate), and {free:,.0f} MB are free",
                 file=sys.stderr,
             )
             jobs = fit
-    return jobs, max(1, compute.threads(options.threads) // jobs)
+    return jobs, max(1, threads // jobs)
 
 
 def _counted(counts: collections.Counter) -> str:

@@ -136,6 +136,7 @@ def prune(made: Made, report: Report) -> None:
         progress=report,
         as_released=network.is_released("pruner"),
         kept=made.kept,
+        example_input=own.example_of(model),
     )
     made.masks = pruning.without_zeros(model, masks) if network.source else masks
     pruning.apply_masks(model, made.masks)
@@ -147,11 +148,12 @@ def prune(made: Made, report: Report) -> None:
 def note_gaps(made: Made) -> None:
     """Look for what pruning has cut off, and say so."""
     before = made.gaps and made.gaps.warning
-    made.gaps = pruning.gaps(made.model, made.masks, made.run.network.input_shape)
+    called_with = made.run.network.input_shape, own.example_of(made.model)
+    made.gaps = pruning.gaps(made.model, made.masks, *called_with)
     if made.gaps.warning and made.gaps.warning != before:
         made.stages.warning(f"{made.run.network}: {made.gaps.warning}")
     if made.run.network.source and before is None:  # the project's layers use what they hold
-        found = pruning.returned(made.model, made.masks, made.run.network.input_shape)
+        found = pruning.returned(made.model, made.masks, *called_with)
         if found:
             made.stages.warning(f"{made.run.network}: {pruning.back_again(found)}")
 
@@ -234,18 +236,18 @@ def save_network(epoch: int | None, made: Made, _: Report) -> None:
 
 def encode(measurement: Measurement, made: Made, _: Report) -> None:
     """Encode the network as graphs, or what is effective of it."""
-    shape = made.run.network.input_shape
+    shape, example = made.run.network.input_shape, own.example_of(made.model)
     made.model = made.encoded = made.model.cpu()
     if measurement.is_effective:
         made.encoded = copy.deepcopy(made.model)
-        pruning.apply_masks(made.encoded, pruning.effective_masks(made.model, shape))
+        pruning.apply_masks(made.encoded, pruning.effective_masks(made.model, shape, example))
     made.graphs = graph_encoding.encode(
         made.encoded,
         measurement.encoding,
         shape,
         measurement.graph_wiring,
         measurement.attention,
-        own.example_of(made.model),
+        example,
     )
 
 

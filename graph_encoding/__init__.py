@@ -173,6 +173,8 @@ def _checked(example: Any) -> Any:
     """An example input; of arrays, tensors."""
     import torch
 
+    if isinstance(example, torch.Tensor):
+        return example
     if isinstance(getattr(example, "shape", None), tuple):
         with suppress(TypeError):  # as of text: of no numbers
             return torch.as_tensor(example)

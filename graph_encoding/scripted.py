@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 import models
+from models.inputs import replaced, split
 from system.text import one_line
 
-from .tracing import IMAGES, arguments_of, on_tensors
+from .tracing import IMAGES
 from .weights import UnsupportedNetwork
 
 
@@ -38,7 +39,7 @@ def readable(model: nn.Module, example: Any) -> nn.Module:
         shape = (IMAGES, *tensor.shape[1:]) if tensor.dim() else ()
         return torch.zeros(shape, dtype=tensor.dtype)
 
-    args, keywords = arguments_of(example)
+    args, keywords = split(example)
     log = logging.getLogger("torch._export.converter")
     modes = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
     try:
@@ -47,7 +48,7 @@ def readable(model: nn.Module, example: Any) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             log.setLevel(logging.ERROR)
-            given = on_tensors(args, of_images), on_tensors(keywords, of_images)
+            given = replaced(args, of_images), replaced(keywords, of_images)
             program = TS2EPConverter(model.eval(), *given).convert()
     except Exception as error:  # of torch's own; it is no public part of it
         line = one_line(str(error), 160) or type(error).__name__

@@ -170,6 +170,24 @@ def _ones(word):
 
 
 @compiled
+def _note(reached, last, touched, count, lists: Lists, node, offset, channels):
+    """Set the bits of a node's neighbours in a layer; positions new to it follow those touched."""
+    positions, words = reached.shape
+    for i in range(lists.start[node], lists.start[node + 1]):
+        far = lists.far[i] - offset
+        if 0 <= far < positions * channels:
+            channel, place = divmod(far, positions)
+            if last[place] != node:
+                last[place] = node
+                touched[count] = place
+                count += 1
+                for word in range(words):
+                    reached[place, word] = 0
+            reached[place, channel // 64] |= ONE << np.uint64(channel % 64)
+    return count
+
+
+@compiled
 def _reached(first: Lists, links: Links, direct: Lists, layout, size):
     offset, positions, channels = layout
     words = links.bits.shape[1]
@@ -193,19 +211,12 @@ def _reached(first: Lists, links: Links, direct: Lists, layout, size):
                 else:
                     for word in range(words):
                         reached[place, word] |= links.bits[row, word]
+        count = _note(reached, last, touched, count, direct, node, offset, channels)
         for i in range(direct.start[node], direct.start[node + 1]):
-            far = direct.far[i] - offset
-            if 0 <= far < positions * channels:
-                channel, place = divmod(far, positions)
-                if last[place] != node:
-                    last[place] = node
-                    touched[count] = place
-                    count += 1
-                    for word in range(words):
-                        reached[place, word] = 0
-                reached[place, channel // 64] |= ONE << np.uint64(channel % 64)
-            elif elsewhere[direct.far[i]] != node:
-                elsewhere[direct.far[i]] = node
+            far = direct.far[i]
+            is_here = 0 <= far - offset < positions * channels
+            if not is_here and elsewhere[far] != node:
+                elsewhere[far] = node
                 total += 1
         for i in range(count):
             for word in range(words):
@@ -219,19 +230,11 @@ def _add_common(first: Lists, links: Links, edges: Lists, positions, channels, f
     words = links.bits.shape[1]
     reached = np.zeros((positions, words), np.uint64)
     last = np.full(positions, -1, np.int64)
+    touched = np.empty(positions, np.int64)
     for node in range(len(first.start) - 1):
         if edges.start[node] == edges.start[node + 1]:
             continue
-        for i in range(first.start[node], first.start[node + 1]):
-            far = first.far[i]
-            if far < 0 or far >= positions * channels:
-                continue
-            channel, place = divmod(far, positions)
-            if last[place] != node:
-                last[place] = node
-                for word in range(words):
-                    reached[place, word] = 0
-            reached[place, channel // 64] |= ONE << np.uint64(channel % 64)
+        _note(reached, last, touched, 0, first, node, 0, channels)
         for edge in range(edges.start[node], edges.start[node + 1]):
             end = edges.far[edge]
             for link in range(links.start[end], links.start[end + 1]):

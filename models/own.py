@@ -118,6 +118,7 @@ def build(
             f"--model {source.model} says itself what it is called with (its attribute "
             "example_input): leave --input-shape out"
         )
+    _require_plain_example(source.model, example_of(model))
     if coarse := quantised(model):
         raise OwnNetworkError(f"--model {source.model}: {QUANTISED.format(coarse[0])}")
     if is_program(model):
@@ -155,6 +156,18 @@ def example_of(model: nn.Module) -> Any:
         As `graph_encoding.encode` takes it.
     """
     return getattr(model, "example_input", None)
+
+
+def _require_plain_example(name: str, example: Any) -> None:
+    """Refuse an example that has no end or no axes."""
+    from .inputs import RAGGED, split, tensors_in
+
+    try:
+        is_ragged = any(tensor.is_nested for tensor in tensors_in(split(example)))
+    except NotImplementedError as error:
+        raise OwnNetworkError(f"--model {name}, its attribute example_input: {error}") from None
+    if is_ragged:
+        raise OwnNetworkError(f"--model {name}, its attribute example_input: {RAGGED}")
 
 
 def require(source: Source, folder: str | Path | None = None) -> None:

@@ -10,7 +10,7 @@ Importing this package imports no torch.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from system.later import later
 from system.text import choose
@@ -238,6 +238,7 @@ def prune(
     progress: Progress | bool | None = None,
     as_released: bool = False,
     kept: dict | None = None,
+    example_input: Any = None,
 ) -> Masks:
     """Choose the weights of `model` to keep. The model itself is not altered in any way.
 
@@ -271,6 +272,9 @@ def prune(
     kept : dict, optional
         Keeps what does not depend on the sparsity (scores, random orders), so that a call that
         differs in its sparsity alone takes no time. It is added to.
+    example_input : torch.Tensor, tuple or dict, optional
+        What the network is called with, in place of `input_shape`: as `graph_encoding.encode` takes
+        it. For pruners that need no data but do need a forward pass.
 
     Returns
     -------
@@ -312,6 +316,6 @@ def prune(
     forked = torch.random.fork_rng(devices=[where] if where.type == "cuda" else [])
     attention = sdpa_kernel(SDPBackend.MATH)  # which has second derivatives
     with forked, repeatable(where), large_given_back(), attention, called(progress) as call:
-        settings = Settings(loader, seed, tuple(input_shape), where, call, kept)
+        settings = Settings(loader, seed, tuple(input_shape), example_input, where, call, kept)
         torch.default_generator.manual_seed(seed)
         return pruner.function(model, fraction, settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -56,7 +57,12 @@ class Gaps:
         return "; ".join(found)
 
 
-def gaps(model: nn.Module, masks: Mapping[str, torch.Tensor], input_shape: tuple[int, ...]) -> Gaps:
+def gaps(
+    model: nn.Module,
+    masks: Mapping[str, torch.Tensor],
+    input_shape: tuple[int, ...],
+    example: Any = None,
+) -> Gaps:
     """Look for what pruning has cut off.
 
     Parameters
@@ -65,8 +71,8 @@ def gaps(model: nn.Module, masks: Mapping[str, torch.Tensor], input_shape: tuple
         The network with its masks applied; not altered.
     masks : mapping of str to torch.Tensor
         Boolean masks by parameter name.
-    input_shape : tuple of int
-        Of one input.
+    input_shape, example
+        As for `pruning.inputs.ones`.
 
     Returns
     -------
@@ -79,7 +85,7 @@ def gaps(model: nn.Module, masks: Mapping[str, torch.Tensor], input_shape: tuple
         if not bool(mask.any())
     )
     try:
-        arrived = reached(model, input_shape)
+        arrived = reached(model, input_shape, example)
     except (ValueError, RuntimeError):  # not linear, or a network that cannot be copied
         return Gaps(empty, len(masks))
     lost = tuple(torch.nonzero(~arrived)[:, 0].tolist())

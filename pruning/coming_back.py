@@ -7,19 +7,25 @@ zero is not zero where it is used.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from models import prunable
+from models.inputs import split
 from system import text
 
+from .inputs import ones
 from .working_copy import device_of, working_copy
 
 
 def returned(
-    model: nn.Module, masks: Mapping[str, torch.Tensor], input_shape: tuple[int, ...]
+    model: nn.Module,
+    masks: Mapping[str, torch.Tensor],
+    input_shape: tuple[int, ...],
+    example: Any = None,
 ) -> dict[str, float]:
     """Look at the weights that layers use in a forward pass where their parameter is pruned.
 
@@ -29,8 +35,8 @@ def returned(
         The network with its masks applied; not altered.
     masks : mapping of str to torch.Tensor
         Boolean masks by parameter name.
-    input_shape : tuple of int
-        Of one input.
+    input_shape, example
+        As for `pruning.inputs.ones`.
 
     Returns
     -------
@@ -46,8 +52,9 @@ def returned(
         layer.register_forward_pre_hook(lambda *_, name=name: running.append(name))
         layer.register_forward_hook(lambda *_: running.pop() and None)
     try:
+        args, kwargs = split(ones(input_shape, example, device=device_of(twin)))
         with torch.no_grad(), used:
-            twin(torch.zeros((1, *input_shape), device=device_of(twin)))
+            twin(*args, **kwargs)
     except Exception:  # of the network's own code, on an input that is not for it
         pass
     return used.found

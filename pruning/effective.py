@@ -8,6 +8,7 @@ weight is then the number of its effective edges. This is exact at any depth and
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,13 +16,16 @@ from torch.nn import functional as F
 from torch.utils._pytree import tree_leaves
 
 from pruning.flow import NotLinear, Reach, flows
-from pruning.linear import run_as
+from pruning.inputs import ones
+from pruning.linear import run_as, together
 from pruning.masks import Masks
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
 
-def effective_masks(model: nn.Module, input_shape: tuple[int, ...]) -> Masks:
+def effective_masks(
+    model: nn.Module, input_shape: tuple[int, ...] = (3, 32, 32), example_input: Any = None
+) -> Masks:
     """Find the weights of which some use lies on a path from an input to an output.
 
     Shortcuts without weights carry, as in the network, whatever the wiring of its graph. The
@@ -33,6 +37,8 @@ def effective_masks(model: nn.Module, input_shape: tuple[int, ...]) -> Masks:
         Its weights as they are: zero is removed. Not altered.
     input_shape : tuple of int
         Of one input.
+    example_input : torch.Tensor, tuple or dict, optional
+        What the network is called with, in its place: as `graph_encoding.encode` takes it.
 
     Returns
     -------
@@ -53,9 +59,9 @@ def effective_masks(model: nn.Module, input_shape: tuple[int, ...]) -> Masks:
     weights = prunable_weights(twin)
     for weight in weights.values():
         weight.requires_grad_(True)
-    images = torch.ones((1, *input_shape), device=device_of(twin))
+    given = ones(input_shape, example_input, device=device_of(twin))
     with torch.enable_grad():
-        out = run_as(twin, images, Connecting())
+        out = together(run_as(twin, given, Connecting()))
         found = torch.autograd.grad(out.sum(), list(weights.values()), allow_unused=True)
     return {
         name: torch.zeros(weight.shape, dtype=torch.bool)

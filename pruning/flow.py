@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from models.inputs import STILL_TOKENS
 from pruning.error import PruningError
 
 
@@ -84,6 +85,17 @@ def flows(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and hasattr(value, "_flow")
 
 
+def are_tokens(value: Any) -> bool:
+    """Whether a value is whole numbers that the network is called with."""
+    return isinstance(value, torch.Tensor) and hasattr(value, "_tokens")
+
+
+def tokens(value: torch.Tensor) -> torch.Tensor:
+    """Note of a tensor that it is such."""
+    value._tokens = True
+    return value
+
+
 def _modulus(constant: Any) -> Any:
     """The modulus of a constant factor."""
     if isinstance(constant, torch.Tensor):
@@ -103,16 +115,25 @@ class Flow(TorchFunctionMode):
     is_proven : bool
         Whether the network has run so before, with weights that may since have become zero: what
         was linear then is so still, and is not proven again.
+
+    Attributes
+    ----------
+    looked_up : list of torch.Tensor
+        Ones that took the place of what an Embedding looks up by token ids: as in the graphs, the
+        table is no layer of weights, and its rows are what comes in. So they do not depend on which
+        ids are given.
     """
 
     def __init__(self, is_proven: bool = False) -> None:
         super().__init__()
         self.is_proven = is_proven
+        self.looked_up: list[torch.Tensor] = []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if not any(map(flows, tree_leaves((args, kwargs)))):
-            return func(*args, **kwargs)
+        given = tree_leaves((args, kwargs))
+        if not any(map(flows, given)):
+            return self.known(func, args, kwargs, any(map(are_tokens, given)))
         name = getattr(func, "__name__", str(func))
         in_place = name in IN_PLACE or (name.endswith("_") and not name.endswith("__"))
         plain = func.__self__.__name__ if name == "__get__" else name.strip("_")
@@ -141,6 +162,20 @@ class Flow(TorchFunctionMode):
         if in_place:  # other tensors that lie in the same memory see it, too
             args[0].copy_(found)
             return _marked(args[0], found._flow)
+        return found
+
+    def known(self, func: Callable, args: tuple, kwargs: dict, has_tokens: bool) -> Any:
+        """Run a function of constants as it is; what token ids look up is an input, and so ones."""
+        found = func(*args, **kwargs)
+        name = getattr(func, "__name__", "").strip("_")
+        if has_tokens and name == "embedding":
+            rows = torch.ones_like(found, requires_grad=torch.is_grad_enabled())
+            self.looked_up.append(rows)
+            return _marked(rows.clone(), object())
+        if has_tokens and name in STILL_TOKENS:
+            for value in tree_leaves(found):
+                if isinstance(value, torch.Tensor):
+                    tokens(value)
         return found
 
     def same(self, plain: str, *args: Any, **kwargs: Any) -> torch.Tensor:

@@ -27,12 +27,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import nn
 
-from models.own import example_of
-from pruning.flow import Flow, NotLinear, Reach, flows
+from models.inputs import is_known, replaced, split, tensors_in
+from pruning.flow import Flow, NotLinear, Reach, flows, tokens
+from pruning.inputs import ones
 from pruning.weights import prunable_weights
 from pruning.working_copy import device_of, working_copy
 
@@ -61,32 +63,38 @@ def linearised(model: nn.Module, device: torch.device | None = None) -> nn.Modul
     return twin
 
 
-def outputs(linear: nn.Module, images: torch.Tensor, is_proven: bool = False) -> torch.Tensor:
+def outputs(linear: nn.Module, given: Any, is_proven: bool = False) -> torch.Tensor:
     """Run a network as a linear one.
 
     Parameters
     ----------
     linear : torch.nn.Module
         What `linearised` returned, its weights possibly masked since.
-    images : torch.Tensor
-        A batch, not negative, of the network's dtype and on its device.
+    given : torch.Tensor, tuple or dict
+        What it is called with, not negative, of the network's dtype and on its device
+        (`pruning.inputs.ones`).
     is_proven : bool
         Whether it has run before, with weights of which some may be zero since: see `Flow`.
 
     Returns
     -------
     torch.Tensor
-        Its outputs, not negative.
+        Its outputs, not negative; those of several tensors in a row.
 
     Raises
     ------
     NotLinear
         If no linear network can be made of it.
     """
-    return run_as(linear, images, Flow(is_proven))
+    return together(run_as(linear, given, Flow(is_proven)))
 
 
-def reached(model: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:
+def together(outputs: list[torch.Tensor]) -> torch.Tensor:
+    """All outputs, those of several tensors in a row."""
+    return outputs[0] if len(outputs) == 1 else torch.cat([out.reshape(-1) for out in outputs])
+
+
+def reached(model: nn.Module, input_shape: tuple[int, ...], example: Any = None) -> torch.Tensor:
     """Tell which outputs of a network some input reaches along its weights.
 
     The value of any other output is the same for every image. Normalisations and biases count for
@@ -97,8 +105,8 @@ def reached(model: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:
     ----------
     model : torch.nn.Module
         Its weights as they are: zero is removed. Not altered.
-    input_shape : tuple of int
-        Of one input.
+    input_shape, example
+        As for `pruning.inputs.ones`.
 
     Returns
     -------
@@ -112,36 +120,66 @@ def reached(model: nn.Module, input_shape: tuple[int, ...]) -> torch.Tensor:
     """
     twin = working_copy(model, device_of(model)).float().eval().requires_grad_(False)
     with torch.no_grad():
-        ones = torch.ones((1, *input_shape), device=device_of(twin))
-        arrived = torch.atleast_1d(run_as(twin, ones, Reach())[0]) > 0
+        given = ones(input_shape, example, device=device_of(twin))
+        arrived, *more = run_as(twin, given, Reach())
+        if more:
+            raise NotLinear(f"{type(model).__name__}: its output is not one tensor")
+        arrived = torch.atleast_1d(arrived[0]) > 0
     return arrived.reshape(len(arrived), -1).any(dim=1).cpu()
 
 
-def run_as(model: nn.Module, images: torch.Tensor, mode: Flow) -> torch.Tensor:
-    """Run a network while a mode replaces what it does; raises `NotLinear` naming the module."""
-    images = images.clone()
-    images._flow = object()
+def run_as(model: nn.Module, given: Any, mode: Flow) -> list[torch.Tensor]:
+    """Run a network while a mode replaces what it does.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    given : torch.Tensor, tuple or dict
+        What it is called with; left as it is.
+    mode : Flow
+
+    Returns
+    -------
+    list of torch.Tensor
+        Its outputs that come from its inputs, wherever they are in tuples and the like. One that is
+        given twice, or before and after an activation, is there once.
+
+    Raises
+    ------
+    NotLinear
+        Naming the module.
+    """
+    args, kwargs = replaced(split(given), _entering)
     modules: list[str] = []  # those that run
     try:
         with _named(model, modules), mode:
-            out = model(images)
+            out = model(*args, **kwargs)
+        found = {each._flow: each for each in tensors_in(out) if flows(each)}
     except NotLinear as error:
         raise NotLinear(f"{modules[-1] if modules else type(model).__name__}: {error}") from None
     except Exception as error:  # of the network's own code, on this input
         where = modules[-1] if modules else type(model).__name__
         line = next(iter(str(error).splitlines()), type(error).__name__)
-        shape = tuple(images.shape[1:])
-        if example_of(model) is not None:
-            line += "; its example_input is for graphs, pruning runs it on one tensor: "
-            is_asked = isinstance(mode, Reach)  # which --effective is
-            other = "choose a pruner that does not run it, such as uniform or erk"
-            line += "leave --effective out" if is_asked else other
-        raise NotLinear(f"{where} fails on an input of shape {shape}: {line}") from error
-    if not flows(out) or not out.dim():
+        shapes = [str(tuple(each.shape[1:])) for each in tensors_in(split(given)) if each.dim()]
+        what = f"an input of shape {shapes[0]}" if len(shapes) == 1 else "inputs of the shapes "
+        what += ", ".join(shapes) if len(shapes) > 1 else ""
+        raise NotLinear(f"{where} fails on {what}: {line}") from error
+    if not found or not all(each.dim() for each in found.values()):
         raise NotLinear(
-            f"{type(model).__name__}: its output is not one tensor that comes from its input"
+            f"{type(model).__name__}: its output is no tensor with an axis of images that comes "
+            "from its input"
         )
-    return out
+    return list(found.values())
+
+
+def _entering(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of what a network is called with, which flows or is known."""
+    tensor = tensor.clone()
+    if is_known(tensor):
+        return tokens(tensor)
+    if tensor.dim():
+        tensor._flow = object()
+    return tensor
 
 
 @contextlib.contextmanager

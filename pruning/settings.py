@@ -23,6 +23,8 @@ class Settings:
         Seed of the pruners that draw random numbers; the others do not use it.
     input_shape : tuple of int
         Shape ``(C, H, W)`` of one image, for pruners that need no data but do need a forward pass.
+    example : torch.Tensor, tuple or dict, optional
+        What the network is called with, in place of `input_shape`: see `pruning.inputs`.
     device : torch.device
         Where the computation runs. Masks always come back on the CPU.
     progress : callable or None
@@ -34,6 +36,7 @@ class Settings:
     loader: Iterable | None = None
     seed: int = 0
     input_shape: tuple[int, int, int] = (3, 32, 32)
+    example: Any = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     progress: Callable[[int, int, str], object] | None = None
     kept: dict[tuple, Any] | None = None

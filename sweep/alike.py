@@ -47,7 +47,11 @@ def kept_for(network: Network, before: dict[Network, dict]) -> dict:
     return kept
 
 
-def together(tasks: Iterable, kind: Callable[[Any], Hashable]) -> Callable[[Any], Any]:
+def together(
+    tasks: Iterable,
+    kind: Callable[[Any], Hashable],
+    waits: Callable[[Any, int], bool] = lambda task, left: False,
+) -> Callable[..., Any]:
     """Hand out tasks, those of one kind to one process as far as all have work.
 
     Parameters
@@ -55,25 +59,35 @@ def together(tasks: Iterable, kind: Callable[[Any], Hashable]) -> Callable[[Any]
     tasks : iterable
     kind : callable
         Of a task.
+    waits : callable
+        Whether a task, one of so many of its kind that are left, waits for the process that has
+        done one of that kind, as long as there is such a process.
 
     Returns
     -------
     callable
         For `system.workers.workers`. A process that asks gets a task of the kind of its last one;
         if there is none left, the first of the next kind that none has begun; if all are begun, one
-        of the kind of which most is left.
+        of the kind of which most is left, of those that do not wait.
     """
     left: dict[Hashable, collections.deque] = {}
     for task in tasks:
         left.setdefault(kind(task), collections.deque()).append(task)
     new = collections.OrderedDict.fromkeys(left)
+    done = set()
 
-    def take(last: Any) -> Any:
-        if not left:
-            return None
+    def is_open(each: Hashable, others: set[Hashable]) -> bool:
+        return each not in done & others or not waits(left[each][0], len(left[each]))
+
+    def take(last: Any, others: Iterable = ()) -> Any:
         mine = None if last is None else kind(last)
+        done.add(mine)
         if mine not in left:
-            mine = next(iter(new)) if new else max(left, key=lambda each: len(left[each]))
+            theirs = set(map(kind, others))
+            some = [next(iter(new))] if new else [each for each in left if is_open(each, theirs)]
+            if not some:
+                return None
+            mine = max(some, key=lambda each: len(left[each]))
         new.pop(mine, None)  # also where a process did its kind before all of these tasks
         task = left[mine].popleft()
         if not left[mine]:

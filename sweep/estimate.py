@@ -1,7 +1,8 @@
 """What a network will take before it is made: nodes, edges, seconds, memory. Rough, for planning.
 
 Nodes are exact. Edges are exact for one seed where the masks need no data and no gradients;
-elsewhere every layer is taken to have the global density. Seconds, those of one processor, and
+elsewhere every layer is taken to have the global density, and weights that are zero already to go
+first, for their scores are zero. Seconds, those of one processor, and
 memory follow from nodes, edges and weights by what the benchmark measured (tests/benchmarks);
 those of the motifs, which grow with more than the edges, from the graph's geometry
 (`metrics.choice`).
@@ -20,7 +21,7 @@ from models import MODELS
 from models.own import Source
 from pruning import BASELINE, CHEAP, PRUNERS
 from runs.run import Measurement, Network, Run
-from system import memory
+from system import compute, memory
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
     from pruning.masks import Masks
 
 LOADED = 420.0  # MB of a process with everything imported
-NODE_BYTES = 260, 140  # two spectra at once, or one where memory is short
+NODE_BYTES = 260, 140  # two spectra at once, or one where there is one thread or memory is short
 WEIGHT_BYTES = 50  # counted
 NODE_SECONDS, EDGE_SECONDS = 6e-6, 1.35e-7
 AS_SPARSE = 0.25  # density from which on a block costs what it would if it were dense
-SCORE_BYTES = 8  # of a weight, kept or not, for the next sparsity
+SCORE_BYTES = 8  # of a prunable weight, kept or not, zero or not, for the next sparsity
 BIPARTITE_SHARE = 0.3  # of the time of the unrolled graph
 START_SECONDS = 0.5
 AT_RANDOM = "uniform"  # a pruner that costs nothing
@@ -79,6 +80,8 @@ class Size(NamedTuple):
         Non-zero.
     visits : int
         Edges, those of dense blocks as so many of sparse ones as take the same time.
+    prunable : int
+        Weights that a pruner may keep or remove, also those that are zero already.
     """
 
     nodes: int
@@ -86,9 +89,15 @@ class Size(NamedTuple):
     motifs: choice.Cost
     weights: int
     visits: int
+    prunable: int
 
 
-def estimate(run: Run, known: Callable | None = None, free: float | None = None) -> Cost | None:
+def estimate(
+    run: Run,
+    known: Callable | None = None,
+    free: float | None = None,
+    threads: int | None = None,
+) -> Cost | None:
     """Estimate one run.
 
     Parameters
@@ -98,6 +107,9 @@ def estimate(run: Run, known: Callable | None = None, free: float | None = None)
         What gives its size, from `sizes.known`; `size` by default.
     free : float, optional
         Memory that is free, in MB. It is looked at by default, which takes a millisecond.
+    threads : int, optional
+        Of the process; all cores by default. With one, metrics run one after the other
+        (`metrics.registry.compute`); a third adds little.
 
     Returns
     -------
@@ -111,15 +123,16 @@ def estimate(run: Run, known: Callable | None = None, free: float | None = None)
     )
     if found is None:
         return None
-    nodes, edges, motifs, weights, visits = found
+    nodes, edges, motifs, weights, visits, prunable = found
     cost = CHEAP if network.file else PRUNERS[network.pruning].version(released).cost
     pruning = cost.bytes + cost.bytes_a_class * about(network.dataset).classes
     held = WEIGHT_BYTES * weights + motifs.bytes
     if cost.once:
-        held += SCORE_BYTES * weights / (1 - network.sparsity)
+        held += SCORE_BYTES * prunable
     two, one = (each * nodes for each in NODE_BYTES)
     room = SHARE_OF_MEMORY * 1e6 * (memory.available() if free is None else free)
-    measuring = (held + (two if held + two <= room else one)) / 1e6
+    is_two = compute.threads(threads) > 1 and held + two <= room
+    measuring = (held + (two if is_two else one)) / 1e6
     unrolled = NODE_SECONDS * nodes + EDGE_SECONDS * visits + motifs.seconds
     share = sum(BIPARTITE_SHARE if m.is_bipartite else 1 for m in run.measurements)
     return Cost(
@@ -132,11 +145,23 @@ def estimate(run: Run, known: Callable | None = None, free: float | None = None)
     )
 
 
-def most_memory(runs: Iterable[Run], known: Callable | None = None) -> float:
+def most_memory(
+    runs: Iterable[Run], known: Callable | None = None, threads: int | None = None
+) -> float:
     """Largest estimate of memory among runs, in MB; those of unknown size are left out."""
     free = memory.available()
-    costs = filter(None, (estimate(run, known, free) for run in runs))
+    costs = filter(None, (estimate(run, known, free, threads) for run in runs))
     return max((cost.megabytes for cost in costs), default=LOADED)
+
+
+def is_dear(run: Run, left: int, known: Callable | None = None, threads: int | None = None) -> bool:
+    """Whether scoring anew would take longer than all else of so many sparsities.
+
+    Then a process that has no scores of the network is not done with the first before one that has
+    them is done with all. The same where a network is trained: not known, and taken to be no.
+    """
+    cost = None if run.network.training else estimate(run, known, threads=threads)
+    return cost is not None and cost.once > left * (cost.seconds - cost.once)
 
 
 @cache
@@ -148,19 +173,26 @@ def size(source: Source, dataset: str, pruner: str, sparsity: float, as_released
     """
     import pruning
     from metrics import walks
+    from pruning.weights import prunable_weights
 
-    if PRUNERS[pruner].cost != CHEAP:
-        dense = size(source, dataset, BASELINE, 0.0, False)
-        at_random = size(source, dataset, AT_RANDOM, sparsity, False)
-        return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - sparsity)))
     model, graph_of, kept = _unpruned(source, about(dataset).classes)
+    weights = prunable_weights(model).values()
+    prunable = sum(weight.numel() for weight in weights)
+    if PRUNERS[pruner].cost != CHEAP:
+        filled = sum(int(weight.count_nonzero()) for weight in weights)
+        removed = sparsity
+        if filled < prunable:
+            removed = max(0.0, 1 - (1 - sparsity) * prunable / max(filled, 1))
+        dense = size(source, dataset, BASELINE, 0.0, False)
+        at_random = size(source, dataset, AT_RANDOM, removed, False)
+        return at_random._replace(nodes=dense.nodes, edges=round(dense.edges * (1 - removed)))
     masks = {}
     if not PRUNERS[pruner].is_baseline:  # which leaves weights that are given as they are
         how = {"input_shape": source.input_shape, "as_released": as_released, "kept": kept}
         masks = pruning.prune(pruner, model, sparsity, **how)
     graph = graph_of(masks)
     cost, visits = walks.cost(graph), round(sum(map(_visits, graph.blocks)))
-    return Size(graph.num_nodes, graph.num_edges, cost, graph.kept_weights, visits)
+    return Size(graph.num_nodes, graph.num_edges, cost, graph.kept_weights, visits, prunable)
 
 
 def _visits(block: Block) -> float:
@@ -177,7 +209,12 @@ def _unpruned(source: Source, classes: int) -> tuple[nn.Module, Callable[[Masks]
     return model, masked.graphs(model, source.input_shape, source.model in MODELS), {}
 
 
-def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = None) -> str:
+def table(
+    runs: Iterable[Run],
+    left: Iterable[Run],
+    known: Callable | None = None,
+    threads: int | None = None,
+) -> str:
     """The runs of a sweep with what they take, for ``--dry-run``.
 
     Parameters
@@ -186,7 +223,7 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
         All of them.
     left : iterable of Run
         Those that are not done.
-    known : callable
+    known, threads
         As for `estimate`.
 
     Returns
@@ -202,7 +239,7 @@ def table(runs: Iterable[Run], left: Iterable[Run], known: Callable | None = Non
         """What is the same for all seeds is estimated once."""
         kind = (*KIND(network), measurements)
         if kind not in of_kind:
-            of_kind[kind] = estimate(Run(network, measurements), known, free)
+            of_kind[kind] = estimate(Run(network, measurements), known, free, threads)
         return of_kind[kind]
 
     lines = [f"{'run':<76} {'done':>4} {'nodes':>11} {'edges':>14} {'seconds':>8} {'MB':>7}"]

@@ -14,6 +14,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +71,7 @@ def run(
     scheduler: str = "",
     begun: Begun = lambda task: None,
     alike: Callable[[Run], Hashable] = lambda task: task,
+    waits: Callable[[Run, int], bool] = lambda task, left: False,
 ) -> Iterator[tuple[Run, Outcome]]:
     """Run tasks, each in a process that is not this one; results come as they are ready.
 
@@ -89,6 +91,8 @@ def run(
         Called with each task as it is handed to a process, or to the cluster, which may hold it.
     alike : callable
         What tasks have in common that one process should do (`alike.together`); not on a cluster.
+    waits : callable
+        As for `alike.together`.
 
     Yields
     ------
@@ -103,7 +107,8 @@ def run(
         If no process can be started.
     """
     waiting = list(tasks)
-    where = _cluster(work, scheduler) if scheduler else _processes(work, jobs, timeout, alike)
+    handing = partial(together, kind=alike, waits=waits)
+    where = _cluster(work, scheduler) if scheduler else _processes(work, jobs, timeout, handing)
     with where as pool:
         while waiting:
             busy = []
@@ -120,8 +125,8 @@ def run(
 def _told(take: Take, begun: Begun) -> Take:
     """Hand out tasks, and say so of each."""
 
-    def take_and_tell(last: Run | None) -> Run | None:
-        task = take(last)
+    def take_and_tell(last: Run | None, others: list[Run]) -> Run | None:
+        task = take(last, others)
         if task is not None:
             begun(task)
         return task
@@ -131,13 +136,13 @@ def _told(take: Take, begun: Begun) -> Take:
 
 @contextlib.contextmanager
 def _processes(
-    work: Work, jobs: int, timeout: float | None, alike: Callable[[Run], Hashable]
+    work: Work, jobs: int, timeout: float | None, handing: Callable[[Sequence[Run]], Take]
 ) -> Iterator[Pool]:
     with workers(work, timeout) as each:
 
         def pool(tasks: Sequence[Run], begun: Begun) -> Iterator[tuple[Run, Outcome]]:
             died = []
-            for task, answer in each(_told(together(tasks, alike), begun), jobs):
+            for task, answer in each(_told(handing(tasks), begun), jobs):
                 if answer is Lost.DIED:
                     died.append(task)
                 else:

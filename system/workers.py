@@ -56,7 +56,7 @@ class Lost(enum.Enum):
     LATE = enum.auto()
 
 
-Take = Callable[[Any], Any]
+Take = Callable[[Any, list], Any]
 Each = Callable[[Take, int], Iterator[tuple[Any, Any]]]
 
 
@@ -74,7 +74,7 @@ def in_order(tasks: Iterable) -> Take:
         For `workers`.
     """
     todo = iter(tasks)
-    return lambda _: next(todo, None)
+    return lambda *_: next(todo, None)
 
 
 @contextlib.contextmanager
@@ -93,8 +93,9 @@ def workers(work: Callable, seconds: float | None = None) -> Iterator[Each]:
     callable
         Takes what hands out tasks, and how many to do at once; gives each task with its answer, or
         `Lost`, as they are ready. A task is asked for when it can begin, with the task that its
-        process did last (None if that is new) as the argument; None ends them. What `work` raises,
-        it raises.
+        process did last (None if that is new), and with those that the other processes are at or
+        did last. None is none for this process, which is asked again as soon as one of the others
+        has answered or died; they end when all are given None. What `work` raises, it raises.
 
     Raises
     ------
@@ -106,18 +107,24 @@ def workers(work: Callable, seconds: float | None = None) -> Iterator[Each]:
 
     def each(take: Take, jobs: int) -> Iterator[tuple[Any, Any]]:
         queue = collections.deque()  # for processes that are not ready
+
+        def ask(worker: _Worker | None = None) -> Any:
+            others = [other.latest for other in alive if other is not worker]
+            last = None if worker is None else worker.last
+            return take(last, [task for task in others if task is not None])
+
         while len(alive) > jobs:
             alive.pop().end()
         while True:
             for worker in alive:
                 if worker.is_ready and not worker.is_busy:
-                    task = None if queue and worker.last is None else take(worker.last)
+                    task = None if queue and worker.last is None else ask(worker)
                     if task is None and queue:
                         task = queue.popleft()
                     if task is not None:
                         worker.begin(task)
             busy = sum(worker.is_busy for worker in alive)
-            new = iter(lambda: take(None), None)
+            new = iter(ask, None)
             queue.extend(itertools.islice(new, max(0, jobs - busy - len(queue))))
             if not queue and not busy:
                 return
@@ -180,6 +187,11 @@ class _Worker:
         with contextlib.suppress(OSError):  # it has died
             self.connection.send(sys.path)
             self.connection.send_bytes(packed)
+
+    @property
+    def latest(self) -> Any:
+        """The task that it is at, or did last."""
+        return self.task if self.is_busy else self.last
 
     def begin(self, task: Any) -> None:
         """Send it a task."""

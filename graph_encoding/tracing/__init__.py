@@ -11,10 +11,8 @@ function of torch does to nodes), `inputs` (what the network is called with), `r
 from __future__ import annotations
 
 from .follow import trace
-from .inputs import split as arguments_of
 from .network import Connection
 from .result import Trace
-from .tensors import replaced as on_tensors
 from .values import IMAGES
 
-__all__ = ["IMAGES", "Connection", "Trace", "arguments_of", "on_tensors", "trace"]
+__all__ = ["IMAGES", "Connection", "Trace", "trace"]

@@ -18,6 +18,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from models.inputs import RAGGED, tensors_in
+
 from ..weights import UnsupportedNetwork
 from .attention import Scores
 from .inputs import arguments
@@ -25,7 +27,7 @@ from .modules import eager, named, unchanged
 from .network import Network, TokensFirst
 from .operations import Call, apply
 from .result import Trace, end_with, trace_of
-from .tensors import Handle, handle_of, put_back, stand_in, tensors_in, value_of, values_in, write
+from .tensors import Handle, handle_of, put_back, stand_in, value_of, values_in, write
 from .values import IMAGES, Value
 
 
@@ -104,13 +106,17 @@ def _run(model: nn.Module, network: Network, example: Any) -> None:
             lines = [*filter(str.strip, str(error).splitlines()), type(error).__name__]
             reason = f"fails when it is traced: {lines[0]}"  # further lines may be frames
             raise network.refusal(reason, error) from error
-    if not isinstance(out, torch.Tensor) and not [*tensors_in(out)]:
+    try:
+        tensors = [*tensors_in(out)]
+    except NotImplementedError as error:
+        raise network.refusal(f"its output: {error}") from None
+    if not tensors:
         raise network.refusal(
             f"its output, of type {type(out).__name__}, has no tensors in tuples, lists, "
             "dictionaries or dataclasses, where they are looked for; wrap it so that it gives them"
         )
     try:
-        end_with(network, [value for value in values_in(out) if not isinstance(value, Scores)])
+        end_with(network, [value for value in values_in(tensors) if not isinstance(value, Scores)])
     except NotImplementedError as error:
         raise network.refusal(str(error)) from error
 
@@ -160,6 +166,8 @@ class Mode(TorchFunctionMode):
         """What a function of values gives: tensors that stand for it, or what it gives itself."""
         if call.full_name == "__setitem__":
             put_back(*call.args)
+        if call.name.lstrip("_").startswith("nested_") or any(tensor.is_nested for tensor in given):
+            raise NotImplementedError(RAGGED)
         handles = [self.require_known(tensor, call.name) for tensor in given]
         if call.full_name in ("__set__", "__delitem__") or call.kwargs.get("out") is not None:
             raise NotImplementedError(f"{call.name} writes where it cannot be followed")

@@ -9,16 +9,17 @@ rows up by them, and the rows are an input layer. Anything else is given as it i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from models.inputs import RAGGED, is_known, replaced, split, tensors_in
+
 from ..weights import UnsupportedNetwork
 from .network import Network
-from .tensors import replaced, stand_in, tensors_in
+from .tensors import stand_in
 from .values import IMAGES, Tokens, Value
 
 
@@ -39,7 +40,12 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
     """
     args, kwargs = split(example)
     named = _named(network, model, args, kwargs)
-    tensors = [*tensors_in([*named.values()])]
+    try:
+        tensors = [*tensors_in([*named.values()])]
+    except NotImplementedError as error:
+        raise UnsupportedNetwork(f"the example input: {error}") from None
+    if any(tensor.is_nested for tensor in tensors):
+        raise UnsupportedNetwork(f"the example input: {RAGGED}")
     single = len(tensors) == 1
     if not tensors:
         raise UnsupportedNetwork("the example input holds no tensor; give what the network reads")
@@ -49,13 +55,13 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
         if not tensor.dim():
             return tensor
         if len(tensor) != images:
-            if _is_known(tensor):
+            if is_known(tensor):
                 return tensor
             raise UnsupportedNetwork(
                 f"{name} of the example input has {len(tensor)} images, and its first tensor has "
                 f"{images}: give it as many, or as true and false if it is a mask"
             )
-        if _is_known(tensor):
+        if is_known(tensor):
             one = torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else tensor.cpu()
             return stand_in(network, Tokens(torch.cat([one[:1]] * IMAGES)))
         value = _new_input(network, "input" if single else name, tuple(tensor.shape[1:]), single)
@@ -66,18 +72,6 @@ def arguments(network: Network, model: nn.Module, example: Any) -> tuple[tuple, 
         for name, value in named.items()
     }
     return tuple(made.values())[: len(args)], {name: made[name] for name in kwargs}
-
-
-def split(example: Any) -> tuple[tuple, dict[str, Any]]:
-    """Arguments and keyword arguments of an example, as they are."""
-    if isinstance(example, Mapping):
-        return (), dict(example)
-    return (example if isinstance(example, tuple) else (example,)), {}
-
-
-def _is_known(tensor: torch.Tensor) -> bool:
-    """Whether it is token ids or a mask, and not numbers such as those of pixels."""
-    return not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.uint8)
 
 
 def _new_input(network: Network, name: str, shape: tuple[int, ...], single: bool) -> Value:

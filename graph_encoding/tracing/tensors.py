@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from models.inputs import tensors_in
 
 from .values import Value
 
@@ -79,32 +80,6 @@ def put_back(tensor: object, index: object, source: object) -> None:
             whole.version = part.version
 
 
-def tensors_in(of: Any) -> Iterator[torch.Tensor]:
-    """All tensors in nested tuples, lists, dictionaries and dataclasses."""
-    if isinstance(of, torch.Tensor):
-        yield of
-    elif isinstance(of, tuple | list):
-        for item in of:
-            yield from tensors_in(item)
-    elif isinstance(of, dict):
-        yield from tensors_in(list(of.values()))
-    elif is_dataclass(of) and not isinstance(of, type):
-        yield from tensors_in(vars(of))
-
-
 def values_in(of: Any) -> list[Value]:
     """The values that nested tensors stand for."""
     return [value for tensor in tensors_in(of) if (value := value_of(tensor)) is not None]
-
-
-def replaced(of: Any, by: Callable[[torch.Tensor], Any]) -> Any:
-    """Nested arguments with every tensor replaced."""
-    if isinstance(of, torch.Tensor):
-        return by(of)
-    if isinstance(of, tuple) and hasattr(of, "_fields"):
-        return type(of)(*(replaced(item, by) for item in of))
-    if isinstance(of, tuple | list):
-        return type(of)(replaced(item, by) for item in of)
-    if isinstance(of, dict):
-        return {key: replaced(item, by) for key, item in of.items()}
-    return of

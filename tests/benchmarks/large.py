@@ -76,7 +76,9 @@ def main() -> None:
     for network in NETWORKS:
         if options.only and not any(part in network.name for part in options.only):
             continue
-        row = known.get(network.name, {"network": network.name}) | estimated(network)
+        row = known.get(network.name, {"network": network.name}) | estimated(
+            network, options.threads
+        )
         if not options.estimate:
             row |= measured(network, options.threads)
         print(row, flush=True)
@@ -91,13 +93,13 @@ def main() -> None:
         print(fitted(table))
 
 
-def estimated(network: Large) -> dict:
+def estimated(network: Large, threads: int) -> dict:
     """What ``--dry-run`` says, with the size of the network."""
     from command_line import flags
     from sweep import estimate, plan
 
     (run,) = plan.runs(flags.parse(shlex.split(network.flags)), ["CIFAR-10"])
-    cost, made = estimate.estimate(run), run.network
+    cost, made = estimate.estimate(run, threads=threads), run.network
     size = estimate.size(made.origin, made.dataset, made.pruner, made.sparsity, False)
     return {
         "nodes": cost.nodes,

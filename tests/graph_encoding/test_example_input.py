@@ -1,5 +1,7 @@
 """What may be given as the input, and networks that are not ready to be read."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,75 @@ def network():
 def test_an_example_that_is_no_batch_is_refused(given, said):
     with pytest.raises(UnsupportedNetwork, match=said.replace("input?", r"input\?")):
         encode(network(), given)
+
+
+def ragged(**how):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of torch: a prototype
+        return torch.nested.nested_tensor([torch.zeros(n, 3, 8, 8) for n in (1, 2)], **how)
+
+
+def holding_itself(tensor):
+    found = {"tensor": tensor, "list": []}
+    found["list"].append(found)
+    return found
+
+
+def deep(tensor):
+    for _ in range(3000):
+        tensor = [tensor]
+    return tensor
+
+
+class Inside(nn.Module):
+    """A network that is given its tensor in something, or gives it in something."""
+
+    def __init__(self, around=lambda value: value, inside=lambda value: value):
+        super().__init__()
+        self.body, self.around, self.inside = network(), around, inside
+
+    def forward(self, input):
+        return self.around(self.body(self.inside(input)))
+
+
+ENDLESS = "dictionaries or dataclasses in it hold themselves, or one another more than 64 deep"
+JAGGED = {"layout": torch.jagged}
+
+
+@pytest.mark.parametrize("how", [{}, JAGGED])
+@pytest.mark.parametrize("around", [lambda x: x, lambda x: (x,), lambda x: {"input": x}])
+def test_a_nested_tensor_as_input_is_refused(how, around):
+    with pytest.raises(UnsupportedNetwork, match=r"the example input: nested tensors .* pad them"):
+        encode(network(), around(ragged(**how)))
+
+
+@pytest.mark.parametrize("how", [{}, JAGGED])
+def test_a_nested_tensor_as_output_is_refused(how):
+    net = Inside(lambda x: torch.nested.as_nested_tensor([x[0], x[0]], **how))
+    with pytest.raises(UnsupportedNetwork, match=r"Inside: nested tensors .* pad them"):
+        encode(net, torch.zeros(1, 3, 8, 8))
+
+
+@pytest.mark.parametrize("endless", [holding_itself, deep])
+def test_what_holds_itself_is_refused(endless):
+    one = torch.zeros(1, 3, 8, 8)
+    for example in ((endless(one),), {"input": endless(one)}):
+        with pytest.raises(UnsupportedNetwork, match=f"the example input: .*{ENDLESS}"):
+            encode(Inside(inside=lambda given: one), example)
+    with pytest.raises(UnsupportedNetwork, match=f"Inside: its output: .*{ENDLESS}"):
+        encode(Inside(endless), one)
+
+
+def test_what_is_nested_as_it_may_be_is_read():
+    def around(tensor, times=60):
+        return around([tensor], times - 1) if times else tensor
+
+    def inside(given):
+        return given if isinstance(given, torch.Tensor) else inside(given[0])
+
+    one = torch.zeros(1, 3, 8, 8)
+    (plain,), (wrapped,) = encode(network(), one), encode(Inside(around, inside), (around(one),))
+    assert (wrapped.num_nodes, wrapped.num_edges) == (plain.num_nodes, plain.num_edges)
 
 
 @pytest.mark.parametrize("shape", [4, (3, 8.0, 8), "388", (3, -8, 8), (3, 0, 8), ()])

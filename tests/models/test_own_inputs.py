@@ -33,6 +33,19 @@ class Method(nn.Linear):
 def method():
     return Method(3, 2)
 
+class Holding(nn.Linear):
+    def __init__(self, example):
+        super().__init__(3, 2)
+        self.example_input = example
+
+def ragged():
+    return Holding(torch.nested.nested_tensor([torch.zeros(1, 3), torch.zeros(2, 3)]))
+
+def endless():
+    example = [torch.zeros(1, 3)]
+    example.append(example)
+    return Holding((example,))
+
 def scripted():
     return torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 2)))
 """
@@ -66,9 +79,7 @@ def test_several_inputs_and_outputs(job):
     ("flags", "said"),
     [
         ("--pruning dense --input-shape 4", "says itself what it is called with"),
-        ("--pruning synflow", "choose a pruner that does not run it"),
-        ("--pruning dense --effective", "runs it on one tensor: leave --effective out"),
-        ("--pruning uniform --effective", "runs it on one tensor: leave --effective out"),
+        ("--pruning snip", "forward() missing 1 required positional argument: 'more'"),
     ],
 )
 def test_what_cannot_be_done_with_them_is_said_in_one_line(job, flags, said):
@@ -78,11 +89,37 @@ def test_what_cannot_be_done_with_them_is_said_in_one_line(job, flags, said):
     assert said in line
 
 
+@pytest.mark.parametrize("pruner", ["synflow", "uniform"])
+def test_they_are_pruned_and_what_is_effective_of_them_is_measured(job, pruner):
+    for more in ("", "--effective"):
+        status, out = job(f"--pruning {pruner} --sparsity 0.8 {more}")
+        assert status == 0, out.err
+    rows = []
+    for file in sorted(Path("results/graph_metrics/unrolled").glob("*.csv")):
+        with open(file) as lines:
+            rows += csv.DictReader(lines)
+    whole, effective = sorted(rows, key=lambda row: -int(row["edges"]))
+    assert 0 < int(effective["edges"]) <= int(whole["edges"])
+    # A weight may have other uses that are on no path.
+    for column in ("removable_out", "removable_in"):
+        assert int(effective[column]) <= int(whole[column])
+
+
 def test_an_example_that_is_a_method_is_refused_in_one_line(job):
     status, out = job("--pruning dense", "method")
     assert status == 2
     (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
     assert "a tensor of numbers" in line
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("made", ["ragged", "endless"])
+def test_an_example_without_axes_or_end_is_refused_in_one_line(job, made):
+    status, out = job("--pruning dense", made)
+    assert status == 2
+    (line,) = [line for line in out.err.splitlines() if line.startswith("main.py: error: ")]
+    assert f"--model several:{made}, its attribute example_input: " in line
+    assert {"ragged": "nested tensors", "endless": "hold themselves"}[made] in line
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

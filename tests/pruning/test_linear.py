@@ -337,5 +337,5 @@ def test_maps_and_numbers_of_outputs():
     for layer in (norm[1], norm[3]):
         nn.init.zeros_(layer.weight)  # training may change it
     assert reached(norm, SHAPE).tolist() == [True, True]
-    with pytest.raises(NotLinear, match="its output is not one tensor"):
+    with pytest.raises(NotLinear, match="its output is no tensor"):
         reached(own(lambda x: x.detach().new_ones(1, 8, 8, 8)), SHAPE)

@@ -52,6 +52,53 @@ def test_each_task_is_handed_out_once_and_to_whoever_has_done_its_kind(tasks, as
         assert not left
 
 
+def test_what_waits_is_handed_out_when_whoever_has_done_its_kind_is_gone():
+    take = together(
+        ["a1", "a2", "a3", "a4", "b1"], first, waits=lambda task, left: first(task) == "a"
+    )
+    assert take(None) == "a1"
+    assert take(None, ["a1"]) == "b1"
+    assert take("b1", ["a1"]) == "a2"  # whose scores nobody has as yet
+    assert take("a1", ["a2"]) == "a3"
+    assert take(None, ["a2", "a3"]) is None
+    assert take("b1", ["a3"]) is None
+    assert take("b1", ["b1"]) == "a4"  # both have died
+    assert take("a4", []) is None
+
+
+def simulated(kinds, each, jobs, scoring, waits):
+    """When the last of jobs ends, each task of which takes 1, and how often one scores."""
+    tasks = [(kind, number) for kind in range(kinds) for number in range(each)]
+    take, now, scorings = together(tasks, first, waits), 0.0, 0
+    last, ends = [None] * jobs, [0.0] * jobs
+    while True:
+        for job in range(jobs):
+            others = [task for other, task in enumerate(last) if other != job and task]
+            task = take(last[job], others) if ends[job] <= now else None
+            if task is not None:
+                is_new = last[job] is None or first(last[job]) != first(task)
+                scorings += is_new
+                last[job], ends[job] = task, now + is_new * scoring + 1
+        later = [end for end in ends if end > now]
+        if not later:
+            return now, scorings
+        now = min(later)
+
+
+@pytest.mark.parametrize("kinds", [1, 4, 7])
+@pytest.mark.parametrize("jobs", [2, 4, 8])
+@pytest.mark.parametrize("scoring", [0.5, 3.0, 10.0, 170.0])
+def test_waiting_for_scores_that_are_dear_takes_no_longer(kinds, jobs, scoring):
+    """By the rule of `estimate.is_dear`."""
+    for each in (2, 5, 10):
+        anew = simulated(kinds, each, jobs, scoring, lambda task, left: False)
+        waiting = simulated(kinds, each, jobs, scoring, lambda task, left: scoring > left)
+        assert waiting[0] <= anew[0]
+        assert waiting[1] <= anew[1]
+    if (kinds, jobs, scoring) == (7, 8, 170.0):  # each of eight scores twice, or but once
+        assert (anew, waiting) == ((350, 14), (180, 8))
+
+
 def test_what_is_kept_is_of_one_network_at_any_sparsity():
     network, before = Network("Resnet-20", "CIFAR-10", "snip", 0.5, 0), {}
     kept = kept_for(network, before)

@@ -1,19 +1,25 @@
 """What a network takes, before it is made."""
 
+import threading
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from networks import sparsify
 from torch import nn
 
 import graph_encoding
 import main
+import metrics
 import models
 import pruning
-from command_line import flags
-from metrics import choice, walks
+from command_line import console, flags
+from metrics import choice, registry, spectra, walks
+from models import own
 from models.own import Source
 from runs import results
 from runs.columns import columns
@@ -112,6 +118,72 @@ def test_more_takes_more():
     assert costs[0] < costs[1]
 
 
+HALF_EMPTY = """
+import torch
+from torch import nn
+
+def make():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3072, 100), nn.ReLU(), nn.Linear(100, 10))
+    with torch.no_grad():
+        module[1].weight[:, ::2] = 0
+    return module
+"""
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.9])
+def test_weights_that_are_zero_already_have_scores_and_go_first(tmp_path, monkeypatch, sparsity):
+    (tmp_path / "half_empty.py").write_text(HALF_EMPTY)
+    monkeypatch.chdir(tmp_path)
+    measured = replace(pruning.PRUNERS["snip"], cost=pruning.Cost(1e-5, 0, once=True))
+    monkeypatch.setitem(pruning.PRUNERS, "snip", measured)  # what is held is most when it measures
+    argv = "--model half_empty:make --pruning snip --sparsity"
+    (task,) = tasks(f"{argv} {sparsity}")
+    cost = estimate.estimate(task)
+
+    model, kept = own.build(task.network.origin, 10, 0), {}
+    draw = torch.Generator().manual_seed(0)
+    batch = torch.randn(128, 3, 32, 32, generator=draw), torch.randint(10, (128,), generator=draw)
+    masks = pruning.prune("snip", model, sparsity, [batch], kept=kept)
+    pruning.apply_masks(model, masks)
+    (graph,) = graph_encoding.encode(model, "unrolled")
+    assert cost.edges == pytest.approx(graph.num_edges, abs=1)
+    assert cost.weights == pytest.approx(graph.num_edges, rel=0.02)
+    (scores,) = kept.values()
+    monkeypatch.setattr(estimate, "SCORE_BYTES", 0)
+    less = cost.megabytes - estimate.estimate(task).megabytes
+    assert 1e6 * less == pytest.approx(sum(score.nbytes for score in scores.values()))
+
+
+def test_scores_that_take_longer_than_all_else_are_dear():
+    sparsities = "--sparsity 0.9 0.95 0.98"
+    for pruner, expected in (("snip", False), ("grasp", True), ("prospr", True), ("erk", False)):
+        runs = tasks(f"--pruning {pruner} {sparsities}")
+        assert estimate.is_dear(runs[0], len(runs)) == expected
+        cost = estimate.estimate(runs[0])
+        if expected:
+            most = int(cost.once / (cost.seconds - cost.once))
+            assert [estimate.is_dear(runs[0], n) for n in (most, most + 1)] == [True, False]
+    (trained,) = tasks("--pruning prospr --training")
+    assert not estimate.is_dear(trained, 1)
+
+
+def test_a_sweep_waits_for_scores_that_are_dear(tmp_path, monkeypatch):
+    told = {}
+
+    def run(tasks, work, **how):
+        told.update(how)
+        yield from ()
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console.execution, "run", run)
+    monkeypatch.setattr(console, "sizes_of", lambda options, runs: estimate.size)
+    argv = ["--pruning", "snip", "prospr", "--sparsity", "0.9", "0.98", "--jobs", "2"]
+    runs = tasks(" ".join(argv))
+    assert console.run_sweep(flags.parse(argv), runs, runs, print) == 0
+    waits = {run.network.pruning: told["waits"](run, 2) for run in runs}
+    assert waits == {"snip": False, "prospr": True}
+
+
 def test_a_saved_network_is_not_pruned_again():
     (task,) = tasks("--pruning prospr")
     loaded = replace(task, network=replace(task.network, file="there.pt"))
@@ -124,7 +196,7 @@ def test_motifs_cost_by_geometry():
     """As many edges cost more where more paths of two steps or more taps have to be looked at."""
     (few,) = tasks("--pruning uniform --model CONV-6 --sparsity 0.98")
     source = Source("CONV-6", None, few.network.input_shape)
-    nodes, _, cost, weights, _ = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
+    nodes, _, cost, weights, *_ = estimate.size(source, "CIFAR-10", "uniform", 0.98, False)
     graph = graph_of(few.network)
     assert weights == graph.kept_weights
     every = [way for term in walks.terms(graph) for way in term.ways]
@@ -147,15 +219,40 @@ def test_dense_blocks_take_less_time_than_as_many_edges_of_sparse_ones():
     assert sizes[0.0].visits == pytest.approx(estimate.AS_SPARSE * sizes[0.0].edges)
 
 
-def test_one_spectrum_is_estimated_where_memory_is_short(monkeypatch):
+def spectra_at_once(monkeypatch, graph, threads, free):
+    """How many spectra of a graph really run at once; each waits for the other, if that may run."""
+    expected = threading.Barrier(2 if threads > 1 and free > 1000 else 1)
+    running, most = set(), []
+
+    def spectrum(name, graph):
+        running.add(name)
+        expected.wait(600)
+        time.sleep(0.02)  # for one that should not run
+        most.append(len(running))
+        expected.wait(600)
+        running.discard(name)
+        return {name: 0.0}
+
+    monkeypatch.setattr(spectra, "spectral_gap", partial(spectrum, "spectral-gap"))
+    monkeypatch.setattr(spectra, "spectral_radius", partial(spectrum, "spectral-radius"))
+    registry.compute(metrics.METRICS[-2:], graph, threads=threads)
+    assert len(most) == 2
+    return max(most)
+
+
+@pytest.mark.parametrize("free", [10**6, 50])  # MB
+@pytest.mark.parametrize("threads", [1, 2])
+def test_as_many_spectra_are_estimated_as_run(monkeypatch, threads, free):
+    """One after the other in a process of one thread, and where memory is short."""
     (task,) = tasks("--pruning dense --model Resnet-32")
-    known = {}
-    for free in (10**6, 50):  # MB
-        monkeypatch.setattr(estimate.memory, "available", lambda free=free: free)
-        known[free] = estimate.estimate(task).megabytes
-    two, one = estimate.NODE_BYTES
-    nodes = estimate.estimate(task).nodes
-    assert known[10**6] - known[50] == pytest.approx((two - one) * nodes / 1e6)
+    monkeypatch.setattr(estimate.memory, "available", lambda: free)
+    cost = estimate.estimate(task, threads=threads)
+    least = estimate.estimate(task, free=50, threads=1)
+    at_once = spectra_at_once(monkeypatch, graph_of(task.network), threads, free)
+    of_two, of_one = estimate.NODE_BYTES
+    more = {1: 0, 2: of_two - of_one}[at_once] * cost.nodes / 1e6
+    assert cost.megabytes - least.megabytes == pytest.approx(more)
+    assert estimate.most_memory([task], threads=threads) == cost.megabytes
 
 
 @pytest.mark.parametrize("side", [32, 224])
@@ -212,6 +309,34 @@ def test_dry_run(tmp_path, monkeypatch, capsys):
             assert line.split()[-4] == "191,894"
     assert total.startswith("6 runs, 2 done, 4 to do: about ")
     assert files(tmp_path) == before
+
+
+@pytest.mark.usefixtures("warm_workers")
+def test_dry_run_of_jobs_counts_their_threads(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(estimate.memory, "available", lambda: 10**6)
+    argv = "--pruning dense --model Resnet-32 --seed 0 1 --threads 2 --dry-run --jobs"
+    (task, _) = tasks("--pruning dense --model Resnet-32 --seed 0 1")
+    for jobs, threads in (("1", 2), ("2", 1)):
+        assert main.main([*argv.split(), jobs]) == 0
+        _, line, *_ = capsys.readouterr().out.splitlines()
+        assert line.split()[-1] == f"{estimate.estimate(task, threads=threads).megabytes:,.0f}"
+
+
+def test_more_jobs_fit_with_a_thread_each(monkeypatch, capsys):
+    """Each runs one spectrum then; with two threads each they may have no room."""
+    argv = "--pruning dense --model Resnet-32 --seed 0 1 --jobs 2 --threads"
+    todo = tasks(f"{argv} 2")
+    monkeypatch.setattr(estimate.memory, "available", lambda: 10**6)
+    needed = estimate.most_memory(todo, threads=1)
+    assert estimate.most_memory(todo, threads=2) > 1.05 * needed
+    free = 2.02 * needed / console.SHARE_OF_MEMORY
+    monkeypatch.setattr(estimate.memory, "available", lambda: free)
+    for threads, expected in (("2", (2, 1)), ("3", (2, 1)), ("4", (1, 4))):
+        options = flags.parse(f"{argv} {threads}".split())
+        assert console.divide(options, todo, estimate.size) == expected
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("main.py: warning: 1 of 2 jobs at once: ")
 
 
 @pytest.mark.usefixtures("warm_workers")

@@ -603,12 +603,13 @@ def test_each_run_took_its_own_time(attempt, tmp_path, monkeypatch):
     assert [float(row["measure_seconds"]) for row in table(tmp_path / "runs.csv")] == [3, 2]
 
 
+@pytest.mark.usefixtures("added")
 def test_as_many_jobs_as_memory_allows(monkeypatch, capsys):
     from sweep import estimate
     from system import memory
 
     todo = plan.runs(flags.parse(BIG), ["CIFAR-10"])
-    needed = estimate.most_memory(todo)
+    needed = estimate.most_memory(todo, threads=2)
 
     def divide(options, todo):
         return console.divide(options, todo, estimate.size)

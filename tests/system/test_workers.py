@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.alike import together
 from system import workers
 from system.workers import Lost
 
@@ -60,6 +61,18 @@ def test_every_task_has_an_answer(jobs, monkeypatch):
     lost = [("dies", 20), ("leaves", 21), ("exits", 22), ("deserted", 23)]
     found = outcomes(tasks[:10] + lost + tasks[10:], jobs)
     assert found == {task: task[1] ** 2 for task in tasks} | dict.fromkeys(lost, Lost.DIED)
+
+
+def test_tasks_that_wait_for_a_process_are_done_when_it_has_died(monkeypatch):
+    monkeypatch.setattr(workers, "POLL_SECONDS", 0.1)
+    kinds = ["well", "well", "dies", "well", "leaves", "well", "well"]
+    tasks = [(kind, 2 * number) for number, kind in enumerate(kinds)] + [("well", 1), ("well", 3)]
+    take = together(tasks, lambda task: task[1] % 2, lambda task, left: True)
+    with workers.workers(work) as each:
+        found = list(each(take, 3))
+    assert sorted(task for task, _ in found) == sorted(tasks)
+    for (kind, number), answer in found:
+        assert answer == (number**2 if kind == "well" else Lost.DIED)
 
 
 def test_what_takes_too_long_is_ended():

@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 
+from models.inputs import replaced
+
 from ..sums import Moment
-from ..tensors import replaced, value_of, values_in
+from ..tensors import value_of, values_in
 from ..values import Value
 from .registry import Call, handles
 

@@ -7,23 +7,14 @@ from typing import Any
 
 import torch
 
+from models.inputs import STILL_TOKENS, replaced, tensors_in
+
 from ..network import ONE_BY_ONE
-from ..tensors import replaced, tensors_in, value_of, values_in
+from ..tensors import value_of, values_in
 from ..values import IMAGES, Known, Tokens, Value
 from .arguments import OF_INPUT
 from .data import CONSTANT
 from .registry import Call, handles
-
-STILL_TOKENS = frozenset(
-    str.split(
-        """
-        view reshape flatten unflatten permute transpose squeeze unsqueeze expand getitem narrow
-        select chunk split unbind cat stack contiguous clone detach to type long int
-        add sub clamp masked_fill where
-        """
-    )
-)
-"""After which token ids are still such: no mask, no count, no number of a position."""
 
 
 def all_known(call: Call) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from ..tensors import replaced, value_of, values_in
+from models.inputs import replaced
+
+from ..tensors import value_of, values_in
 from ..values import Value
 from .arguments import read
 from .registry import Call, handles

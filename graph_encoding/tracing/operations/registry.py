@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import torch
 
+from models.inputs import replaced
+
 from ..network import ONE_BY_ONE, Network
-from ..tensors import replaced
 
 OPERATORS = {
     **{"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "div", "idiv": "div"},
