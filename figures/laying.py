@@ -1,5 +1,7 @@
-"""The loop that lays lines over each other, compiled: arrays of all that it looks at, edges by pixels,
-take ten times longer."""
+"""The loop that lays lines over each other, compiled.
+
+Arrays of all that it looks at, edges by pixels, take ten times longer.
+"""
 
 from __future__ import annotations
 
