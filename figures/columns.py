@@ -80,14 +80,35 @@ class Columns:
         -------
         numpy.ndarray
         """
+        return bent(start, end, *self.bend(pair, x))
+
+    def bend(
+        self, pair: tuple[int, int], x: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, int, float]:
+        """What `bent` takes of edges between two columns, beside their heights.
+
+        Parameters
+        ----------
+        pair, x
+            As for `path`.
+
+        Returns
+        -------
+        along, raised : numpy.ndarray
+            Shares: how far along the edges each place is, and how far up in their lane.
+        lane : int
+        lane_height : float
+        """
         length = pair[1] - pair[0]
-        line = start + (end - start) * (x / length)
         if pair not in self.lanes:
-            return line
+            return x / length, np.zeros_like(x), 0, 0.0
         raised = np.clip(np.minimum(x, length - x) / min(1.0, length / 2), 0, 1)
-        raised = raised * raised * (3 - 2 * raised)
-        lane = (0.25 + 0.5 * line - 1 - self.lanes[pair]) * self._lane_height
-        return line + (lane - line) * raised
+        return (
+            x / length,
+            raised * raised * (3 - 2 * raised),
+            self.lanes[pair],
+            float(self._lane_height),
+        )
 
     def _pairs(self, graph: Graph) -> set[tuple[int, int]]:
         pairs = set()
@@ -114,6 +135,25 @@ class Columns:
             lanes[number].append(span)
             found[span] = number
         return found
+
+
+def bent(start, end, along, raised, lane, lane_height):
+    """Height of edges; of numbers as of arrays, so that compiled loops take it too.
+
+    Parameters
+    ----------
+    start, end : float or numpy.ndarray
+        Heights of the edges' nodes.
+    along, raised, lane, lane_height
+        From `Columns.bend`.
+
+    Returns
+    -------
+    float or numpy.ndarray
+    """
+    line = start + (end - start) * along
+    in_lane = (0.25 + 0.5 * line - 1 - lane) * lane_height
+    return line + (in_lane - line) * raised
 
 
 def width(columns: int) -> float:

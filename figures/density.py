@@ -9,9 +9,6 @@ import numpy as np
 from .columns import Columns, width
 from .style import DPI
 
-CHUNK = 1 << 17
-"""Edges that are laid at a time."""
-
 ROWS = 840
 """Pixels of the tallest column."""
 
@@ -75,23 +72,19 @@ class Canvas:
             self._lay(pair, near, near + (far - near) / 0.8, weight, values, 0.4)
 
     def _lay(self, pair, start, end, weight, values, until) -> None:
-        pixels, size = int(until * self.gap), self.counts.shape[1]
+        from .laying import lay  # compiled code, which a picture of few edges does without
+
+        pixels = int(until * self.gap)
         # Few edges are looked at more often a pixel, so that steep ones show no gaps.
         looks = int(np.clip(2e6 / (len(start) * pixels + 1), 2, 16))
-        step = max(1, CHUNK // (len(start) * looks))  # pixels at a time
-        for first in range(0, pixels, step):
-            count = min(step, pixels - first)
-            x = (first + (np.arange(count * looks)[:, None] + 0.5) / looks) / self.gap
-            row = self.columns.path(pair, start, end, x) * ROWS + self.above
-            row = np.clip(row.astype(np.int64), 0, size - 1)
-            place = (row + np.arange(count * looks)[:, None] // looks * size).ravel()
-            laid = np.broadcast_to(weight / looks, row.shape)
-            at = slice(pair[0] * self.gap + first, pair[0] * self.gap + first + count)
-            self.counts[at] += np.bincount(place, laid.ravel(), count * size).reshape(-1, size)
-            if values is not None:
-                mean = values[0] + (values[1] - values[0]) * (x / (pair[1] - pair[0]))
-                summed = np.bincount(place, (laid * mean).ravel(), count * size)
-                self._values[at] += summed.reshape(-1, size)
+        x = (np.arange(pixels)[:, None] + (np.arange(looks) + 0.5) / looks) / self.gap
+        first = pair[0] * self.gap
+        at = slice(first, first + pixels)
+        counts = self.counts[at]
+        summed = counts if self._values is None else self._values[at]
+        ends = np.empty((2, 0)) if values is None else np.stack(values)
+        bend = self.columns.bend(pair, x)
+        lay(start, end, weight / looks, ends, *bend, ROWS, self.above, counts, summed)
 
     @property
     def means(self) -> np.ndarray:

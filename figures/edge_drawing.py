@@ -10,9 +10,12 @@ import numpy as np
 from graph_encoding import Graph
 
 from .columns import Columns
-from .density import CHUNK, Canvas
+from .density import Canvas
 from .paint import NODES, PAST, REMOVED
 from .sampling import Edges, RemovedEdges, shares, spread
+
+CHUNK = 1 << 17
+"""Edges that are looked up at a time."""
 
 LEAST = 20_000
 """Edges of a small block in a sample, so that it is seen."""
@@ -40,7 +43,7 @@ class Lines(NamedTuple):
 def looked_up(
     columns: Columns, edges: Edges, size: int, rng: np.random.Generator
 ) -> Iterator[Lines]:
-    """Look up a sample of a block's edges, at most `density.CHUNK` at a time.
+    """Look up a sample of a block's edges, at most `CHUNK` at a time.
 
     Parameters
     ----------

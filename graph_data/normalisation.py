@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 import metrics
@@ -34,7 +35,7 @@ def normalise(table: pd.DataFrame, divisors: Mapping[str, str] = DIVISORS) -> pd
         The same columns; what has no divisor is as it was. A graph without edges has 0 where the
         divisor is its edges. A metric is undefined where its divisor is.
     """
-    return _scale(table, divisors, lambda values, size: values / size.mask(size == 0, 1))
+    return _scale(table, divisors, lambda values, size: values / np.where(size == 0, 1, size))
 
 
 def undo(table: pd.DataFrame) -> pd.DataFrame:

@@ -26,10 +26,14 @@ TRAINED = [*SHORT.split(), "--encoding", "rolled", "--graph-metrics", "ramanujan
 TRAINED += ["--batch-size", "512", "--epochs", "3"]
 EVERY = [*TRAINED, "--measure-every", "2"]
 MOMENTS = ["0", "2", "3"]
+IMAGES = 200
 ROLLED = Path("results/ramanujan_results/nets.ten/rolled-digits-nets.ten.csv")
 
 
-pytestmark = pytest.mark.usefixtures("among_nets")
+@pytest.fixture(autouse=True)
+def few(among_nets, few_digits):
+    """Images that are enough for one step an epoch."""
+    few_digits(IMAGES)
 
 
 def table(file):
@@ -77,6 +81,7 @@ def test_a_moment_is_the_end_of_a_shorter_look_at_the_same_training(job):
 KILLED = """
 import os, signal, sys
 import main
+from datasets import digits
 from runs import results
 from training import checkpoints
 
@@ -94,6 +99,14 @@ def die(count, last):
     if len(count) == last:
         os.kill(os.getpid(), signal.SIGKILL)
 
+whole = digits.load_digits
+
+def few(*args, **kwargs):
+    found = whole(*args, **kwargs)
+    found.images, found.labels = found.images[:IMAGES], found.labels[:IMAGES]
+    return found
+
+digits.load_digits = few
 deaths, number = 0, 0
 while True:
     number += 1
@@ -115,7 +128,7 @@ print(deaths, status)
 def test_killed_again_and_again_it_gives_the_rows_of_an_undisturbed_run(job, warm_python):
     """Before and after every line and checkpoint is written, within moments and between them."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.getcwd()])}
-    argv = ["-c", KILLED, *EVERY, "--threads", "1"]
+    argv = ["-c", f"IMAGES = {IMAGES}{KILLED}", *EVERY, "--threads", "1"]
     done = warm_python.run(*argv, cwd=Path.cwd(), env=environment)
     deaths, status = map(int, done.stdout.split()[-2:])
     assert status == 0, done.stderr

@@ -80,8 +80,9 @@ def test_trained_on_augmented_images_and_measured_on_plain_ones(job, monkeypatch
 LINE = r"      epoch (\d)/3: loss \d\.\d{3}, accuracy \d+\.\d%, test \d+\.\d%, \d\d:\d\d left"
 
 
-def test_a_plain_line_for_each_epoch(job):
+def test_a_plain_line_for_each_epoch(job, few_digits):
     """Standard error is no terminal."""
+    few_digits(200)
     status, _, err = job(*TRAINED, "3")
     assert status == 0
     lines = err.splitlines()
@@ -92,7 +93,8 @@ def test_a_plain_line_for_each_epoch(job):
     assert lines[where + 4].startswith("[5/7] encode")
 
 
-def test_no_line_for_an_epoch_in_a_sweep(capsys, monkeypatch):
+def test_no_line_for_an_epoch_in_a_sweep(capsys, monkeypatch, few_digits):
+    few_digits(200)
     assert attempt(*TRAINED, "2", monkeypatch=monkeypatch).status == "done"
     assert capsys.readouterr().err == ""
     assert len(table("results/training.csv")) == 2
@@ -150,8 +152,9 @@ def test_too_few_outputs_are_one_line(job):
     )
 
 
-def test_a_checkpoint_that_a_kill_has_left_is_removed(job, monkeypatch):
+def test_a_checkpoint_that_a_kill_has_left_is_removed(job, monkeypatch, few_digits):
     """Killed when the rows were written: the run again computes nothing, but cleans up."""
+    few_digits(200)
     write = steps.write
 
     def die(*args):
@@ -168,9 +171,10 @@ def test_a_checkpoint_that_a_kill_has_left_is_removed(job, monkeypatch):
     assert not list(CHECKPOINTS.iterdir())
 
 
-def test_masks_at_the_end_are_what_is_measured(job):
+def test_masks_at_the_end_are_what_is_measured(job, few_digits):
     """Half of the 268 weights of a small network: before and after the same number of edges."""
-    argv = "--model nets:ten --dataset digits --sparsity 0.5 --encoding rolled --batch-size 256"
+    few_digits(160)
+    argv = "--model nets:ten --dataset digits --sparsity 0.5 --encoding rolled --batch-size 32"
     for more in (("rigl",), ("magnitude",), ("magnitude", "--rounds", "2")):
         status, _, err = job(*argv.split(), "--epochs", "4", "--pruning", *more)
         assert status == 0, err

@@ -1,6 +1,5 @@
 """Importing torchvision beside any build of torch."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,15 +13,15 @@ def test_gives_torchvision_with_its_datasets():
     assert import_torchvision() is torchvision
 
 
-def test_in_a_fresh_process_where_the_operators_do_not_load():
+def test_where_the_operators_do_not_load(warm_python):
     """As beside a CPU-only torch: every library of operators fails to load."""
     code = (
-        "import torch\n"
+        "import sys, torch\n"
+        "assert 'torchvision' not in sys.modules\n"
         "def refuse(path): raise OSError('built for another torch')\n"
         "torch.ops.load_library = refuse\n"
         "from datasets.torchvision_import import import_torchvision\n"
         "print(import_torchvision().datasets.CIFAR100.base_folder)\n"
     )
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    done = warm_python.run("-c", code, cwd=Path(__file__).parents[2])
     assert done.stdout == "cifar-100-python\n", done.stderr

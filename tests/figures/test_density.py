@@ -75,18 +75,21 @@ def test_shortcuts_go_over_the_columns_that_they_pass():
     np.testing.assert_allclose(middle, (start + end) / 2)
 
 
-def test_one_line_is_where_it_belongs():
+@pytest.mark.parametrize("pair", [(0, 1), (1, 3)], ids=["to the next column", "in a lane"])
+def test_one_line_is_where_it_belongs(pair):
     graph = with_shortcuts()
-    canvas = Canvas(Columns(graph), valued=True)
+    columns = Columns(graph)
+    canvas = Canvas(columns, valued=True)
     one = np.ones(1)
-    canvas.add((0, 1), 0.25 * one, 0.75 * one, 10 * one, (2 * one, 4 * one))
+    canvas.add(pair, 0.25 * one, 0.75 * one, 10 * one, (2 * one, 4 * one))
     pixel, row = np.nonzero(canvas.counts)
-    assert pixel.min() == 0 and pixel.max() == canvas.gap - 1
+    assert set(pixel) == {*range(pair[0] * canvas.gap, pair[1] * canvas.gap)}
     height = (row - canvas.above + 0.5) / ROWS
-    assert np.abs(height - (0.25 + 0.5 * canvas.x[pixel])).max() < 2 / ROWS + 0.5 / canvas.gap
-    np.testing.assert_allclose(
-        canvas.means[pixel, row], 2 + 2 * canvas.x[pixel], atol=2 / canvas.gap
-    )
+    x, length = canvas.x[pixel] - pair[0], pair[1] - pair[0]
+    there = columns.path(pair, 0.25, 0.75, x)
+    steepest = np.abs(np.diff(there)).max()
+    assert np.abs(height - there).max() < 2 / ROWS + steepest
+    np.testing.assert_allclose(canvas.means[pixel, row], 2 + 2 * x / length, atol=2 / canvas.gap)
     image = canvas.image("#000000")
     assert image.shape == (*canvas.counts.shape[::-1], 4)
     assert ((image[..., 3] > 0) == (canvas.counts.T > 0)).all()

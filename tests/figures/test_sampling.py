@@ -53,14 +53,14 @@ def check(network, wiring="exact"):
         assert all_of(edges) + all_of(removed) == streamed(whole)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(networks(max_nodes=250))
 def test_every_edge_kept_or_removed(network):
     """Strided, padded, dilated, grouped and pooled layers: together they are the dense network."""
     check(network)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(strided_networks())
 def test_of_the_published_wiring(network):
     check(network, "published")

@@ -41,7 +41,7 @@ def plotted(name, tables):
 def drawn(name, tables):
     figure = plotted(name, tables)
     with matplotlib().rc_context(TEXT):
-        figure.canvas.draw()
+        figure.draw_without_rendering()
     return figure
 
 

@@ -1,6 +1,7 @@
 """The committed results on the digits: complete, what the program gives again, and the study's."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +19,7 @@ from graph_data.study import (
     agreement,
     carried,
     claims,
+    correlation,
     estimators,
     importance,
     networks,
@@ -27,6 +29,7 @@ from graph_data.study import (
     sensitivity,
 )
 from graph_encoding import encode
+from metrics.registry import measure
 from pruning import er, erk
 from pruning.weights import prunable_shapes
 
@@ -40,7 +43,6 @@ SPARSITIES = {
     "Resnet-20": (0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995),
     "CONV-6": (0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999),
 }
-WEIGHTED = {"strength", "spectral-gap", "spectral-radius"}
 
 
 def rows(model, kind="graph_metrics/unrolled/unrolled"):
@@ -111,22 +113,30 @@ def test_topology_is_computed_again(pruner):
     shapes = prunable_shapes(model)
     pruning.apply_masks(model, drawn_by_torch(pruner, shapes, row["sparsity"], int(row["seed"])))
     (graph,) = encode(model, "unrolled")
-    again = metrics.topometrics(graph)
+    # Weights are those of the end of a training.
+    whole = [found for found in metrics.METRICS if not any(c.weighted for c in found.columns)]
+    again = measure(whole, graph)
     assert set(again) <= set(row.index)
-    for name in set(again) - WEIGHTED:
-        assert again[name] == row[name], name
+    assert len(again) == len(metrics.COLUMNS) - 3
+    for name, value in again.items():
+        assert value == row[name], name
 
 
 def test_the_committed_report_is_of_the_committed_results(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "save", lambda figure, file: None)  # of tables here
+    monkeypatch.setattr(correlation, "RESAMPLES", 500)  # all that takes long
     flags = ["--data", FOLDER, "--jobs", 1, "--sections", "accuracy", "correlation"]
     flags += ["--output-dir", tmp_path, "--figures-dir", tmp_path / "figures"]
     assert study.main(list(map(str, flags))) == 0
     for name in ("accuracy/cells.csv", "accuracy/falls.csv"):
         assert (tmp_path / name).read_bytes() == (REPORT / name).read_bytes()
-    # Sums in another order may change last digits.
+    # Sums in another order may change last digits, and fewer resamples the ends of intervals.
     found, kept = (pd.read_csv(folder / "correlation/summary.csv") for folder in (tmp_path, REPORT))
-    pd.testing.assert_frame_equal(found, kept, rtol=1e-3, atol=1e-4)
+    ends = ["low", "high"]
+    pd.testing.assert_frame_equal(found[ends], kept[ends], rtol=0, atol=0.05)
+    pd.testing.assert_frame_equal(
+        found.drop(columns=ends), kept.drop(columns=ends), rtol=1e-3, atol=1e-4
+    )
 
 
 def assert_committed(found, section, name, keys):
@@ -154,10 +164,12 @@ def test_committed_regression_is_computed_again_in_one_stratum(data, monkeypatch
 
     def wanted(label):
         of_one = (label["kind"], label["stratum"]) == ("sparsity", "0.98")
-        return of_one and label.get("predictor", "unrolled") in ("unrolled", "ramanujan")
+        two = label.get("predictor", "unrolled") in ("unrolled", "ramanujan")
+        few = label.get("level") != "metric" or label["name"] in ("k-core", "delta_r")
+        return of_one and two and few
 
     tables = regression.collect(results(regression.tasks(data, 0), wanted))
-    assert len(tables["scores"]) == 3 * (1 + 5 + 16 + 1 + 3)
+    assert len(tables["scores"]) == 3 * (1 + 5 + 1 + 1 + 1)
     keys = ["kind", "stratum", "estimator"]
     assert_committed(
         tables["scores"], "regression", "scores", [*keys, "predictor", "level", "name"]
@@ -207,7 +219,9 @@ def test_committed_agreement_is_that_of_the_committed_importance(folder):
 
 
 def test_committed_ranking_is_computed_again(data):
-    tables = ranking.collect(results(ranking.tasks(data, 0), lambda _: True))
+    two = {name: data.features[name] for name in ("unrolled", "ramanujan")}
+    tasks = ranking.tasks(replace(data, features=two), 0)
+    tables = ranking.collect(results(tasks, lambda _: True))
     keys = ["sparsity", "predictor", "score"]
     assert_committed(tables["summary"], "ranking", "summary", keys)
     assert_committed(tables["differences"], "ranking", "differences", keys)

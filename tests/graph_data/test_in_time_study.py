@@ -70,13 +70,13 @@ def test_every_network_is_there_at_each_moment(rows):
 
 def test_the_first_moment_is_the_untrained_network_again(rows):
     """Whatever trained it afterwards: a mask of this machine, and torch's own forward pass."""
-    model = models.build("CONV-6", num_classes=10, seed=2)
+    model = models.build("Resnet-20", num_classes=10, seed=2)
     masks = pruning.prune("set", model, 0.99, seed=2)
     pruning.apply_masks(model, masks)
     (graph,) = graph_encoding.encode(model)
     found = metrics.topometrics(graph)
     (row,) = rows[
-        (rows["model"] == "CONV-6")
+        (rows["model"] == "Resnet-20")
         & (rows["pruning"] == "set")
         & (rows["sparsity"] == 0.99)
         & (rows["seed"] == 2)

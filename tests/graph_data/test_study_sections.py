@@ -135,7 +135,8 @@ def test_held_out_datasets_and_models_are_predicted_too(planted):
 def planted_importance(planted):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(importance, "REPEATS", 2)
-        patch.setattr(importance, "SPLITS", 1)
+        patch.setattr(importance, "SPLITS", 0)
+        patch.setattr(importance, "PERMUTATIONS", 5)
         return run(importance.tasks(planted[0], 0), importance.collect, overall)
 
 
@@ -188,9 +189,9 @@ def single(tmp_path_factory):
 
 def test_planted_metric_is_first_in_every_method_and_stratum(single, monkeypatch):
     monkeypatch.setattr(importance, "REPEATS", 1)
-    monkeypatch.setattr(importance, "SPLITS", 1)
+    monkeypatch.setattr(importance, "SPLITS", 0)
     monkeypatch.setattr(importance, "PERMUTATIONS", 4)
-    chosen = [("overall", "all"), ("sparsity", "0.9"), ("model", "Resnet-20")]
+    chosen = [("overall", "all"), ("sparsity", "0.9")]
     tables = run(
         importance.tasks(single, 0),
         importance.collect,
@@ -252,22 +253,21 @@ def test_agreement_between_strata_is_1_where_importance_is_equal():
 
 def half_scores(strata, metrics=16, splits=2, noise=0.5, seed=0):
     """Importance in halves of strata: what is given for each, and noise."""
-    random = np.random.default_rng(seed)
+    truth = np.array(strata, dtype=float)[:, None, None]
+    shape = (len(truth), splits, 2, metrics)
+    values = truth + noise * np.random.default_rng(seed).standard_normal(shape)
+    stratum, split, half, metric = np.indices(shape).reshape(4, -1)
     return pd.DataFrame(
         {
             "unit": "configurations",
             "kind": "model",
-            "stratum": str(s),
+            "stratum": stratum.astype(str),
             "method": "m",
-            "metric": str(m),
+            "metric": metric.astype(str),
             "split": split,
             "half": half,
-            "value": truth[m] + noise * random.standard_normal(),
+            "value": values.ravel(),
         }
-        for s, truth in enumerate(strata)
-        for split in range(splits)
-        for half in (0, 1)
-        for m in range(metrics)
     )
 
 
@@ -292,7 +292,7 @@ def differences(*args, **kwargs):
     return row
 
 
-@pytest.mark.parametrize(("strata", "noise"), [(4, 0.2), (5, 1.0), (7, 0.5)])
+@pytest.mark.parametrize(("strata", "noise"), [(4, 0.2), (5, 1.0)])
 def test_importance_of_equal_strata_is_as_alike_as_expected(strata, noise):
     """Whatever the noise; with intervals from as few strata as there are models."""
     random = np.random.default_rng(1)

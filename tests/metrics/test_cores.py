@@ -9,7 +9,7 @@ from pairs import bipartite, pairs
 from metrics.cores import core_numbers, k_core
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(pairs())
 def test_core_numbers_of_every_node(pair):
     expected = oracle.core_numbers(pair.explicit)

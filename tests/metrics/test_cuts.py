@@ -17,13 +17,13 @@ def equals_oracle(pair) -> bool:
     return global_connectivity(pair.graph) == oracle.global_connectivity(pair.explicit)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(pairs())
 def test_global_connectivity(pair):
     assert equals_oracle(pair)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(networks(), st.floats(0.02, 0.3), st.integers(0, 2**32 - 1))
 def test_global_connectivity_of_very_sparse_networks(network, density, seed):
     """Few edges, many bridges."""
@@ -31,7 +31,7 @@ def test_global_connectivity_of_very_sparse_networks(network, density, seed):
     assert equals_oracle(unrolled(network))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(2, 60), st.integers(2, 60), st.floats(0.5, 4), st.integers(0, 2**32 - 1))
 def test_global_connectivity_of_random_bipartite_graphs(left, right, mean_degree, seed):
     rng = np.random.default_rng(seed)

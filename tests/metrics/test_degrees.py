@@ -8,13 +8,13 @@ from pairs import bipartite, pairs
 from metrics.degrees import local_connectivity
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(pairs())
 def test_local_connectivity(pair):
     assert local_connectivity(pair.graph) == oracle.local_connectivity(pair.explicit)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(pairs())
 def test_degrees_and_strengths_of_every_node(pair):
     graph, matrix = pair

@@ -66,20 +66,20 @@ def assert_close(values, others):
         assert value is None or value == pytest.approx(other, rel=1e-7, abs=1e-12)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(pairs(max_nodes=200) | mixed_pairs())
 def test_small_graphs(pair):
     assert_close(found(pair.graph), expected(pair.graph))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(pairs(max_nodes=150) | mixed_pairs())
 def test_small_graphs_by_iterations_only(pair):
     with iterations_only():
         assert_close(found(pair.graph), expected(pair.graph))
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32 - 1))
 def test_symmetric_graphs_by_iterations_only(kind, seed):
     graph = symmetric_graph(kind, seed)
@@ -132,7 +132,7 @@ def test_giving_up_is_said(monkeypatch):
         assert found(graph) == [None, None]
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(pairs(max_nodes=150) | mixed_pairs())
 def test_coarse_correction_solves_between_boxes(pair):
     """Symmetric, and a projection in the energy of the Laplacian: solved once, nothing is left."""

@@ -43,7 +43,7 @@ def test_modularity_is_that_of_networkx(pair, seed):
     assert values["louvain_communities"] == len(connected)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(pairs(max_nodes=100) | mixed_pairs(max_nodes=80))
 def test_joining_two_communities_raises_nothing(pair):
     graph = pair.graph

@@ -16,7 +16,7 @@ from metrics.motifs import four_cycles, motifs
 from metrics.ways import exact_dot
 
 
-@settings(max_examples=30)
+@settings(max_examples=18)
 @given(pairs(max_nodes=200))
 def test_motifs(pair):
     assert motifs(pair.graph) == {"motifs": oracle.motifs(pair.explicit)}
@@ -42,7 +42,7 @@ def residual_networks(draw) -> Network:
     return Network(module, (1, 4, draw(st.integers(4, 6))))
 
 
-@settings(max_examples=30)
+@settings(max_examples=18)
 @given(residual_networks())
 def test_motifs_with_triangles(network):
     graph, explicit = unrolled(network)
@@ -53,7 +53,7 @@ def test_the_drawn_residual_networks_have_triangles_that_share_edges():
     """The formula's terms for triangles, tails and diamonds are not all zero in the test above."""
     shared = []
 
-    @settings(max_examples=30)
+    @settings(max_examples=20)
     @given(residual_networks())
     def look(network):
         plain = oracle.undirected(unrolled(network).explicit).to_networkx()
@@ -78,7 +78,7 @@ def test_four_cycles(network):
     assert four_cycles(graph) == pairs_of_paths // 2
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.data())
 def test_motifs_by_looking_at_every_four_nodes(data):
     densities = data.draw(st.lists(st.sampled_from((0.3, 0.6, 1.0)), min_size=1, max_size=4))

@@ -10,7 +10,7 @@ from pairs import bipartite, pairs, unrolled
 from metrics.neighbourhoods import one_hop, two_hop
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(pairs())
 def test_neighbourhood_sizes(pair):
     assert one_hop(pair.graph)["1-hop"] == pytest.approx(
@@ -21,7 +21,7 @@ def test_neighbourhood_sizes(pair):
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(networks())
 def test_neighbourhood_sizes_of_networks(network):
     graph, explicit = unrolled(network)

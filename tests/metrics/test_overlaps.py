@@ -73,7 +73,7 @@ def plain(graph: Graph) -> igraph.Graph:
     return igraph.Graph(graph.num_nodes, list(ends), directed=True)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(overlapping_graphs())
 def test_counts_of_overlapping_blocks(graph):
     directed = plain(graph)
@@ -97,7 +97,7 @@ def test_counts_of_overlapping_blocks(graph):
             assert (closed or 0) * stars == pytest.approx(3 * expected["triangles"])
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(overlapping_graphs())
 def test_tables_and_bits_agree_with_a_visit_of_every_path(graph):
     for term in walks.terms(graph):
@@ -148,7 +148,7 @@ def test_bits_of_more_channels_than_a_word_has():
             assert by_bits.reached_by_bits(steps, ways) == written.reached_nodes(steps, ways)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(strided_networks())
 def test_both_ways_agree_on_the_published_wiring(network):
     graph, explicit = unrolled(network, "published")

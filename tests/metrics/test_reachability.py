@@ -16,7 +16,7 @@ def expected(graph: networkx.DiGraph, start: range) -> np.ndarray:
     return np.isin(np.arange(graph.number_of_nodes()), list(found))
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(pairs(max_nodes=300))
 def test_reachability_is_that_of_networkx(pair):
     graph = pair.graph

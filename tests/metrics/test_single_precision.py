@@ -127,7 +127,7 @@ def test_residuals_are_those_of_the_vectors():
     assert np.abs(ritz.values - matrix.values[::-1][:3]).max() <= 1e-9
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32 - 1), st.sampled_from([20, 100]))
 def test_symmetric_networks(kind, seed, basis):
     with single_only(basis):

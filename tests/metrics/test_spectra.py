@@ -30,13 +30,13 @@ def assert_equals_oracle(pair):
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(pairs(max_nodes=300))
 def test_spectra(pair):
     assert_equals_oracle(pair)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(networks(max_nodes=400))
 def test_spectra_of_networks(network):
     assert_equals_oracle(unrolled(network))

@@ -8,7 +8,7 @@ from pairs import pairs
 from metrics.strength import strength
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(pairs())
 def test_strength(pair):
     assert strength(pair.graph)["strength"] == pytest.approx(

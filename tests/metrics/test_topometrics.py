@@ -40,7 +40,7 @@ def assert_answers(values: dict) -> None:
         assert value is None or math.isfinite(value), column
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(pairs(max_nodes=200))
 def test_values_are_plain_numbers_in_order(pair):
     values = metrics.topometrics(pair.graph)

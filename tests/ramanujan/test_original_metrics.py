@@ -46,7 +46,7 @@ def by_definition(matrix):
     return found
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(bipartite_matrices(max_side=25))
 def test_original_metrics_are_as_their_authors_compute_them(matrix):
     values = ramanujan.ramanujan_metrics(bipartite_graph(matrix))

@@ -51,7 +51,7 @@ def by_definition(matrix: np.ndarray) -> dict[str, float | None]:
     }
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(bipartite_matrices(max_side=25))
 def test_metrics_are_as_defined(matrix):
     values = ramanujan.ramanujan_metrics(bipartite_graph(matrix))
@@ -62,7 +62,7 @@ def test_metrics_are_as_defined(matrix):
             assert values[column] == pytest.approx(expected, rel=1e-9, abs=1e-9), column
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(networks())
 def test_columns_of_every_layer(network):
     for encoding in ("rolled", "rolled-channel"):

@@ -119,7 +119,7 @@ def test_stopped_at_any_step_and_gone_on(tmp_path, mixed):
         assert again[2] == whole[2][at // STEPS :]  # what was done is not done again
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, EPOCHS * STEPS - 1), max_size=4))
 def test_stopped_again_and_again(tmp_path_factory, stops):
     file = tmp_path_factory.mktemp("checkpoints") / "a.pt"
