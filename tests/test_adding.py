@@ -304,7 +304,7 @@ def program(tmp_path_factory):
     with (tree / HANDLERS).open("a") as handlers:
         handlers.write(HANDLER)
     before = {name: (tree / name).read_bytes() for name in files(tree)}
-    with warm.python(tree, ["graph_data.study.__main__"]) as python:
+    with warm.python(tree, ["main", "graph_data.study.__main__"]) as python:
         path = folders.write_quick(tree.parent / "quick", tree)
         yield Program(tree, tree.parent / "results", python, path)
     assert {name: (tree / name).read_bytes() for name in files(tree)} == before

@@ -133,7 +133,9 @@ class Python:
         return str(file)
 
 
-def _begin(folder: str, stdin: Any, root: Path = ROOT, modules: Sequence[str] = ()) -> Python:
+def _begin(
+    folder: str, stdin: Any, root: Path = ROOT, modules: Sequence[str] = ("main",)
+) -> Python:
     """Start one, which ends and takes its folder away when its standard input does."""
     process = subprocess.Popen(
         [sys.executable, HERE / "zygote.py", root, f"{folder}/{SOCKET}", *modules],
@@ -147,8 +149,11 @@ def _begin(folder: str, stdin: Any, root: Path = ROOT, modules: Sequence[str] = 
 
 
 @contextlib.contextmanager
-def python(root: Path = ROOT, modules: Sequence[str] = ()) -> Iterator[Python]:
-    """Have a `Python` for a while; what it has started goes on."""
+def python(root: Path = ROOT, modules: Sequence[str] = ("main",)) -> Iterator[Python]:
+    """Have a `Python` for a while; what it has started goes on.
+
+    Without `main` among its modules it does not know the program, and starts at once.
+    """
     warm = _begin(tempfile.mkdtemp(prefix="warm-"), subprocess.PIPE, root, modules)
     process = warm._process
     try:
