@@ -20,6 +20,7 @@ import contextlib
 import fcntl
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -48,7 +49,8 @@ WARM_UP = (
 def warm_up(modules: list[str]) -> None:
     """Import modules, and of `main` what it needs and its compiled code: it is run once."""
     for module in ("system.workers", *modules):
-        importlib.import_module(module)
+        if importlib.util.find_spec(module.partition(".")[0]):  # Dask may not be there
+            importlib.import_module(module)
     if "main" in modules:
         run_once()
     assert threading.active_count() == 1
@@ -145,6 +147,10 @@ def become(
     os.closerange(ABOVE, 1 << 16)
     os.environ.clear()
     os.environ.update(request["environment"])
+    if any(name.startswith("DASK_") for name in os.environ):
+        import dask  # which has read them when it was imported
+
+        dask.config.refresh()
     os.chdir(request["folder"])
     more = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:] = [*more, *(entry for entry in path if entry not in more)]
