@@ -22,7 +22,11 @@ OUTPUT=${OUTPUT:-results}
 
 export PYTHONPATH=$PWD
 cluster=()
-trap 'kill "${cluster[@]}"; wait' EXIT
+stop() { # the scheduler last: workers that have lost it take ten seconds to end
+    kill "${cluster[@]:1}" && wait "${cluster[@]:1}" || true
+    kill "${cluster[@]:0:1}" && wait || true
+}
+trap stop EXIT
 
 # Without a dashboard, too, each has a page, by default for all the world.
 here=(--host "$HOST" --no-dashboard --dashboard-address "$HOST:0")

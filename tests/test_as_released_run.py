@@ -37,6 +37,7 @@ def rows(name):
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.usefixtures("warm_workers")
 def test_both_kinds_of_a_run_stand_side_by_side(job):
     file = "graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv"
     saving = ("--save-snn=snn", "--save-graph=graphs")

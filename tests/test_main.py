@@ -531,35 +531,31 @@ def test_wiring_of_bipartite_graphs_and_sparsity_of_dense_are_one_run(job):
     assert "already in" in out
 
 
-def test_erk_opens_no_data_and_imports_no_torchvision(tmp_path):
-    code = """
-import socket, sys
-def refuse(*_, **__):
-    raise AssertionError("network used")
-socket.getaddrinfo = socket.create_connection = socket.socket.connect = refuse
-import datasets, main
-datasets.load = datasets.choose_default = refuse
-print("status", main.main(["--pruning", "erk", "--encoding", "rolled-channel"]))
-print("torchvision", "torchvision" in sys.modules)
-"""
-    done = python(code, tmp_path)
-    assert "status 0" in done.stdout, done.stderr
-    assert "torchvision False" in done.stdout
-    assert not (tmp_path / "data").exists()
-    folder = tmp_path / "results/graph_metrics/rolled-channel"
+def test_erk_opens_no_data(job, offline, monkeypatch):
+    """Nor imports torchvision: `system/test_compute.py`."""
+    import datasets
+
+    for name in ("load", "choose_default"):
+        monkeypatch.setattr(datasets, name, lambda *_, **__: pytest.fail("data are opened"))
+    assert job("--pruning=erk", "--encoding=rolled-channel")[0] == 0
+    assert not Path("data").exists()
+    folder = Path("results/graph_metrics/rolled-channel")
     assert {row["dataset"] for row in table(folder / "rolled-channel-CIFAR-10-Resnet-20.csv")} == {
         "CIFAR-10"
     }
 
 
+@pytest.mark.usefixtures("among_nets")
 def test_without_network_the_digits_stand_in_with_two_warnings(job, offline):
-    status, _, err = job("--encoding=rolled-channel")
+    argv = ["--model=nets:small", "--pruning=snip", "--encoding=rolled-channel"]
+    status, _, err = job(*argv)
     assert status == 0
     lines = err.splitlines()
     assert lines[0].startswith("main.py: warning: the digits stand in for CIFAR-10: ")
     assert lines[-1] == lines[0]
     assert err.count("the digits stand in") == 2
-    rows = table("results/graph_metrics/rolled-channel/rolled-channel-digits-Resnet-20.csv")
+    (file,) = Path("results/graph_metrics/rolled-channel").glob("*.csv")
+    rows = table(file)
     assert {row["dataset"] for row in rows} == {"digits"}
 
 
@@ -717,12 +713,15 @@ def test_only_force_begins_training_anew(tmp_path, monkeypatch, force):
     assert found == [not force]
 
 
-def test_threads_bound_every_library(tmp_path):
+def test_threads_bound_every_library(tmp_path, warm_python):
     code = """
+import torch
+torch.set_num_threads(2)
 from system import compute
 compute.use_threads(1)
 import numba, threadpoolctl, torch
 print("threads", torch.get_num_threads(), numba.get_num_threads(),
       {pool["num_threads"] for pool in threadpoolctl.threadpool_info()})
 """
-    assert "threads 1 1 {1}" in python(code, tmp_path).stdout
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    assert "threads 1 1 {1}" in warm_python.run("-c", code, cwd=tmp_path, env=environment).stdout

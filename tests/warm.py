@@ -22,6 +22,7 @@ import warm_client
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).resolve().parent
 SOCKET, ALIVE = "socket", "alive"
+PROGRAM = ("main", "distributed.cli.dask_scheduler", "distributed.cli.dask_worker")
 
 STAND_IN = """#!/bin/sh
 exec "{python}" -ISc '
@@ -133,7 +134,7 @@ class Python:
         return str(file)
 
 
-def _begin(folder: str, stdin: Any, root: Path = ROOT, modules: Sequence[str] = ()) -> Python:
+def _begin(folder: str, stdin: Any, root: Path = ROOT, modules: Sequence[str] = PROGRAM) -> Python:
     """Start one, which ends and takes its folder away when its standard input does."""
     process = subprocess.Popen(
         [sys.executable, HERE / "zygote.py", root, f"{folder}/{SOCKET}", *modules],
@@ -147,8 +148,11 @@ def _begin(folder: str, stdin: Any, root: Path = ROOT, modules: Sequence[str] = 
 
 
 @contextlib.contextmanager
-def python(root: Path = ROOT, modules: Sequence[str] = ()) -> Iterator[Python]:
-    """Have a `Python` for a while; what it has started goes on."""
+def python(root: Path = ROOT, modules: Sequence[str] = PROGRAM) -> Iterator[Python]:
+    """Have a `Python` for a while; what it has started goes on.
+
+    Without `main` among its modules it does not know the program, and starts at once.
+    """
     warm = _begin(tempfile.mkdtemp(prefix="warm-"), subprocess.PIPE, root, modules)
     process = warm._process
     try:

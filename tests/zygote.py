@@ -1,6 +1,8 @@
 """A process that has imported the program and loaded its compiled code, and forks on demand.
 
-    python tests/zygote.py ROOT SOCKET [MODULE ...]
+    python tests/zygote.py ROOT SOCKET main [MODULE ...]
+
+Without `main` it has the modules alone: such a process is small, and forks in a millisecond.
 
 Starting Python, torch and the compiled code anew takes seconds, which hundreds of tests would pay.
 A process forked from this one is the program from there on: its own folder, environment, streams,
@@ -18,6 +20,7 @@ import contextlib
 import fcntl
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -44,10 +47,23 @@ WARM_UP = (
 
 
 def warm_up(modules: list[str]) -> None:
-    """Run the program once: it imports what it needs, and its compiled code is loaded."""
+    """Import modules, and of `main` what it needs and its compiled code: it is run once."""
+    for module in ("system.workers", *modules):
+        if importlib.util.find_spec(module.partition(".")[0]):  # Dask may not be there
+            importlib.import_module(module)
+    if "main" in modules:
+        run_once()
+    assert threading.active_count() == 1
+    tempfile.tempdir = None
+    gc.collect()
+    gc.freeze()  # pages of what there is stay shared
+
+
+def run_once() -> None:
+    """Run the program."""
     import main
 
-    for module in (*IMPORTS, *modules):
+    for module in IMPORTS:
         importlib.import_module(module)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -58,10 +74,6 @@ def warm_up(modules: list[str]) -> None:
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)))
-    assert threading.active_count() == 1
-    tempfile.tempdir = None
-    gc.collect()
-    gc.freeze()  # pages of what there is stay shared
 
 
 def serve(root: Path, path: str) -> None:
@@ -135,6 +147,10 @@ def become(
     os.closerange(ABOVE, 1 << 16)
     os.environ.clear()
     os.environ.update(request["environment"])
+    if any(name.startswith("DASK_") for name in os.environ):
+        import dask  # which has read them when it was imported
+
+        dask.config.refresh()
     os.chdir(request["folder"])
     more = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:] = [*more, *(entry for entry in path if entry not in more)]

@@ -11,9 +11,11 @@ import fcntl
 import itertools
 import os
 import shutil
+from pathlib import Path
 
-import changes
 import pytest
+
+from tests.runs import changes
 
 CALLS = {
     os: "open write fsync ftruncate unlink replace mkdir listdir pread",
@@ -74,25 +76,19 @@ def dying(share):
     return die
 
 
-@pytest.fixture
-def attacked(tmp_path, monkeypatch):
-    """A folder as before a change, made anew for each attack; its file, and the rows in it."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)  # there is no power loss here
-
-    def make(before):
-        shutil.rmtree(tmp_path)
-        tmp_path.mkdir()
-        file = tmp_path / changes.NAME
-        return file, changes.BEFORE[before](file)
-
-    return make
+def attacked(folder, before):
+    """A folder as before a change; its file, and the rows in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    file = Path(folder, changes.NAME)
+    return file, changes.BEFORE[before](file)
 
 
-@pytest.mark.parametrize(("before", "what"), changes.CASES)
-def test_a_call_that_fails(attacked, before, what, long):
-    for code in ERRORS if long else ERRORS[:1]:
+def fail_each_call(folder, before, what, codes):
+    """Let each call of a change fail in turn."""
+    os.fsync = lambda _: None  # there is no power loss here
+    for code in codes:
         for number in itertools.count():
-            file, rows = attacked(before)
+            file, rows = attacked(folder, before)
             done = True
             with hit(number, failing(code)) as hits:
                 try:
@@ -107,12 +103,12 @@ def test_a_call_that_fails(attacked, before, what, long):
         print(f"{number} attacks")
 
 
-@pytest.mark.parametrize(("before", "what"), changes.CASES)
-def test_a_process_that_dies(attacked, before, what, long):
-    first = changes.CASES.index((before, what)) % EACH  # all calls are hit in one case or another
-    for share in DEATHS if long else DEATHS[1:2]:
-        for number in itertools.count() if long else itertools.count(first, EACH):
-            file, rows = attacked(before)
+def die_at_calls(folder, before, what, first, step, shares):
+    """Let each call of a change, or some, be the last of a process."""
+    os.fsync = lambda _: None
+    for share in shares:
+        for number in itertools.count(first, step):
+            file, rows = attacked(folder, before)
             child = os.fork()
             if not child:
                 status = 1
@@ -129,3 +125,18 @@ def test_a_process_that_dies(attacked, before, what, long):
                 break
         assert number > 10
         print(f"{number} attacks")
+
+
+@pytest.mark.parametrize(("before", "what"), changes.CASES)
+def test_a_call_that_fails(in_small_process, tmp_path, before, what, long):
+    codes = ERRORS if long else ERRORS[:1]
+    in_small_process(fail_each_call, str(tmp_path / "a"), before, what, codes)
+
+
+@pytest.mark.parametrize(("before", "what"), changes.CASES)
+def test_a_process_that_dies(in_small_process, tmp_path, before, what, long):
+    # All calls are hit in one case or another.
+    calls = (
+        (0, 1, DEATHS) if long else (changes.CASES.index((before, what)) % EACH, EACH, DEATHS[1:2])
+    )
+    in_small_process(die_at_calls, str(tmp_path / "a"), before, what, *calls)

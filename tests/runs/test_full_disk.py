@@ -3,11 +3,12 @@
 import os
 import resource
 import shutil
+from pathlib import Path
 
-import changes
 import pytest
 
 from system.files import replacing
+from tests.runs import changes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
@@ -30,20 +31,24 @@ def within(size, function):
     return status == 0
 
 
-@pytest.mark.parametrize(("before", "what"), changes.CASES)
-def test_a_change_of_a_result_file(tmp_path, monkeypatch, before, what, long):
-    monkeypatch.setattr(os, "fsync", lambda _: None)
+def change_within(folder, before, what, step):
+    """Change a result file while no file can be larger than this or that."""
+    os.fsync = lambda _: None
     outcomes = []
-    for size in range(0, 2400, 10 if long else 400):
-        shutil.rmtree(tmp_path)
-        tmp_path.mkdir()
-        file = tmp_path / changes.NAME
+    for size in range(0, 2400, step):
+        shutil.rmtree(folder, ignore_errors=True)
+        file = Path(folder, changes.NAME)
         rows = changes.BEFORE[before](file)
         outcomes.append(within(size, lambda f=file: changes.change(f, what)))
         changes.check(file, rows, what, outcomes[-1])
     assert outcomes == sorted(outcomes)
     assert set(outcomes) == {False, True}
     print(f"{len(outcomes)} sizes")
+
+
+@pytest.mark.parametrize(("before", "what"), changes.CASES)
+def test_a_change_of_a_result_file(in_small_process, tmp_path, before, what, long):
+    in_small_process(change_within, str(tmp_path / "a"), before, what, 10 if long else 400)
 
 
 def test_a_file_that_is_replaced(tmp_path):

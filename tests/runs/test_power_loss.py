@@ -7,12 +7,12 @@ import os
 import random
 import shutil
 
-import changes
 import disk
 import pytest
 
 from runs import results
 from system.files import replacing
+from tests.runs import changes
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import warm
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,9 +31,18 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def cluster(
-    folder: Path, workers: int, *, nanny: bool = True, deaths: int = 3, path: Path | str = ""
-) -> Iterator[tuple[str, list[subprocess.Popen]]]:
-    """A scheduler and workers of one thread; gives its address and the workers' processes.
+    folder: Path,
+    workers: int,
+    python: warm.Python,
+    *,
+    cold: bool = False,
+    nanny: bool = True,
+    deaths: int = 3,
+    path: Path | str = "",
+) -> Iterator[tuple[str, list[warm.Process | subprocess.Popen]]]:
+    """A scheduler and workers of one thread; gives its address, and the processes of them all.
+
+    Where they are `cold` they start from nothing: they have not imported the project.
 
     They work in `folder`, and nothing but `path` is added to what they can import. Without a nanny
     a worker is one process, and stays dead when it is killed. Work that has killed more workers
@@ -44,28 +55,31 @@ def cluster(
     worker += [] if nanny else ["--no-nanny"]
     settings = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(deaths)}
     settings = os.environ | settings | {"PYTHONPATH": str(path)}
-    processes = [_start(folder, scheduler, settings)]
+
+    def start(command: list[str]) -> warm.Process | subprocess.Popen:
+        command = ["-m", f"distributed.cli.{command[0]}", *command[1:]]
+        if not cold:
+            return python.start(*command, cwd=folder, env=settings, session=True)
+        with open(folder / "cluster.log", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, *command],
+                cwd=folder,
+                env=settings,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    processes = [start(scheduler)]
     try:
         _wait_for(address)
-        processes += [_start(folder, worker, settings) for _ in range(workers)]
-        yield address, processes[1:]
+        processes += [start(worker) for _ in range(workers)]
+        yield address, processes
     finally:
         for process in reversed(processes):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def _start(folder: Path, command: list[str], settings: dict[str, str]) -> subprocess.Popen:
-    with open(folder / "cluster.log", "ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{command[0]}", *command[1:]],
-            cwd=folder,
-            env=settings,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
 
 
 def _wait_for(address: str) -> None:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import clusters
-import psutil
 import pytest
 import small_work
 
@@ -111,11 +110,14 @@ def test_without_dask_it_is_one_line(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def address(tmp_path_factory, warm_python):
     """Of the scheduler of a cluster of one worker; what kills it is not tried again."""
     pytest.importorskip("distributed")
     folder = tmp_path_factory.mktemp("cluster")
-    with clusters.cluster(folder, 1, deaths=0, path=Path(__file__).parent) as (address, _):
+    with clusters.cluster(folder, 1, warm_python, deaths=0, path=Path(__file__).parent) as (
+        address,
+        _,
+    ):
         yield address
 
 
@@ -135,13 +137,16 @@ def elsewhere(monkeypatch):
 
 
 @pytest.mark.parametrize("module", ["project", "package"])
-def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
+def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere, warm_python):
     """The project, or a package that its work needs; no outcome is waited for."""
     pytest.importorskip("distributed")
     (tmp_path / "numba.py").write_text("raise ImportError('broken here')")
     path = ROOT if module == "package" else ""
     said = "broken here" if module == "package" else "No module named 'system'"
-    with clusters.cluster(tmp_path, 1, nanny=False, path=path) as (address, _):
+    with clusters.cluster(tmp_path, 1, warm_python, cold=True, nanny=False, path=path) as (
+        address,
+        _,
+    ):
         tasks = execution.run([1, 2], compute.use_threads, scheduler=address)
         with pytest.raises(execution.SchedulerError, match=said) as caught:
             list(tasks)
@@ -149,20 +154,7 @@ def test_a_worker_that_cannot_import_is_one_line(module, tmp_path, elsewhere):
     assert "\n" not in str(caught.value)
 
 
-@pytest.fixture
-def scheduler_dies(monkeypatch):
-    """Kill the scheduler of a cluster after the first outcome."""
-
-    def kill(address):
-        for process in psutil.process_iter(["cmdline"]):
-            command = process.info["cmdline"] or []
-            if address in command and any("dask_scheduler" in part for part in command):
-                process.kill()
-
-    return kill
-
-
-def test_a_lost_scheduler_is_one_line(tmp_path, scheduler_dies):
+def test_a_lost_scheduler_is_one_line(tmp_path, warm_python):
     """It is no fault of the output folder."""
     dask = pytest.importorskip("dask")
     pytest.importorskip("distributed")
@@ -171,12 +163,12 @@ def test_a_lost_scheduler_is_one_line(tmp_path, scheduler_dies):
         small_work.work, folder=str(tmp_path), **{kind: set() for kind in small_work.KINDS}
     )
     with (
-        clusters.cluster(tmp_path, 1, nanny=False, path=path) as (address, _),
+        clusters.cluster(tmp_path, 1, warm_python, nanny=False, path=path) as (address, parts),
         dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
         pytest.raises(execution.SchedulerError) as caught,
     ):
         for _ in execution.run(range(1000), call, scheduler=address):
-            scheduler_dies(address)
+            parts[0].kill()
     assert str(caught.value).startswith(f"--scheduler {address}: the scheduler has been lost (")
     assert "\n" not in str(caught.value)
 
