@@ -1,10 +1,12 @@
 """Motifs against enumeration."""
 
+from itertools import combinations
 from math import comb
 
 import networkx
 import numpy as np
 import oracle
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from networks import Network, Residual, sparsify
@@ -96,6 +98,27 @@ def test_motifs_by_looking_at_every_four_nodes(data):
     expected = oracle.motifs_by_enumeration(explicit)
     assert motifs(graph) == {"motifs": expected}
     assert oracle.motifs(explicit) == expected
+
+
+class Densely(nn.Module):
+    """Each layer reads all before it: the positions of four layers are complete graphs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv2d(channels, 1, 1) for channels in (1, 2, 3))
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = torch.cat([x, layer(x)], 1)
+        return x
+
+
+def test_complete_subgraphs_on_four_nodes():
+    (graph,) = encode(Densely(), input_shape=(1, 1, 3))
+    plain = graph.to_networkx().to_undirected()
+    four = [plain.subgraph(nodes) for nodes in combinations(plain, 4)]
+    assert sum(part.number_of_edges() == 6 for part in four) == 3
+    assert motifs(graph) == {"motifs": sum(map(networkx.is_connected, four))}
 
 
 def test_complete_bipartite_graph():
