@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import warnings
 from collections.abc import Callable
 
@@ -50,11 +51,15 @@ class _Kept(FunctionCache):
 
     def __init__(self, function):
         super().__init__(function)
-        # The code holds that of what it calls: it is old if the file of one of these has changed.
-        names = (function.__globals__.get(name) for name in function.__code__.co_names)
+        # The code holds that of what it calls, instructions and constants: it is old if the file of
+        # one of these, or a number, has changed.
+        names = [function.__globals__.get(name) for name in function.__code__.co_names]
         caches = (getattr(each, "_cache", None) for each in names)
         called = [each.stamp for each in caches if isinstance(each, _Kept)]
-        self.stamp = self._impl.locator.get_source_stamp(), *called
+        written = [each._defn.__code__.co_filename for each in names if hasattr(each, "_defn")]
+        times = [os.stat(file).st_mtime for file in (__file__, *written)]
+        numbers = [each for each in names if isinstance(each, int | float)]
+        self.stamp = self._impl.locator.get_source_stamp(), *called, *times, *numbers
         self._cache_file._source_stamp = self.stamp
 
     def load_overload(self, sig, target_context):

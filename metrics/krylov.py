@@ -78,7 +78,9 @@ def extend(product: Product, space: Space) -> None:
     known, held = basis[joined.start : at + 1], basis[: space.held]
     *again, square = reduced(vector, coefficients, known, held)
     # What is left along a vector is no more than rounding, most often, and stays.
-    again = np.where(np.square(again) > NEGLIGIBLE[basis.dtype.type] ** 2 * square, again, 0.0)
+    squares = np.square(again)
+    left = max(square - squares.sum(), 0.0)
+    again = np.where(squares > NEGLIGIBLE[basis.dtype.type] ** 2 * left, again, 0.0)
     if again.any():
         (square,) = reduced(vector, again, held, held[:0])
     projected[at, at] = diagonal + again[at]

@@ -70,7 +70,8 @@ def _require_flow(linear: nn.Module, input_shape: tuple[int, ...], example: Any)
     """
     try:
         given = _ones(linear, input_shape, example)
-        inputs = [each for each in tensors_in(split(given)) if each.is_floating_point()]
+        # Numbers without axes are factors, as they were given.
+        inputs = [e for e in tensors_in(split(given)) if e.is_floating_point() and e.dim()]
         for each in inputs:
             each.requires_grad_()
         mode = Flow()

@@ -39,6 +39,11 @@ class HybridProduct(BlockwiseProduct):
 
     def __init__(self, num_nodes: int, blocks: Sequence[Block]) -> None:
         super().__init__(num_nodes, [HybridBlock(block) for block in blocks])
+        self.threads = None
+        if any(block.is_dense for block in self.blocks):
+            import torch
+
+            self.threads = torch.get_num_threads()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -46,15 +51,19 @@ class HybridProduct(BlockwiseProduct):
 
         What they give depends on the number of threads. Other threads keep theirs.
         """
-        if not any(block.is_dense for block in self.blocks):
+        if self.threads is None:
             yield
             return
         import torch
-        from threadpoolctl import threadpool_limits
 
         torch.get_num_threads()  # gives the thread its number, which is then another one
-        with threadpool_limits(1, user_api="openmp"):
+        # OpenMP's and that of the library of matrix products, which nothing else can reach.
+        torch.set_num_threads(1)
+        try:
             yield
+        finally:
+            # Not what this thread had: it may have begun while another one was alone.
+            torch.set_num_threads(self.threads)
 
 
 class HybridBlock:

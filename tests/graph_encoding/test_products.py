@@ -33,20 +33,26 @@ def test_products_are_those_of_the_written_out_matrix(network):
         assert product.symmetric(x) == pytest.approx(matrix @ x + matrix.T @ x)
 
 
-AXES = [
-    axis
-    for size, taps, stride, padding, dilation in itertools.product(
-        (1, 2, 3, 5), (1, 2, 3), (1, 2, 3), (-1, 0, 1, 2), (1, 2)
-    )
-    if (reach := size + 2 * padding - dilation * (taps - 1) - 1) >= 0
-    for axis in [Axis(size, reach // stride + 1, taps, stride, padding, dilation)]
-]
+def axes():
+    """Every kernel, stride, padding (a negative one crops) and dilation; a third are pooled."""
+    sizes = (1, 2, 3, 5), (1, 2, 3), (1, 2, 3), (-1, 0, 1, 2), (1, 2)
+    for i, (size, taps, stride, padding, dilation) in enumerate(itertools.product(*sizes)):
+        reach = size + 2 * padding - dilation * (taps - 1) - 1
+        geometry = reach // stride + 1, taps, stride, padding, dilation
+        if reach < 0:
+            continue
+        if i % 3:
+            yield Axis(size, *geometry)
+            continue
+        start, width = (1 + i % 4) * np.arange(size), 1 + i % 5  # with gaps, or overlapping
+        windows = np.stack([start, start + width], axis=1)
+        yield Axis(int(windows.max()), *geometry, windows)
 
 
 def test_any_geometry():
-    """Every kernel, stride, padding (a negative one crops) and dilation, two by two."""
     random = np.random.default_rng(0)
-    for rows, columns in zip(AXES, random.permutation(AXES), strict=True):
+    every = list(axes())
+    for rows, columns in zip(every, random.permutation(every), strict=True):
         source = NodeLayer("source", 0, 2, rows.source_size, columns.source_size)
         target = NodeLayer("target", source.stop, 3, rows.target_size, columns.target_size)
         shape = 3, 2, rows.taps, columns.taps
@@ -57,11 +63,16 @@ def test_any_geometry():
         block = Block("block", source, target, *entries, weight, rows, columns, *kept)
         matrix = np.zeros((target.stop, target.stop))
         for sources, targets, weight in block.edges(1000):
-            matrix[sources, targets] = weight
+            np.add.at(matrix, (sources, targets), weight)
         x = random.standard_normal(target.stop)
-        product = AdjacencyProduct(target.stop, [block])
-        np.testing.assert_allclose(product.forward(x), matrix.T @ x, atol=1e-12)
-        np.testing.assert_allclose(product.backward(x), matrix @ x, atol=1e-12)
+        for product in (
+            AdjacencyProduct(target.stop, [block]),
+            TorchProduct(target.stop, [block], "cpu"),
+        ):
+            np.testing.assert_allclose(product.forward(x), matrix.T @ x, atol=1e-12)
+            np.testing.assert_allclose(product.backward(x), matrix @ x, atol=1e-12)
+        short = AdjacencyProduct(target.stop, [block]).symmetric(x.astype(np.float32))
+        np.testing.assert_allclose(short, matrix @ x + matrix.T @ x, atol=1e-4)
 
 
 def test_places_in_the_planes_of_the_largest_networks():

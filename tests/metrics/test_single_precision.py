@@ -1,5 +1,6 @@
 """Spectra whose iterations run in float32, against dense solvers in float64."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -164,6 +165,24 @@ def test_threads_of_torch_are_as_before():
     with graph.product.alone():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_products_do_not_depend_on_the_threads_of_torch():
+    draw = np.random.default_rng(0)
+    graph = linear(draw.random((1000, 2048)))
+    x = draw.standard_normal(graph.num_nodes).astype(np.float32)
+
+    def product():
+        with graph.product.alone():
+            return graph.product.symmetric(x).tobytes()
+
+    found, before = set(), torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        with ThreadPoolExecutor(1) as pool:  # where metrics are computed
+            found.add(pool.submit(product).result())
+    torch.set_num_threads(before)
+    assert len(found) == 1
 
 
 def test_what_rounding_does_to_a_probe():

@@ -120,6 +120,10 @@ def test_numbers_without_axis_are_factors_and_ids_may_be_rearranged():
     assert reached(model, (), (ids, scale)).tolist() == [True, False, True]
     masks = {"head.weight": model.head.weight != 0}
     assert pruning.gaps(model, masks, (), (ids, scale)).unreached == (1,)
+    precise = scale.double()
+    masks = pruning.prune("synflow", model, 0.5, example_input=(ids, precise))
+    assert masks["head.weight"].sum() == 6
+    assert not precise.requires_grad
 
 
 def endless():
