@@ -145,3 +145,36 @@ def test_what_calls_a_changed_function_is_compiled_anew(tmp_path, warm_python):
         (tmp_path / "called.py").write_text(CALLED.format(factor=factor))
         done = warm_python.run("-c", command, env=environment, cwd=tmp_path)
         assert done.stdout == four_times, done.stderr
+
+
+INSTRUCTION = """
+from numba.core.extending import intrinsic
+from numba import types
+
+STEP = {step}
+
+@intrinsic
+def times(typing, x):
+    def build(context, builder, signature, arguments):
+        return builder.mul(arguments[0], context.get_constant(types.int64, {factor}))
+    return types.int64(types.int64), build
+"""
+USER = """
+from graph_encoding.compiled import compiled
+from instruction import STEP, times
+
+@compiled
+def f(x):
+    return times(x) + STEP
+"""
+
+
+def test_what_holds_a_changed_instruction_or_constant_is_compiled_anew(tmp_path, warm_python):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    (tmp_path / "user.py").write_text(USER)
+    for factor, step in ((2, 100), (30, 100), (30, 7)):
+        text = INSTRUCTION.format(factor=factor, step=step)
+        (tmp_path / "instruction.py").write_text(text)
+        command = "import user; print(user.f(10))"
+        done = warm_python.run("-c", command, env=environment, cwd=tmp_path)
+        assert done.stdout == f"{10 * factor + step}\n", done.stderr
