@@ -195,7 +195,6 @@ def _to_planes(x, rows, columns, is_pooled, height, width, lead):
 @compiled
 def _add(starts, offsets, weights, planes, rows, columns, is_pooled, height, width, y):
     """Add what the planes of one side receive from those of the other to its maps."""
-    phases = rows[3] * columns[3]
     row_places, column_places = _all_places(rows, height), _all_places(columns, width)
     first_row, row_stop = _range(row_places)
     first, stop = _range(column_places)
@@ -220,24 +219,18 @@ def _add(starts, offsets, weights, planes, rows, columns, is_pooled, height, wid
                 for i in range(left):
                     maps[plane, at + i] += total[i]
                 continue
-            c, row_phase, column_phase = plane, 0, 0
-            if phases > 1:
-                c, phase = divmod(plane, phases)
-                row_phase, column_phase = divmod(phase, columns[3])
             _add_tile(
                 total,
                 left,
                 at,
-                width,
+                plane,
                 rows,
                 columns,
                 row_places,
                 column_places,
-                row_phase,
-                column_phase,
                 is_pooled,
+                width,
                 y,
-                c,
             )
 
 
@@ -268,21 +261,13 @@ def _range(places):
 
 @compiled
 def _add_tile(
-    total,
-    left,
-    at,
-    width,
-    rows,
-    columns,
-    row_places,
-    column_places,
-    row_phase,
-    column_phase,
-    is_pooled,
-    y,
-    c,
+    total, left, at, plane, rows, columns, row_places, column_places, is_pooled, width, y
 ):
     """Add a piece of a plane to the maps of its channel."""
+    c, row_phase, column_phase = plane, 0, 0
+    if rows[3] * columns[3] > 1:
+        c, phase = divmod(plane, rows[3] * columns[3])
+        row_phase, column_phase = divmod(phase, columns[3])
     first_row, row_stop = row_places[row_phase, 0], row_places[row_phase, 2]
     first, stop = column_places[column_phase, 0], column_places[column_phase, 2]
     i, j = row_places[row_phase, 1], column_places[column_phase, 1]
